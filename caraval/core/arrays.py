@@ -1,0 +1,137 @@
+"""Plain numbers and arrays side by side: which namespace computes with them, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from . import scalar
+from .errors import BackendError
+
+Array = Any
+"""An array of any backend. (The array API standard has no common base class.)"""
+
+
+def is_number(value: Any) -> bool:
+    """Whether `value` is a plain number, as opposed to an array."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_zero(value: Any) -> bool:
+    """Whether `value` is known to be zero for good: a plain zero, or absent.
+
+    An array is never known to be zero, whatever it holds: it may be batched, traced or differentiated.
+    """
+    return value is None or (is_number(value) and value == 0)
+
+
+def library(array: Any) -> str:
+    """Name of the package that an array's type comes from: ``"numpy"``, ``"torch"``, ``"jax"``, ..."""
+    package: str = type(array).__module__.partition(".")[0]
+    return "jax" if package == "jaxlib" else package
+
+
+def arrays(values: Iterable[Any]) -> list[Array]:
+    """Those of `values` that are arrays."""
+    return [value for value in values if value is not None and not is_number(value)]
+
+
+class Mixed:
+    """A namespace that also takes plain numbers, with which the array libraries differ in what they allow.
+
+    A function of plain numbers alone is computed by :mod:`caraval.core.scalar` and stays a plain number.
+    """
+
+    def __init__(self, xp: Any) -> None:
+        self.arrays = xp
+
+    def __getattr__(self, name: str) -> Any:
+        of_arrays = getattr(self.arrays, name)
+        of_numbers = getattr(scalar, name, None)
+        if of_numbers is None or not callable(of_numbers):
+            attribute = of_arrays
+        else:
+            attribute = self._choose(name, of_numbers, of_arrays)
+        setattr(self, name, attribute)
+        return attribute
+
+    def _choose(self, name: str, of_numbers: Callable[..., Any], of_arrays: Callable[..., Any]) -> Callable[..., Any]:
+        def function(*arguments: Any) -> Any:
+            if all(isinstance(argument, (int, float, bool)) for argument in arguments):
+                return of_numbers(*arguments)
+            if name == "where" and isinstance(arguments[0], bool):
+                return of_numbers(*arguments)
+            return of_arrays(*self._as_arrays(arguments))
+
+        return function
+
+    def _as_arrays(self, values: tuple[Any, ...]) -> list[Array]:
+        """Return plain numbers among `values` as arrays beside the others, of their precision."""
+        found = arrays(value for value in values if not isinstance(value, bool))
+        like = next((array for array in found if self.arrays.isdtype(array.dtype, "real floating")), None)
+        if like is None:  # only conditions: the numbers keep the default precision
+            return [self.arrays.asarray(value) if is_number(value) else value for value in values]
+        make = self.arrays.asarray
+        return [make(value, dtype=like.dtype, device=device(like)) if is_number(value) else value for value in values]
+
+
+@cache
+def mixed(xp: Any) -> Mixed:
+    """Return the one :class:`Mixed` namespace over `xp`."""
+    return Mixed(xp)
+
+
+def namespace(*values: Any) -> Any:
+    """Return the namespace that computes with `values`: plain numbers, arrays of one backend, or both.
+
+    Raises
+    ------
+    BackendError
+        If arrays of different backends come together.
+    """
+    found = arrays(values)
+    if not found:
+        return scalar
+    libraries = {library(array) for array in found}
+    if len(libraries) > 1:
+        raise BackendError(
+            f"arrays of different backends come together: {', '.join(sorted(libraries))}; "
+            "bring lattice and beam to one with .to(backend=...)"
+        )
+    return mixed(array_namespace(found[0]))
+
+
+def expand(value: Any) -> Any:
+    """Give an array of settings a trailing axis of one, for the particles; plain numbers need none."""
+    if is_number(value) or value is None or value.ndim == 0:
+        return value
+    return value[..., None]
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    """Shape of a number or an array."""
+    return () if is_number(value) else tuple(value.shape)
+
+
+def stack(values: Iterable[Any], xp: Any = None, axis: int = -1) -> Array:
+    """Stack numbers and arrays, broadcast together, along a new axis; NumPy where all are plain numbers."""
+    values = list(values)
+    found = arrays(values)
+    if not found:
+        return np.stack([np.asarray(value, dtype=float) for value in values], axis=axis)
+    xp = array_namespace(found[0])
+    like = found[0]
+    shape = np.broadcast_shapes(*(shape_of(value) for value in values))
+    dtype = xp.result_type(*found)
+    place = device(like)
+    full = [
+        xp.full(shape, float(value), dtype=dtype, device=place)
+        if is_number(value)
+        else xp.broadcast_to(xp.astype(value, dtype), shape)
+        for value in values
+    ]
+    return xp.stack(full, axis=axis)

@@ -1,0 +1,448 @@
+"""A bunch of macro-particles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device, size
+from scipy.constants import elementary_charge
+
+from . import sampling
+from .arrays import is_number, library, shape_of
+from .coordinates import Coordinates
+from .errors import BackendError, InputError
+from .moments import MomentBeam
+from .reference import Reference, Species, reference_from
+from .registry import backend_of, registry
+from .statistics import Statistics
+from .tree import tree
+
+
+@tree
+class ParticleBeam(Statistics):
+    """Macro-particles at one place of the line. Immutable.
+
+    Parameters
+    ----------
+    x, px, y, py, z, pz : array (..., n)
+        Bmad's canonical coordinates (see :class:`Coordinates`); those left out are zero.
+    species : Species or str
+    p0c : number or array (...)
+        Reference momentum times the speed of light [eV]. Or give `energy`, the reference's total energy [eV].
+    charge : number or array (..., n), optional
+        Positive, per macro-particle [C]; a number is the bunch's total. Left out: one particle each.
+    alive : array (..., n) of bool, optional
+    lost_s : array (..., n), optional
+        Where each particle was lost [m]; infinity for the living.
+    s, t : number
+        Place [m] and time [s] of the reference particle.
+    reference : Reference, optional
+        Instead of `species`, `p0c`, `s` and `t`.
+
+    Notes
+    -----
+    Statistics are weighted by charge, over the living, with the population's denominator (ddof 0). A lost particle keeps
+    the coordinates that it was lost with.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, there are no particles, or values are not finite.
+    BackendError
+        If arrays of different backends come together.
+    """
+
+    coordinates: Coordinates
+    reference: Reference
+    charge: Any
+    alive: Any
+    lost_s: Any
+
+    def __init__(
+        self,
+        x: Any = None,
+        px: Any = None,
+        y: Any = None,
+        py: Any = None,
+        z: Any = None,
+        pz: Any = None,
+        *,
+        species: Species | str = "electron",
+        p0c: Any = None,
+        energy: Any = None,
+        charge: Any = None,
+        alive: Any = None,
+        lost_s: Any = None,
+        s: Any = 0.0,
+        t: Any = 0.0,
+        reference: Reference | None = None,
+    ) -> None:
+        reference = reference or reference_from(species, p0c, energy, s, t)
+        q = _coordinates({"x": x, "px": px, "y": y, "py": py, "z": z, "pz": pz})
+        backend = backend_of(q.x)
+        kind = {"dtype": q.x.dtype, "device": device(q.x)}
+        n = q.x.shape[-1]
+        xp = array_namespace(q.x)
+        if charge is None:
+            charge = n * elementary_charge * abs(reference.species.charge)
+        if is_number(charge) or shape_of(charge) == ():
+            charge = charge / n
+        charge = _field(backend, "charge", charge, q.x.shape, **kind)
+        if alive is None:
+            alive = xp.ones(q.x.shape, dtype=xp.bool, device=kind["device"])
+        else:
+            alive = xp.broadcast_to(xp.astype(backend.asarray(alive, device=kind["device"]), xp.bool), q.x.shape)
+        if lost_s is None:
+            lost_s = xp.where(alive, xp.full_like(q.x, float("inf")), xp.zeros_like(q.x) + reference.s)
+        lost_s = _field(backend, "lost_s", lost_s, q.x.shape, **kind)
+        self._set(q, reference, charge, alive, lost_s)
+        self._check_values(backend)
+
+    def _set(self, coordinates: Any, reference: Any, charge: Any, alive: Any, lost_s: Any) -> None:
+        self.__dict__.update(coordinates=coordinates, reference=reference, charge=charge, alive=alive, lost_s=lost_s)
+
+    def _check_values(self, backend: Any) -> None:
+        for name, array in (*self.coordinates._asdict().items(), ("charge", self.charge)):
+            values = backend.value(array)
+            if values is not None and not np.isfinite(values).all():
+                bad = np.count_nonzero(~np.isfinite(values))
+                raise InputError(f"{name} must be finite; {bad} of {values.size} values are not")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("a beam is immutable; use beam.replace(...)")
+
+    # ---------------------------------------------------------------- making beams
+
+    @classmethod
+    def gaussian(
+        cls,
+        n: int,
+        *,
+        species: Species | str = "electron",
+        p0c: Any = None,
+        energy: Any = None,
+        sigma_x: Any = 0.0,
+        sigma_px: Any = 0.0,
+        sigma_y: Any = 0.0,
+        sigma_py: Any = 0.0,
+        sigma_z: Any = 0.0,
+        sigma_pz: Any = 0.0,
+        mean: Sequence[Any] | Any = (0.0,) * 6,
+        covariance: Any = None,
+        charge: Any = None,
+        s: Any = 0.0,
+        t: Any = 0.0,
+        seed: int | None = None,
+        backend: str = "numpy",
+        dtype: str = "float64",
+        device: Any = None,
+    ) -> ParticleBeam:
+        """Return `n` particles of a normal distribution.
+
+        The sample has exactly the mean and covariance asked for (from seven particles on), and one seed gives the same
+        particles on every backend.
+
+        Parameters
+        ----------
+        n : int
+            Number of macro-particles.
+        sigma_x, ..., sigma_pz : number or array (...)
+            Rms of the coordinates, uncorrelated.
+        mean : array (..., 6)
+        covariance : array (..., 6, 6), optional
+            Instead of the sigmas.
+        seed : int, optional
+            Left out: a fresh one each time.
+        backend, dtype, device
+            Where the particles live: ``"numpy"``, ``"torch"`` or ``"jax"``; ``"float64"`` or ``"float32"``.
+        """
+        sigmas = [sigma_x, sigma_px, sigma_y, sigma_py, sigma_z, sigma_pz]
+        place = registry().backend(backend)
+        kind = {"dtype": place.dtype(dtype), "device": device}
+        q = sampling.normal(n, sigmas, mean, covariance, seed, place, kind)
+        return cls(*q, reference=reference_from(species, p0c, energy, s, t), charge=charge)
+
+    @classmethod
+    def from_twiss(
+        cls,
+        n: int,
+        *,
+        beta_x: Any = 1.0,
+        alpha_x: Any = 0.0,
+        emittance_x: Any = None,
+        normalized_emittance_x: Any = None,
+        eta_x: Any = 0.0,
+        etap_x: Any = 0.0,
+        beta_y: Any = 1.0,
+        alpha_y: Any = 0.0,
+        emittance_y: Any = None,
+        normalized_emittance_y: Any = None,
+        eta_y: Any = 0.0,
+        etap_y: Any = 0.0,
+        sigma_z: Any = 0.0,
+        sigma_pz: Any = 0.0,
+        covariance_zpz: Any = 0.0,
+        species: Species | str = "electron",
+        p0c: Any = None,
+        energy: Any = None,
+        **how: Any,
+    ) -> ParticleBeam:
+        """Return `n` particles of a normal distribution with these Twiss parameters.
+
+        Parameters
+        ----------
+        n : int
+        beta_x, beta_y : number or array (...)
+            [m]
+        alpha_x, alpha_y : number or array (...)
+        emittance_x, emittance_y : number or array (...)
+            Geometric [m rad], without dispersion; or give `normalized_emittance_x`, `normalized_emittance_y`.
+        eta_x, etap_x, eta_y, etap_y : number or array (...)
+            Dispersion ``<x pz> / <pz pz>`` [m] and that of px.
+        sigma_z, sigma_pz : number or array (...)
+            Rms length [m] and relative momentum spread.
+        covariance_zpz : number or array (...)
+            ``<z pz>`` [m].
+        **how
+            `mean`, `charge`, `s`, `t`, `seed`, `backend`, `dtype` and `device` of :meth:`gaussian`.
+        """
+        reference = reference_from(species, p0c, energy, how.pop("s", 0.0), how.pop("t", 0.0))
+        momentum = reference.p0c / reference.species.mass
+        planes = []
+        for name, geometric, normalized in (
+            ("x", emittance_x, normalized_emittance_x),
+            ("y", emittance_y, normalized_emittance_y),
+        ):
+            if geometric is not None and normalized is not None:
+                raise InputError(f"give emittance_{name} or normalized_emittance_{name}, not both")
+            if geometric is None:
+                geometric = 0.0 if normalized is None else normalized / momentum
+            planes.append(geometric)
+        covariance = sampling.twiss_covariance(
+            (beta_x, alpha_x, planes[0], eta_x, etap_x),
+            (beta_y, alpha_y, planes[1], eta_y, etap_y),
+            (sigma_z, sigma_pz, covariance_zpz),
+        )
+        return cls.gaussian(
+            n, covariance=covariance, species=reference.species, p0c=reference.p0c, s=reference.s, t=reference.t, **how
+        )
+
+    def replace(self, **changes: Any) -> ParticleBeam:
+        """Return the beam with some coordinates, `charge`, `alive`, `lost_s` or `reference` changed."""
+        values = {**self.coordinates._asdict(), "charge": self.charge, "alive": self.alive, "lost_s": self.lost_s}
+        values["reference"] = self.reference
+        unknown = set(changes) - set(values)
+        if unknown:
+            raise InputError(f"a beam has no {', '.join(sorted(unknown))}; it has {', '.join(values)}")
+        return ParticleBeam(**{**values, **changes})
+
+    def to(self, backend: str | None = None, *, device: Any = None, dtype: str | None = None) -> ParticleBeam:
+        """Return the same beam on another backend, device or in another precision."""
+        target = registry().backend(backend or self.backend)
+        kind = {
+            "dtype": target.dtype(dtype or str(self.x.dtype)),
+            "device": device if device is not None or backend not in (None, self.backend) else self.device,
+        }
+        move = self._mover(target, kind)
+        reference = self.reference
+        parts = [value if is_number(value) else move(value) for value in (reference.p0c, reference.s, reference.t)]
+        alive = (
+            self.alive
+            if target is backend_of(self.x) and device is None
+            else target.asarray(self._numpy(self.alive), device=device)
+        )
+        q = Coordinates(*map(move, self.coordinates))
+        return beam_from(q, Reference(reference.species, *parts), move(self.charge), alive, move(self.lost_s))
+
+    def _mover(self, target: Any, kind: dict[str, Any]) -> Any:
+        if target is backend_of(self.x):
+            return lambda array: target.asarray(array, **kind)
+        return lambda array: target.asarray(self._numpy(array), **kind)
+
+    def _numpy(self, array: Any) -> np.ndarray:
+        return backend_of(self.x).to_numpy(array)
+
+    def to_moments(self) -> MomentBeam:
+        """Return mean and covariance of the living particles."""
+        return MomentBeam(self.mean, self.covariance, reference=self.reference, charge=self.total_charge)
+
+    # ---------------------------------------------------------------- what it is
+
+    x = property(lambda self: self.coordinates.x, doc="Position [m], (..., n).")
+    px = property(lambda self: self.coordinates.px, doc="Momentum over P0, (..., n).")
+    y = property(lambda self: self.coordinates.y, doc="Position [m], (..., n).")
+    py = property(lambda self: self.coordinates.py, doc="Momentum over P0, (..., n).")
+    z = property(lambda self: self.coordinates.z, doc="-beta c (t - t_ref) [m], (..., n).")
+    pz = property(lambda self: self.coordinates.pz, doc="(P - P0) / P0, (..., n).")
+    species = property(lambda self: self.reference.species, doc="Species of the particles.")
+    p0c = property(lambda self: self.reference.p0c, doc="Reference momentum times c [eV].")
+    s = property(lambda self: self.reference.s, doc="Where the beam is [m].")
+    t = property(lambda self: self.reference.t, doc="Time of the reference particle [s].")
+
+    def __len__(self) -> int:
+        return int(self.x.shape[-1])
+
+    @property
+    def n(self) -> int:
+        """Number of macro-particles, lost ones included."""
+        return len(self)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the batch: the leading axes."""
+        return tuple(self.x.shape[:-1])
+
+    @property
+    def backend(self) -> str:
+        """Name of the array library."""
+        return library(self.x)
+
+    @property
+    def dtype(self) -> Any:
+        """Precision of the coordinates."""
+        return self.x.dtype
+
+    @property
+    def device(self) -> Any:
+        """Where the coordinates live."""
+        return device(self.x)
+
+    @property
+    def energy(self) -> Any:
+        """Total energy of each particle [eV], (..., n)."""
+        reference = self.reference.expanded()
+        momentum = (1 + self.pz) * reference.p0c
+        return array_namespace(self.x).sqrt(momentum**2 + self.species.mass**2)
+
+    @property
+    def total_charge(self) -> Any:
+        """Charge of the living [C]."""
+        return self._sum(self._weight())
+
+    @property
+    def transmission(self) -> Any:
+        """Charge of the living over that of all."""
+        return self.total_charge / self._sum(self.charge)
+
+    # ---------------------------------------------------------------- statistics
+
+    def _weight(self) -> Any:
+        return array_namespace(self.x).where(self.alive, self.charge, array_namespace(self.x).zeros_like(self.charge))
+
+    def _sum(self, values: Any) -> Any:
+        return array_namespace(values).sum(values, axis=-1)
+
+    def _normalised_weight(self) -> Any:
+        weight = self._weight()
+        total = self._sum(weight)
+        known = backend_of(self.x).value(total)
+        if known is not None and not known.any():
+            raise InputError("no particle is alive, so the beam has no statistics")
+        return weight / total[..., None]
+
+    def mean_of(self, i: int) -> Any:
+        """Return the mean of coordinate `i`, (...)."""
+        return self._sum(self._normalised_weight() * self.coordinates[i])
+
+    def covariance_of(self, i: int, j: int) -> Any:
+        """Return the covariance of coordinates `i` and `j`, (...)."""
+        weight = self._normalised_weight()
+        a, b = (self._centred(weight, k) for k in (i, j))
+        return self._sum(weight * a * b)
+
+    def _centred(self, weight: Any, i: int) -> Any:
+        value = self.coordinates[i]
+        return value - self._sum(weight * value)[..., None]
+
+    @property
+    def mean(self) -> Any:
+        """Mean of the six coordinates, (..., 6)."""
+        xp = array_namespace(self.x)
+        weight = self._normalised_weight()
+        return xp.stack([self._sum(weight * value) for value in self.coordinates], axis=-1)
+
+    @property
+    def covariance(self) -> Any:
+        """Covariance of the six coordinates, (..., 6, 6)."""
+        xp = array_namespace(self.x)
+        weight = self._normalised_weight()
+        centred = xp.stack([self._centred(weight, i) for i in range(6)], axis=-2)
+        return (centred * weight[..., None, :]) @ xp.matrix_transpose(centred)
+
+    # ---------------------------------------------------------------- as a tree of arrays
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
+        """Arrays and the reference."""
+        return (self.coordinates, self.reference, self.charge, self.alive, self.lost_s), None
+
+    @classmethod
+    def tree_unflatten(cls, rest: None, children: Any) -> ParticleBeam:
+        """Put together again, unchecked."""
+        return beam_from(*children)
+
+    def __repr__(self) -> str:
+        batch = f"{'x'.join(map(str, self.shape))} x " if self.shape else ""
+        return f"ParticleBeam({batch}{self.n} x {self.species.name}, p0c={self.p0c!r} eV, s={self.s!r} m, {self.backend} {self.dtype})"
+
+
+def beam_from(coordinates: Any, reference: Any, charge: Any, alive: Any, lost_s: Any) -> ParticleBeam:
+    """Make a beam without any check: inside traces the values may be anything."""
+    beam = object.__new__(ParticleBeam)
+    beam._set(coordinates, reference, charge, alive, lost_s)
+    return beam
+
+
+def _coordinates(given: dict[str, Any]) -> Coordinates:
+    """Return the coordinates as arrays of one shape, library and precision; what is left out is zero."""
+    arrays = {name: _as_array(name, value) for name, value in given.items() if value is not None}
+    if not arrays:
+        raise InputError("a beam needs at least one coordinate; give x=, px=, y=, py=, z= or pz= with one value per particle")
+    libraries = {library(array) for array in arrays.values()}
+    if len(libraries) > 1:
+        raise BackendError(f"coordinates of different backends: {', '.join(f'{n} is {library(a)}' for n, a in arrays.items())}")
+    backend = backend_of(next(iter(arrays.values())))
+    shapes = {name: shape_of(array) for name, array in arrays.items()}
+    try:
+        shape = np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        raise InputError(
+            f"coordinates must have one shape (..., n): {', '.join(f'{n} {s}' for n, s in shapes.items())}"
+        ) from None
+    sizes = {s[-1] for s in shapes.values() if s}
+    if not shape or len(sizes - {1}) > 1 or (1 in sizes and len(sizes) > 1):
+        raise InputError(f"coordinates must have one shape (..., n): {', '.join(f'{n} {s}' for n, s in shapes.items())}")
+    if shape[-1] == 0:
+        raise InputError("a beam needs at least one particle")
+    first = next(iter(arrays.values()))
+    xp = array_namespace(first)
+    dtype = xp.result_type(*(a for a in arrays.values()))
+    if not xp.isdtype(dtype, "real floating"):
+        dtype = backend.dtype("float64")
+    if str(dtype).rpartition(".")[2] not in ("float64", "float32"):
+        raise InputError(f"coordinates must be float64 or float32, not {dtype}")
+    zero = xp.zeros(shape, dtype=dtype, device=device(first))
+    full = {name: xp.broadcast_to(xp.astype(array, dtype), shape) for name, array in arrays.items()}
+    return Coordinates(*(full.get(name, zero) for name in Coordinates._fields))
+
+
+def _as_array(name: str, value: Any) -> Any:
+    if is_number(value) or isinstance(value, (list, tuple)):
+        try:
+            return np.atleast_1d(np.asarray(value, dtype=float))
+        except (TypeError, ValueError):
+            raise InputError(f"{name} must hold numbers, not {value!r}") from None
+    if not hasattr(value, "shape"):
+        raise InputError(f"{name} must be an array (..., n), not {type(value).__name__}")
+    return value
+
+
+def _field(backend: Any, name: str, value: Any, shape: tuple[int, ...], **kind: Any) -> Any:
+    array = backend.asarray(value, **kind)
+    try:
+        if size(array) is not None and len(array.shape) > len(shape):
+            raise ValueError
+        return array_namespace(array).broadcast_to(array, shape)
+    except (ValueError, RuntimeError):
+        raise InputError(f"{name} has shape {tuple(array.shape)}, the coordinates {tuple(shape)}") from None

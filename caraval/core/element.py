@@ -1,0 +1,357 @@
+"""Elements: what stands in a line, and how each wants to be tracked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, dataclass_transform, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from .arrays import is_number, library
+from .errors import InputError, UnknownNameError, suggest
+from .methods import TrackingMethod, as_method
+from .reference import Reference
+from .tree import Fixed, tree
+
+_PARAMETER = "parameter"
+
+Parameter = Annotated[Any, _PARAMETER]
+"""A number, or an array of any backend: what may be varied, batched and differentiated."""
+
+End = Literal["entrance_end", "exit_end", "both_ends", "no_end"]
+"""Ends of an element where something acts."""
+
+
+class Schema(NamedTuple):
+    """What the fields of an element class are, worked out once from its annotations."""
+
+    parameters: tuple[str, ...]
+    options: tuple[str, ...]
+    defaults: dict[str, Any]
+    choices: dict[str, tuple[Any, ...]]
+    optional: frozenset[str]
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class Element:
+    """Base of all element kinds. A subclass only lists its parameters; it becomes a frozen dataclass by itself.
+
+    Attributes
+    ----------
+    name : str
+    length : Parameter
+        Arc length of the reference trajectory inside [m].
+    tracking_method : TrackingMethod or str, optional
+        None: ``bmad_standard`` where the kind has it, else the kind's first method.
+    x_offset, y_offset, z_offset : Parameter
+        Displacement of the element's centre [m].
+    x_pitch, y_pitch, tilt : Parameter
+        Rotation about the element's centre [rad] (Bmad manual, "Offset, Pitch, Tilt, and Roll").
+    x1_limit, x2_limit, y1_limit, y2_limit : Parameter
+        Aperture on the negative and the positive side [m]; zero: none. ``x_limit`` and ``y_limit`` set both sides.
+    aperture_type, aperture_at, offset_moves_aperture
+        Shape and place of the aperture, and whether it moves with the element (Bmad manual, "Aperture Limits").
+    is_on : bool
+        False: the element's fields are switched off.
+    slice_start, slice_of : Parameter, optional
+        Of a slice (see :meth:`cut`): where it starts in the whole element, and how long the whole is [m].
+    metadata : mapping
+        What a lattice file says about the element that is no physics here (Bmad's ``type``, ``alias``, ...).
+    """
+
+    name: str = ""
+    length: Parameter = 0.0
+    tracking_method: TrackingMethod | str | None = None
+    x_offset: Parameter = 0.0
+    y_offset: Parameter = 0.0
+    z_offset: Parameter = 0.0
+    x_pitch: Parameter = 0.0
+    y_pitch: Parameter = 0.0
+    tilt: Parameter = 0.0
+    x1_limit: Parameter = 0.0
+    x2_limit: Parameter = 0.0
+    y1_limit: Parameter = 0.0
+    y2_limit: Parameter = 0.0
+    aperture_type: Literal["rectangular", "elliptical"] = "rectangular"
+    aperture_at: Literal["exit_end", "entrance_end", "both_ends", "continuous", "no_aperture"] = "exit_end"
+    offset_moves_aperture: bool = False
+    is_on: bool = True
+    slice_start: Parameter | None = None
+    slice_of: Parameter | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    shorthands: ClassVar[dict[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+        "x_limit": lambda values: {"x1_limit": values["x_limit"], "x2_limit": values["x_limit"]},
+        "y_limit": lambda values: {"y1_limit": values["y_limit"], "y2_limit": values["y_limit"]},
+    }
+    """Names that may be given instead of fields: functions from all values to the fields they stand for."""
+
+    extensive: ClassVar[tuple[str, ...]] = ()
+    """Parameters that are integrated over the length, so that a slice has its share of them."""
+
+    feels_misalignment: ClassVar[bool] = True
+    """Whether it matters where the element stands: not for empty space."""
+
+    aperture_follows_tilt: ClassVar[bool] = False
+    """Whether an aperture that moves with the element also turns with its tilt (Bmad: in collimators)."""
+
+    only_nonlinear: ClassVar[bool] = False
+    """Whether the kind's field begins at second order, so that tracked linearly it is a drift."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        dataclass(frozen=True, init=False, repr=False, eq=False, kw_only=True)(cls)
+        tree(cls)
+
+    def __init__(self, **values: Any) -> None:
+        schema = self.schema()
+        values = {**schema.defaults, **self._spelled_out(values)}
+        self.__dict__.update(self._checked(values))
+        self.validate()
+
+    # ---------------------------------------------------------------- what the fields are
+
+    @classmethod
+    def schema(cls) -> Schema:
+        """Return the names of the parameters and options of this kind, with defaults and allowed choices."""
+        cached: Schema | None = cls.__dict__.get("_schema")
+        if cached is None:
+            cached = _schema_of(cls)
+            cls._schema = cached  # type: ignore[attr-defined]
+        return cached
+
+    @property
+    def kind(self) -> str:
+        """Name of the element's class: ``"Quadrupole"``."""
+        return type(self).__name__
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters by name."""
+        return {name: self.__dict__[name] for name in self.schema().parameters}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything else by name: names, choices, switches."""
+        return {name: self.__dict__[name] for name in self.schema().options}
+
+    # ---------------------------------------------------------------- new elements from old
+
+    def replace(self, **changes: Any) -> Element:
+        """Return the element with some fields changed.
+
+        Raises
+        ------
+        UnknownNameError
+            If the kind has no such field.
+        InputError
+            If a value cannot be used.
+        """
+        changes = self._spelled_out(changes)
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new.__dict__.update(self._checked(changes))
+        new.validate()
+        return new
+
+    def cut(self, start: Any, end: Any) -> Element:
+        """Return the slice between two distances from the entrance [m].
+
+        Fringes and apertures stay at the element's true ends; misalignment stays about the whole's centre.
+        """
+        whole = self.length
+        if is_number(whole) and is_number(start) and is_number(end) and not 0 <= start < end <= whole * (1 + 1e-12):
+            raise InputError(f"{self.label}: cannot cut from {start} m to {end} m out of {whole} m")
+        has_entrance = is_number(start) and start == 0
+        has_exit = is_number(end) and is_number(whole) and abs(end - whole) <= 1e-12 * abs(whole)
+        share = (end - start) / whole
+        changes = {name: self.__dict__[name] * share for name in self.extensive if self.__dict__[name] is not None}
+        for name, nowhere in (("fringe_at", "no_end"), ("aperture_at", "no_aperture")):
+            if name in self.__dict__:
+                changes[name] = _remaining_ends(self.__dict__[name], has_entrance, has_exit, nowhere)
+        return self.replace(
+            length=end - start,
+            slice_start=start + (self.slice_start or 0.0),
+            slice_of=whole if self.slice_of is None else self.slice_of,
+            **changes,
+        )
+
+    def at(self, reference: Reference, xp: Any) -> Element:
+        """Return the element in the units that routines use, where it was given in others (fields, in magnets)."""
+        return self
+
+    def design(self) -> tuple[Any, Any, Any]:
+        """Return curvature [1/m], tilt and roll [rad] of the element's place in the line; kinds that bend say theirs."""
+        return 0.0, self.tilt, 0.0
+
+    def is_plain(self) -> bool:
+        """Whether the kind's own linear map describes the element: nothing is added to the ideal element."""
+        return True
+
+    def validate(self) -> None:
+        """Check that the fields fit together; kinds add their own."""
+
+    # ---------------------------------------------------------------- checks
+
+    @property
+    def label(self) -> str:
+        """Kind and name, for messages."""
+        return f"{self.kind} {self.name!r}" if self.name else f"{self.kind} without name"
+
+    def _spelled_out(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Replace shorthands by the fields they stand for, and refuse unknown names."""
+        schema = self.schema()
+        short = [name for name in values if name in self.shorthands]
+        if short:
+            plain = {name: value for name, value in values.items() if name not in self.shorthands}
+            known = {**schema.defaults, **self.__dict__, **values}
+            for name in short:
+                fields_meant = self.shorthands[name](known)
+                both = sorted(set(fields_meant) & set(values) - set(short))
+                if both:
+                    raise InputError(
+                        f"{self.kind} {values.get('name', '')!r}: {name} and {', '.join(both)} say the same; give one"
+                    )
+                plain.update(fields_meant)
+            values = plain
+        for name in values:
+            if name not in schema.defaults:
+                known_names = [*schema.defaults, *self.shorthands]
+                label = f"{self.kind} {(self.__dict__ or values).get('name', '')!r}"
+                raise UnknownNameError(f"{label} has no parameter {name!r}{suggest(name, known_names)}")
+        return values
+
+    def _checked(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values in their proper types."""
+        schema = self.schema()
+        label = f"{self.kind} {values.get('name', self.__dict__.get('name', ''))!r}"
+        out = {}
+        for name, value in values.items():
+            if name in schema.choices:
+                out[name] = _choice(label, name, value, schema.choices[name])
+            elif name == "tracking_method":
+                out[name] = None if value is None else as_method(value)
+            elif name in schema.optional and value is None:
+                out[name] = None
+            elif name in schema.parameters:
+                out[name] = _number(label, name, value)
+            else:
+                out[name] = value
+        return out
+
+    def __repr__(self) -> str:
+        defaults = self.schema().defaults
+        shown = ", ".join(
+            f"{f.name}={str(value)!r}" if isinstance(value, TrackingMethod) else f"{f.name}={value!r}"
+            for f in fields(self)
+            if not _same(value := self.__dict__[f.name], defaults[f.name])
+        )
+        return f"{self.kind}({shown})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(_same(value, other.__dict__[name]) for name, value in self.__dict__.items())
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+    # ---------------------------------------------------------------- as a tree of arrays
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], Fixed]:
+        """Parameters, and the rest."""
+        return tuple(self.parameters.values()), Fixed(**self.options)
+
+    @classmethod
+    def tree_unflatten(cls, rest: Fixed, children: Any) -> Element:
+        """Put together again, unchecked."""
+        element = object.__new__(cls)
+        element.__dict__.update(rest.values)
+        element.__dict__.update(zip(cls.schema().parameters, children, strict=True))
+        return element
+
+
+def _schema_of(cls: type[Element]) -> Schema:
+    hints = get_type_hints(cls, include_extras=True)
+    parameters, options, defaults, choices, optional = [], [], {}, {}, set()
+    for f in fields(cls):
+        hint = hints[f.name]
+        parts = get_args(hint) if get_origin(hint) is not Annotated else ()
+        is_parameter = _marked(hint) or any(_marked(part) for part in parts)
+        (parameters if is_parameter else options).append(f.name)
+        if type(None) in parts:
+            optional.add(f.name)
+        if get_origin(hint) is Literal:
+            choices[f.name] = get_args(hint)
+        elif hint is bool:
+            choices[f.name] = (True, False)
+        if f.default is not MISSING:
+            defaults[f.name] = f.default
+        elif f.default_factory is not MISSING:
+            defaults[f.name] = f.default_factory()
+        else:
+            raise InputError(f"{cls.__name__}.{f.name} needs a default value, as every element parameter does")
+    return Schema(tuple(parameters), tuple(options), defaults, choices, frozenset(optional))
+
+
+def _marked(hint: Any) -> bool:
+    return get_origin(hint) is Annotated and _PARAMETER in hint.__metadata__
+
+
+def _number(label: str, name: str, value: Any) -> Any:
+    """Return a plain number as a float and an array as it is; refuse what is neither, and what is not finite."""
+    if type(value) is float or is_number(value) or isinstance(value, np.number):
+        value = float(value)
+        if value - value != 0:
+            raise InputError(f"{label}: {name} must be finite, not {value}")
+        return value
+    if isinstance(value, (list, tuple)):
+        try:
+            value = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            raise InputError(f"{label}: {name} must be a number or an array, not {value!r}") from None
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "fiu":
+            raise InputError(f"{label}: {name} must hold real numbers, not {value.dtype}")
+        value = value.astype(float) if value.dtype.kind in "iu" else value
+        if not np.isfinite(value).all():
+            raise InputError(f"{label}: {name} must be finite; {np.count_nonzero(~np.isfinite(value))} of its values are not")
+        return value
+    if isinstance(value, (str, bytes, bool, dict, complex)) or value is None or library(value) == "builtins":
+        raise InputError(f"{label}: {name} must be a number or an array, not {value!r}")
+    return value
+
+
+def _choice(label: str, name: str, value: Any, allowed: tuple[Any, ...]) -> Any:
+    if isinstance(value, str):
+        value = value.strip().lower()
+    if value in allowed and isinstance(value, type(allowed[0])):
+        return value
+    shown = ", ".join(repr(choice) for choice in allowed)
+    near = suggest(value, [c for c in allowed if isinstance(c, str)]) if isinstance(value, str) else ""
+    raise InputError(f"{label}: {name} must be one of {shown}, not {value!r}{near}")
+
+
+def _remaining_ends(ends: str, has_entrance: bool, has_exit: bool, nowhere: str) -> str:
+    """Which of the `ends` a slice still has; ``"continuous"`` counts as both."""
+    entrance = has_entrance and ends in ("entrance_end", "both_ends", "continuous")
+    leaves = has_exit and ends in ("exit_end", "both_ends", "continuous")
+    if entrance and leaves:
+        return ends
+    return "entrance_end" if entrance else "exit_end" if leaves else nowhere
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two field values are the same, arrays value by value."""
+    if a is b:
+        return True
+    if hasattr(a, "shape") or hasattr(b, "shape"):
+        if getattr(a, "shape", None) != getattr(b, "shape", None) or library(a) != library(b):
+            return False
+        try:
+            return bool((a == b).all())
+        except Exception:  # a traced array has no truth: it is the same only as itself
+            return False
+    return bool(a == b)

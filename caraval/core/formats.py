@@ -1,0 +1,52 @@
+"""What a reader or a writer of files is: a format's name, how to know it, and the function that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Reader(NamedTuple):
+    """A reader of lattice files.
+
+    Attributes
+    ----------
+    format : str
+    suffixes : tuple of str
+        With the dot, in lower case.
+    read : callable
+        ``(path, **options) -> Lattice``; options are at least ``line`` and ``branch`` (a name, or None).
+    recognises : callable, optional
+        ``first 4096 characters -> bool``: for suffixes that several formats share, or none.
+    """
+
+    format: str
+    suffixes: tuple[str, ...]
+    read: Callable[..., Any]
+    recognises: Callable[[str], bool] | None = None
+
+
+class Writer(NamedTuple):
+    """A writer of lattice files: `write` is ``(lattice, path, **options)``."""
+
+    format: str
+    suffixes: tuple[str, ...]
+    write: Callable[..., Any]
+
+
+class BeamReader(NamedTuple):
+    """A reader of beam files: `read` is ``(path, **options) -> ParticleBeam``."""
+
+    format: str
+    suffixes: tuple[str, ...]
+    read: Callable[..., Any]
+    recognises: Callable[[Path], bool] | None = None
+
+
+class BeamWriter(NamedTuple):
+    """A writer of beam files: `write` is ``(beam, path, **options)``."""
+
+    format: str
+    suffixes: tuple[str, ...]
+    write: Callable[..., Any]

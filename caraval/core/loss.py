@@ -1,0 +1,42 @@
+"""Lost particles: the test for plain nonsense, and how losses are counted.
+
+While a beam is tracked, a particle carries the code of the place where it was lost: ``2 i`` for the entrance of element
+`i`, ``2 i + 1`` for its exit, infinity while it lives, and -1 if it came in lost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .routine import Routine
+
+ALIVE = float("inf")
+LOST_BEFORE = -1.0
+
+MAXIMUM_ORBIT = 1000.0
+"""A particle further than this [m] from the axis is lost (Bmad manual, ``bmad_com[max_aperture_limit]``)."""
+
+BEYOND = 2 * MAXIMUM_ORBIT
+"""Where a routine puts a particle [m] that never comes out of a field, as Bmad does."""
+
+
+def sane(q: Any, xp: Any) -> Any:
+    """Whether particles can go on: near enough to the axis, moving forward, and a number at all."""
+    momentum = 1 + q.pz
+    return (
+        (xp.abs(q.x) <= MAXIMUM_ORBIT)
+        & (xp.abs(q.y) <= MAXIMUM_ORBIT)
+        & (q.px * q.px + q.py * q.py <= momentum * xp.abs(momentum))
+    )
+
+
+def _no_constants(element: Any, reference_in: Any, reference_out: Any, xp: Any) -> tuple[()]:
+    return ()
+
+
+def _guard(c: Any, q: Any, xp: Any) -> Any:
+    return sane(q, xp)
+
+
+GUARD = Routine(track=_guard, prepare=_no_constants)
+"""The test at the end of every element that has no other."""

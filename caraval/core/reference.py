@@ -1,0 +1,196 @@
+"""The reference particle: species, momentum, place and time at a point of the line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scipy import constants
+
+from .arrays import expand, is_number, namespace
+from .errors import InputError, UnknownNameError, suggest
+from .tree import tree
+
+C_LIGHT: float = constants.speed_of_light
+"""Speed of light in vacuum [m/s]."""
+
+_MEV = 1e6
+
+
+def _rest_energy(particle: str) -> float:
+    """Rest energy [eV], CODATA by way of SciPy (2022 from SciPy 1.15 on)."""
+    return constants.physical_constants[f"{particle} mass energy equivalent in MeV"][0] * _MEV
+
+
+@dataclass(frozen=True)
+class Species:
+    """A kind of particle.
+
+    Attributes
+    ----------
+    name : str
+    mass : float
+        Rest energy [eV].
+    charge : float
+        In units of the elementary charge.
+    """
+
+    name: str
+    mass: float
+    charge: float
+
+    def __post_init__(self) -> None:
+        if not (self.mass > 0 and self.mass < float("inf")):
+            raise InputError(f"species {self.name!r}: mass must be a positive rest energy in eV, not {self.mass!r}")
+
+
+_KNOWN = {
+    species.name: species
+    for species in (
+        Species("electron", _rest_energy("electron"), -1),
+        Species("positron", _rest_energy("electron"), +1),
+        Species("proton", _rest_energy("proton"), +1),
+        Species("antiproton", _rest_energy("proton"), -1),
+        Species("muon", _rest_energy("muon"), -1),
+        Species("antimuon", _rest_energy("muon"), +1),
+        Species("deuteron", _rest_energy("deuteron"), +1),
+        Species("helion", _rest_energy("helion"), +2),
+        Species("alpha", _rest_energy("alpha particle"), +2),
+    )
+}
+_OTHER_NAMES = {"e-": "electron", "e+": "positron", "p": "proton", "p+": "proton", "pbar": "antiproton", "p-": "antiproton",
+                "mu-": "muon", "mu+": "antimuon", "muon-": "muon", "muon+": "antimuon"}  # fmt: skip
+
+
+def as_species(species: Species | str) -> Species:
+    """Return the species of that name (``"electron"``, ``"proton"``, ``"mu+"``, ...), or the one given.
+
+    Raises
+    ------
+    UnknownNameError
+        If no species has that name; make one with ``Species(name, mass=..., charge=...)``.
+    """
+    if isinstance(species, Species):
+        return species
+    name = re.sub(r"\s", "", str(species)).lower()
+    name = _OTHER_NAMES.get(name, name)
+    if name not in _KNOWN:
+        raise UnknownNameError(
+            f"unknown species {species!r}{suggest(name, _KNOWN)}; known are {', '.join(_KNOWN)}, "
+            "or give Species(name, mass=<rest energy in eV>, charge=<in e>)"
+        )
+    return _KNOWN[name]
+
+
+@tree
+@dataclass(frozen=True)
+class Reference:
+    """The reference particle at a point of the line.
+
+    Attributes
+    ----------
+    species : Species
+        Or its name.
+    p0c : number or array
+        Momentum times the speed of light [eV].
+    s : number or array
+        Path length from the start of the line [m].
+    t : number or array
+        Time [s].
+    """
+
+    species: Species
+    p0c: Any
+    s: Any = 0.0
+    t: Any = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "species", as_species(self.species))
+        for name in ("p0c", "s", "t"):
+            value = getattr(self, name)
+            if is_number(value) or (hasattr(value, "item") and getattr(value, "shape", None) == () and _is_numpy(value)):
+                object.__setattr__(self, name, float(value))
+        if is_number(self.p0c) and not (0 < self.p0c < float("inf")):
+            raise InputError(f"p0c must be a positive momentum in eV, not {self.p0c!r}")
+
+    @classmethod
+    def from_energy(cls, species: Species | str, energy: Any, s: Any = 0.0, t: Any = 0.0) -> Reference:
+        """Return the reference of a total energy [eV].
+
+        Raises
+        ------
+        InputError
+            If the energy is not above the rest energy of the species.
+        """
+        species = as_species(species)
+        if is_number(energy) and not energy > species.mass:
+            raise InputError(
+                f"total energy {energy:g} eV is not above the rest energy of a {species.name}, {species.mass:g} eV"
+            )
+        xp = namespace(energy)
+        return cls(species, xp.sqrt((energy - species.mass) * (energy + species.mass)), s, t)
+
+    @property
+    def energy(self) -> Any:
+        """Total energy [eV]."""
+        return namespace(self.p0c).sqrt(self.p0c**2 + self.species.mass**2)
+
+    @property
+    def gamma(self) -> Any:
+        """Lorentz factor."""
+        return self.energy / self.species.mass
+
+    @property
+    def beta(self) -> Any:
+        """Speed over the speed of light."""
+        return self.p0c / self.energy
+
+    @property
+    def rigidity(self) -> Any:
+        """Signed magnetic rigidity p0 / q [T m]."""
+        return self.p0c / (self.species.charge * C_LIGHT)
+
+    def drifted(self, length: Any) -> Reference:
+        """Return the reference after a field-free or purely magnetic length [m]."""
+        if is_number(length) and length == 0:
+            return self
+        return replace(self, s=self.s + length, t=self.t + length / (self.beta * C_LIGHT))
+
+    def with_energy(self, energy: Any) -> Reference:
+        """Return the reference at the same place and time with another total energy [eV]."""
+        return replace(Reference.from_energy(self.species, energy), s=self.s, t=self.t)
+
+    def expanded(self) -> Reference:
+        """Return the reference with a trailing axis of one on its arrays, for the particles."""
+        return _reference(self.species, expand(self.p0c), expand(self.s), expand(self.t))
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], Any]:
+        """Numbers and arrays; the species is fixed."""
+        return (self.p0c, self.s, self.t), self.species
+
+    @classmethod
+    def tree_unflatten(cls, rest: Any, children: Any) -> Reference:
+        """Put together again, unchecked."""
+        return _reference(rest, *children)
+
+
+def reference_from(species: Species | str, p0c: Any, energy: Any, s: Any, t: Any) -> Reference:
+    """Return the reference from its momentum or its energy, one of which must be given."""
+    if (p0c is None) == (energy is None):
+        raise InputError("a beam needs its reference momentum p0c or its reference energy [eV], one of them")
+    if energy is not None:
+        return Reference.from_energy(species, energy, s, t)
+    return Reference(species, p0c, s, t)
+
+
+def _reference(species: Species, p0c: Any, s: Any, t: Any) -> Reference:
+    """Make a reference without any check: inside traces the values may be anything."""
+    reference = object.__new__(Reference)
+    for name, value in zip(("species", "p0c", "s", "t"), (species, p0c, s, t), strict=True):
+        object.__setattr__(reference, name, value)
+    return reference
+
+
+def _is_numpy(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] == "numpy"

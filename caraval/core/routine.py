@@ -1,0 +1,111 @@
+"""Particle routines: the pure functions that a kind registers for a method, and how they combine into steps.
+
+A *routine* turns coordinates into coordinates with a few constants. A *step* is a chain of routines that run in one pass
+over the particles; a compiler fuses it. An element is one step, or many: then its method is a *composite*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+from .element import Element
+from .methods import TrackingMethod
+from .reference import Reference
+
+Prepare = Callable[[Any, Reference, Reference, Any], Any]
+
+
+@dataclass(frozen=True)
+class Routine:
+    """Four small pure functions.
+
+    Attributes
+    ----------
+    track : callable
+        ``(constants, q, xp) -> q``. Elementwise, no branch on data, no library but `xp`: one source for every backend.
+    prepare : callable, optional
+        ``(element, reference_in, reference_out, xp) -> constants`` (a NamedTuple): once per call, on numbers or batches
+        of settings. Left out: the constants are the element's own parameters, by name.
+    inverse : callable, optional
+        ``element -> element``: the element that undoes this one.
+    reference : callable, optional
+        ``(element, reference, xp) -> reference`` at the exit, for elements that change more than place and time.
+    undo : callable, optional
+        ``constants -> constants`` of the same routine run backwards, where no whole element says it (parts of a composite).
+    """
+
+    track: Callable[[Any, Any, Any], Any]
+    prepare: Prepare | None = None
+    inverse: Callable[[Any], Any] | None = None
+    reference: Callable[[Any, Reference, Any], Reference] | None = None
+    undo: Callable[[Any], Any] | None = None
+
+    def constants(self, element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> Any:
+        """Return what `track` needs of an element between two reference points."""
+        if self.prepare is None:
+            return own_parameters(element)
+        return self.prepare(element, reference_in, reference_out, xp)
+
+    def inverse_constants(self, element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> Any:
+        """Return the constants with which `track` undoes itself; None if it cannot be undone."""
+        if self.undo is not None:
+            return self.undo(self.constants(element, reference_in, reference_out, xp))
+        if self.inverse is not None:
+            return self.constants(self.inverse(element), reference_out, reference_in, xp)
+        return None
+
+
+class Step(NamedTuple):
+    """Routines that run in one pass over the particles, and the test that a particle must pass afterwards.
+
+    Attributes
+    ----------
+    routines : tuple of Routine
+    check : Routine, optional
+        Its `track` returns True for the particles that survive.
+    at_entrance : bool
+        Where a particle that fails the test is lost: at the element's entrance rather than its exit.
+    """
+
+    routines: tuple[Routine, ...] = ()
+    check: Routine | None = None
+    at_entrance: bool = False
+
+
+@dataclass(frozen=True)
+class Composite:
+    """A method that takes several steps through an element.
+
+    Attributes
+    ----------
+    steps : callable
+        ``(element, method, count) -> sequence of Step``. A step that is repeated is the same object each time, and is
+        prepared once.
+    count : callable, optional
+        ``(element, method, reference) -> int``: into how many parts the method divides the element, from its numbers.
+        It may raise :class:`Unknown`.
+    reference : callable, optional
+        As in :class:`Routine`.
+    """
+
+    steps: Callable[[Any, TrackingMethod, int], Sequence[Step]]
+    count: Callable[[Any, TrackingMethod, Reference | None], int] | None = None
+    reference: Callable[[Any, Reference, Any], Reference] | None = None
+
+
+class Unknown(Exception):
+    """A number is needed that a trace hides."""
+
+
+@cache
+def _own_parameters(cls: type[Element]) -> type:
+    return NamedTuple(f"{cls.__name__}Parameters", [(name, Any) for name in cls.schema().parameters])  # type: ignore[misc]
+
+
+def own_parameters(element: Element) -> Any:
+    """Return an element's own parameters as constants; absent ones are zero."""
+    values = element.parameters.values()
+    return _own_parameters(type(element))(*(0.0 if value is None else value for value in values))

@@ -1,0 +1,175 @@
+"""Taking beams along a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from .arrays import is_number, mixed, stack
+from .beam import ParticleBeam, beam_from
+from .coordinates import Coordinates
+from .jet import expansion, jet_namespace, seed
+from .loss import ALIVE, LOST_BEFORE
+from .maps import LinearMap, apply
+from .moments import MomentBeam, moments_from
+from .plan import Prepared, Row, map_row
+from .reference import Reference
+
+Beam = ParticleBeam | MomentBeam
+Looks = list[tuple[int, Beam]]
+
+
+def track_particles(prepared: Prepared, beam: ParticleBeam, backend: Any) -> tuple[ParticleBeam, Looks]:
+    """Return the beam after a prepared plan, and the beams that were looked at on the way.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    beam : ParticleBeam
+    backend : Backend
+        Runs the rows, eagerly or compiled.
+    """
+    q, lost = beam.coordinates, _start(beam, backend)
+    kind = (q.x.dtype, device(q.x))
+    looks: Looks = []
+    rows: list[Row] = []
+    cast: dict[int, Row] = {}
+    for stage in prepared.stages:
+        if isinstance(stage, int):
+            q, lost = backend.run(rows, q, lost)
+            rows = []
+            looks.append((stage, _finish(prepared, beam, backend, q, lost, stage + 1)))
+            continue
+        if id(stage) not in cast:
+            row = map_row(stage) if isinstance(stage, LinearMap) else stage
+            cast[id(stage)] = backend.cast(row, *kind)
+        rows.append(cast[id(stage)])
+    q, lost = backend.run(rows, q, lost)
+    return _finish(prepared, beam, backend, q, lost, len(prepared.references) - 1), looks
+
+
+def _start(beam: ParticleBeam, backend: Any) -> Any:
+    """Return the codes of loss at the start; None if all are known to be alive."""
+    if backend.all_true(beam.alive):
+        return None
+    xp = array_namespace(beam.x)
+    return xp.where(beam.alive, xp.full_like(beam.x, ALIVE), xp.full_like(beam.x, LOST_BEFORE))
+
+
+def _finish(prepared: Prepared, beam: ParticleBeam, backend: Any, q: Coordinates, lost: Any, index: int) -> ParticleBeam:
+    xp = array_namespace(q.x)
+    shape = np.broadcast_shapes(*(a.shape for a in q), () if lost is None else lost.shape)
+    q = Coordinates(*(xp.broadcast_to(a, shape) for a in q))
+    charge = xp.broadcast_to(beam.charge, shape)
+    reference = _on_backend(prepared.references[index], beam, backend)
+    if lost is None:
+        return beam_from(q, reference, charge, xp.broadcast_to(beam.alive, shape), xp.broadcast_to(beam.lost_s, shape))
+    lost = xp.broadcast_to(lost, shape)
+    alive = lost == ALIVE
+    lost_s = xp.where(alive, lost, _places(prepared, lost, beam.lost_s, backend))
+    return beam_from(q, reference, charge, alive, lost_s)
+
+
+def _places(prepared: Prepared, lost: Any, before: Any, backend: Any) -> Any:
+    """Return where particles were lost [m], from their codes."""
+    xp = array_namespace(lost)
+    places = [r.s for pair in zip(prepared.references[:-1], prepared.references[1:], strict=True) for r in pair]
+    table = backend.asarray(stack(places), dtype=lost.dtype, device=device(lost))
+    here = (lost != ALIVE) & (lost != LOST_BEFORE)
+    index = xp.astype(xp.where(here, lost, xp.zeros_like(lost)), xp.int64)
+    table = xp.broadcast_to(table, (*lost.shape[:-1], table.shape[-1]))
+    return xp.where(here, xp.take_along_axis(table, index, axis=-1), xp.broadcast_to(before, lost.shape))
+
+
+def _on_backend(reference: Reference, beam: ParticleBeam | MomentBeam, backend: Any) -> Reference:
+    """Bring a reference that became NumPy arrays (batches of settings) to the beam's library."""
+    parts = [_to(value, beam, backend) for value in (reference.p0c, reference.s, reference.t)]
+    return Reference.tree_unflatten(reference.species, parts)
+
+
+def _to(value: Any, beam: Any, backend: Any) -> Any:
+    if is_number(value) or not isinstance(value, np.ndarray) or backend.name == "numpy":
+        return value
+    return backend.asarray(value, device=device(beam.x))
+
+
+def track_moments(prepared: Prepared, beam: MomentBeam, backend: Any) -> tuple[MomentBeam, Looks]:
+    """Return the moments after a prepared plan, and those that were looked at on the way.
+
+    The mean moves like a particle; the covariance by the Jacobian there. Apertures do not act on moments.
+    """
+    mean, covariance = beam.mean, beam.covariance
+    looks: Looks = []
+    for jacobian, after, look in _orbit(prepared, mean, backend):
+        covariance = transport(jacobian, covariance)
+        mean = after
+        if look is not None:
+            looks.append((look, _moments(prepared, beam, backend, mean, covariance, look + 1)))
+    return _moments(prepared, beam, backend, mean, covariance, len(prepared.references) - 1), looks
+
+
+def transport(matrix: Any, covariance: Any) -> Any:
+    """Return ``matrix @ covariance @ matrix^T``."""
+    return matrix @ covariance @ array_namespace(matrix).matrix_transpose(matrix)
+
+
+def transfer_map(prepared: Prepared, backend: Any, start: Any) -> LinearMap:
+    """Return the first-order expansion about the orbit that begins at `start`, an array ``(..., 6)``."""
+    total = LinearMap(backend.asarray(np.eye(6), dtype=start.dtype), start)
+    for jacobian, after, _ in _orbit(prepared, start, backend):
+        total = LinearMap(jacobian @ total.matrix, after)
+    return total
+
+
+def _moments(prepared: Prepared, beam: MomentBeam, backend: Any, mean: Any, covariance: Any, index: int) -> MomentBeam:
+    return moments_from(mean, covariance, _on_backend(prepared.references[index], beam, backend), beam.charge)
+
+
+def _orbit(prepared: Prepared, orbit: Any, backend: Any) -> Any:
+    """Yield ``(jacobian, orbit after, look)`` piece by piece along the plan."""
+    xp = mixed(array_namespace(orbit))
+    jets: Any = None
+
+    def collected() -> tuple[Any, Any]:
+        values, slopes = expansion(jets)
+        m = LinearMap.from_entries(slopes, values)
+        return _like(m.matrix, orbit, backend), _like(m.offset, orbit, backend)
+
+    for stage in prepared.stages:
+        if isinstance(stage, Row):
+            if jets is None:
+                jets = seed(orbit[..., i] for i in range(6))
+            for track, c in zip(stage.variant.tracks, backend.cast(stage, orbit.dtype, device(orbit)).constants, strict=False):
+                jets = track(c, jets, jet_namespace(xp))
+            continue
+        if jets is not None:
+            matrix, orbit = collected()
+            jets = None
+            yield matrix, orbit, None
+        if isinstance(stage, LinearMap):
+            matrix, offset = (_like(part, orbit, backend) for part in stage)
+            orbit = apply(LinearMap(matrix, offset), orbit)
+            yield matrix, orbit, None
+        else:
+            yield _like(np.eye(6), orbit, backend), orbit, stage
+    if jets is not None:
+        matrix, orbit = collected()
+        yield matrix, orbit, None
+
+
+def _like(array: Any, other: Any, backend: Any) -> Any:
+    """Bring an array to the library, precision and place of another."""
+    if isinstance(array, np.ndarray) or array.dtype != other.dtype:
+        return backend.asarray(array, dtype=other.dtype, device=device(other))
+    return array
+
+
+def observed(looks: Sequence[tuple[int, Beam]], keys: dict[int, str]) -> dict[str, list[Beam]]:
+    """Return the looks by element name, one entry per occurrence."""
+    history: dict[str, list[Beam]] = {}
+    for index, beam in looks:
+        history.setdefault(keys[index], []).append(beam)
+    return history

@@ -1,0 +1,1 @@
+"""Elements: one file per kind, with its parameters and its routines; and what kinds share."""

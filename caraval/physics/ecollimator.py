@@ -1,0 +1,26 @@
+"""Elliptical collimators."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from caraval.core.element import Element
+from caraval.core.hookspecs import hookimpl
+
+from . import drift_kick, steps
+from .multipoles import Kicked
+
+
+class ECollimator(Kicked):
+    """An elliptical collimator: its opening moves and turns with it (Bmad manual, "Collimators")."""
+
+    aperture_type: Literal["rectangular", "elliptical"] = "elliptical"
+    offset_moves_aperture: bool = True
+
+    aperture_follows_tilt = True
+
+
+@hookimpl
+def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
+    """Kicks, if any, and exact drifts."""
+    return {**drift_kick.methods(ECollimator, steps.single)}

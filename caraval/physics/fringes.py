@@ -1,0 +1,251 @@
+"""Fringe fields: what happens to a particle at the edges of a magnet.
+
+Every edge is a routine of zero length. `side` is +1 where particles enter the field and -1 where they leave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from caraval.core.coordinates import Coordinates
+from caraval.core.element import Element
+from caraval.core.loss import BEYOND
+from caraval.core.reference import Reference
+from caraval.core.routine import Routine
+
+from .special import root
+
+Chain = tuple[Routine, ...]
+
+
+def at_ends(element: Any, entrance: Chain, exit: Chain) -> tuple[Chain, Chain]:
+    """Return the chains for those ends where the element has its fringes."""
+    ends = element.fringe_at
+    return (
+        entrance if ends in ("entrance_end", "both_ends") else (),
+        exit if ends in ("exit_end", "both_ends") else (),
+    )
+
+
+# -------------------------------------------------------------------- hard edge of a multipole
+
+
+class HardEdge(NamedTuple):
+    """Signed normal and skew strengths by order, from zero on: ``-side (b_n + i a_n) / (4 (n + 2))``."""
+
+    b: tuple[Any, ...]
+    a: tuple[Any, ...]
+
+
+def hard_edge(c: HardEdge, q: Coordinates, xp: Any) -> Coordinates:
+    """Cross the hard edge of a multipole (Forest and Milutinovic, NIM A 269, 474; Bmad manual, "Quadrupole Fringe").
+
+    A point transformation of x and y, and its transposed inverse for the momenta: symplectic.
+    """
+    x, y = q.x, q.y
+    inverse = 1 / (1 + q.pz)
+    real, imaginary = 1.0, 0.0 * x  # (x + i y)^n
+    fx = fy = fxx = fxy = fyx = fyy = 0.0 * x
+    for n in range(1, len(c.b)):
+        real, imaginary = x * real - y * imaginary, x * imaginary + y * real
+        higher_real, higher_imaginary = x * real - y * imaginary, x * imaginary + y * real
+        nu = (n + 3) / (n + 1)
+        b, a = c.b[n] * inverse, c.a[n] * inverse
+        # u = c_n (x + i y)^(n+1), v = (n + 1) c_n (x + i y)^n
+        u_real, u_imaginary = b * higher_real - a * higher_imaginary, b * higher_imaginary + a * higher_real
+        v_real, v_imaginary = (n + 1) * (b * real - a * imaginary), (n + 1) * (b * imaginary + a * real)
+        fx = fx + u_real * x + nu * u_imaginary * y
+        fy = fy + u_real * y - nu * u_imaginary * x
+        fxx = fxx + v_real * x + nu * v_imaginary * y + u_real
+        fxy = fxy - v_imaginary * x + nu * v_real * y + nu * u_imaginary
+        fyx = fyx + v_real * y - nu * v_imaginary * x - nu * u_imaginary
+        fyy = fyy - v_imaginary * y - nu * v_real * x + u_real
+    determinant = (1 - fxx) * (1 - fyy) - fxy * fyx
+    px = ((1 - fyy) * q.px + fyx * q.py) / determinant
+    py = (fxy * q.px + (1 - fxx) * q.py) / determinant
+    return Coordinates(x - fx, px, y - fy, py, q.z + (px * fx + py * fy) * inverse, q.pz)
+
+
+def multipole_edge(order: int, strength: Callable[[Any], Any], side: int) -> Routine:
+    """Return the hard edge of a normal multipole of that order; `strength` says its strength from the element."""
+
+    def prepare(element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> HardEdge:
+        b = -side * strength(element) / (4 * (order + 2))
+        return HardEdge((0.0,) * order + (b,), (0.0,) * (order + 1))
+
+    return Routine(track=hard_edge, prepare=prepare)
+
+
+# -------------------------------------------------------------------- soft edge of a quadrupole
+
+
+class SoftEdge(NamedTuple):
+    """Fringe integrals times gradient, signed: ``f1 = +-k1 fq1``, ``f2 = k1 fq2``."""
+
+    f1: Any
+    f2: Any
+
+
+def soft_edge(c: SoftEdge, q: Coordinates, xp: Any) -> Coordinates:
+    """Cross the soft edge of a quadrupole, to first order in its integrals (Bmad manual, "Quadrupole Soft Edge Fringe")."""
+    inverse = 1 / (1 + q.pz)
+    f1, f2 = c.f1 * inverse, c.f2 * inverse
+    grow = xp.exp(f1)
+    slope_x, slope_y = q.px * inverse, q.py * inverse
+    z = (
+        q.z
+        - (f1 * q.x + f2 * (1 + f1 / 2) * slope_x / grow) * slope_x
+        + (f1 * q.y + f2 * (1 - f1 / 2) * slope_y * grow) * slope_y
+    )
+    return Coordinates(grow * q.x + f2 * slope_x, q.px / grow, q.y / grow - f2 * slope_y, grow * q.py, z, q.pz)
+
+
+def quadrupole_soft_edge(side: int) -> Routine:
+    """Return the soft edge of a quadrupole."""
+
+    def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> SoftEdge:
+        return SoftEdge(side * element.k1 * element.fq1, element.k1 * element.fq2)
+
+    return Routine(track=soft_edge, prepare=prepare)
+
+
+def quadrupole(element: Any) -> tuple[Chain, Chain]:
+    """Return the edges of a quadrupole: hard then soft on entering, soft then hard on leaving."""
+
+    def k1(e: Any) -> Any:
+        return e.k1
+
+    hard = element.fringe_type in ("full", "hard_edge_only")
+    soft = element.fringe_type in ("full", "soft_edge_only")
+    entrance = (multipole_edge(1, k1, +1),) * hard + (quadrupole_soft_edge(+1),) * soft
+    exit = (quadrupole_soft_edge(-1),) * soft + (multipole_edge(1, k1, -1),) * hard
+    return at_ends(element, entrance, exit)
+
+
+# -------------------------------------------------------------------- edges of a bend
+
+
+class DipoleEdge(NamedTuple):
+    """Coefficients of the second-order edge.
+
+    Curvature `g` of the field, ``t = tan e``, ``u = g t``, ``a = g t^2``, ``b = g / cos^2 e``, ``k = k1 t``, and the
+    fringe integral ``f = 2 fint hgap b g (1 + sin^2 e) / cos e``.
+    """
+
+    g: Any
+    t: Any
+    u: Any
+    a: Any
+    b: Any
+    k: Any
+    f: Any
+
+
+def entering_dipole(c: DipoleEdge, q: Coordinates, xp: Any) -> Coordinates:
+    """Enter a dipole, to second order (Bmad manual, "Second Order Dipole Fringe")."""
+    x, px, y, py = q.x, q.px, q.y, q.py
+    i = 1 / (1 + q.pz)
+    total = c.f * y * y + x * x * x * (4 * c.k - c.u * c.a) / 6 + 0.5 * x * y * y * (c.u * c.b - 4 * c.k)
+    return Coordinates(
+        x + 0.5 * i * (c.b * y * y - c.a * x * x),
+        px + c.u * x
+        + i * (0.5 * c.u * c.g * (1 + 2 * c.t * c.t) * y * y + c.a * (x * px - y * py) + c.k * (x * x - y * y)),
+        y + i * c.a * x * y,
+        py - c.u * y + i * (c.f * y - c.a * x * py - (c.g + c.a) * px * y - 2 * c.k * x * y),
+        q.z + 0.5 * i * i * (total + c.a * (x * x * px - 2 * x * y * py) - c.b * px * y * y),
+        q.pz,
+    )  # fmt: skip
+
+
+def leaving_dipole(c: DipoleEdge, q: Coordinates, xp: Any) -> Coordinates:
+    """Leave a dipole, to second order (Bmad manual, "Second Order Dipole Fringe")."""
+    x, px, y, py = q.x, q.px, q.y, q.py
+    i = 1 / (1 + q.pz)
+    total = c.f * y * y + x * x * x * (4 * c.k - c.u * c.a) / 6 + 0.5 * x * y * y * (c.u * c.b - 4 * c.k)
+    return Coordinates(
+        x + 0.5 * i * (c.a * x * x - c.b * y * y),
+        px + c.u * x + i * (c.a * (y * py - x * px) + c.k * (x * x - y * y) - 0.5 * c.u * c.a * (x * x + y * y)),
+        y - i * c.a * x * y,
+        py - c.u * y + i * (c.f * y + c.a * x * py + (c.g + c.a) * px * y + (c.u * c.b - 2 * c.k) * x * y),
+        q.z + 0.5 * i * i * (total - c.a * (x * x * px - 2 * x * y * py) + c.b * px * y * y),
+        q.pz,
+    )
+
+
+class LinearEdge(NamedTuple):
+    """Focusing in x, and defocusing in y."""
+
+    x: Any
+    y: Any
+
+
+def linear_edge(c: LinearEdge, q: Coordinates, xp: Any) -> Coordinates:
+    """Cross the edge of a dipole, to first order (Bmad manual, "Linear Dipole Hard Edge Fringe")."""
+    return q._replace(px=q.px + c.x * q.x, py=q.py - c.y * q.y)
+
+
+class SoftDipole(NamedTuple):
+    """Coefficients of the soft edge of a dipole."""
+
+    c1: Any
+    c2: Any
+    c3: Any
+
+
+def soft_dipole(c: SoftDipole, q: Coordinates, xp: Any) -> Coordinates:
+    """Cross the soft edge of a dipole (Bmad manual, "Soft Edge Dipole Fringe"; its shift of x is proportional to pz)."""
+    i = 1 / (1 + q.pz)
+    c1, c2, c3 = c.c1 * i, c.c2 * i, c.c3 * i
+    y2 = q.y * q.y
+    return q._replace(
+        x=q.x + c1 * q.pz,
+        py=q.py + (c2 - c3 * y2) * q.y,
+        z=q.z + i * (c1 * q.px + (0.5 * c2 - 0.25 * c3 * y2) * y2),
+    )
+
+
+class ExactEdge(NamedTuple):
+    """Signed curvature of the field [1/m], and ``2 fint hgap`` times it."""
+
+    b: Any
+    gap: Any
+
+
+def exact_edge(c: ExactEdge, q: Coordinates, xp: Any) -> Coordinates:
+    """Cross the fringe field of a dipole at right angles (Forest, "Beam Dynamics", 13.2; Bmad manual, "Exact Dipole Fringe").
+
+    Horizontal focusing comes from the wedges on both sides, see :mod:`caraval.physics.sbend`.
+    """
+    momentum = 1 + q.pz
+    ps = root(momentum * momentum - q.px * q.px - q.py * q.py, xp)
+    i = 1 / ps
+    u, v = q.px * i, q.py * i
+    v2 = 1 + v * v
+    ratio = u / v2
+    steep = 1 + u * u * (1 + v2)
+    tangent = xp.tan(xp.atan(ratio) - c.gap * steep * ps)
+    strength = c.b * (1 + tangent * tangent)
+    shrink = 1 / (v2 * (1 + ratio * ratio))
+    # derivatives of the slopes u, v and of ps by px, py and the momentum, times ps
+    du = (1 + u * u, u * v, -u * momentum * i)
+    dv = (u * v, 1 + v * v, -v * momentum * i)
+    ds = (-u, -v, momentum * i)
+    slope_x, slope_y, slope_p = (
+        strength
+        * (
+            (du[k] - 2 * ratio * v * dv[k]) * shrink * i
+            - c.gap * ((2 * u * (1 + v2) * du[k] + 2 * u * u * v * dv[k]) + steep * ds[k])
+        )
+        for k in range(3)
+    )
+    radicand = 1 - 2 * q.y * slope_y
+    y = 2 * q.y / (1 + root(radicand, xp))
+    return Coordinates(
+        xp.where(radicand >= 0, q.x + 0.5 * slope_x * y * y, BEYOND),
+        q.px,
+        y,
+        q.py - c.b * tangent * y,
+        q.z + 0.5 * slope_p * y * y,
+        q.pz,
+    )

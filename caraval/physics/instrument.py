@@ -1,0 +1,21 @@
+"""Instruments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from caraval.core.element import Element
+from caraval.core.hookspecs import hookimpl
+
+from . import drift_kick, steps
+from .multipoles import Kicked
+
+
+class Instrument(Kicked):
+    """Any instrument; it may kick."""
+
+
+@hookimpl
+def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
+    """Kicks, if any, and exact drifts."""
+    return {**drift_kick.methods(Instrument, steps.single)}

@@ -1,0 +1,1 @@
+"""Features that are written against the public hooks alone, as a third party would."""
