@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from array_api_compat import device
+
 from caraval.core.arrays import is_number, library
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, suggest
 from caraval.core.loss import ALIVE
-from caraval.core.plan import Row
+from caraval.core.plan import Row, Variant, unflatten
 
 PRECISIONS = ("float64", "float32")
 
@@ -98,6 +100,8 @@ class Backend:
         q, lost
             A lost particle keeps the coordinates that it was lost with.
         """
+        if not rows:
+            return q, lost
         n = q.x.shape[-1]
         if not self.chunk or n <= self.chunk or not self._may_chunk(rows, q):
             return self._run(rows, q, lost)
@@ -112,39 +116,50 @@ class Backend:
         return True
 
     def _run(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
-        for row in rows:
-            q, lost = self._step(row, q, lost)
+        """Run rows one after the other.
+
+        A particle that is lost is parked on the axis, where every routine is at ease, and its coordinates are kept aside:
+        no step needs to look who is alive, and no derivative meets a number that is none.
+        """
+        aside = None
+        if lost is not None:
+            aside, q = q, self._parked(q, lost == ALIVE)
+        for tracks, check, constants, code in ((*row.variant[:2], row.constants, row.code) for row in rows):
+            for track, c in zip(tracks, constants, strict=False):
+                q = track(c, q, self.xp)
+            if check is None:
+                continue
+            passed = check(constants[-1], q, self.xp)
+            if not self.all_true(passed):
+                q, lost, aside = self._lose(q, lost, aside, passed, code)
+        if lost is not None:
+            q = self._chosen(lost == ALIVE, q, aside)
         return q, lost
 
-    def _step(self, row: Row, q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
-        """Run one row; particles already lost are carried along untouched, where there are any."""
+    def _lose(self, q: Coordinates, lost: Any, aside: Any, passed: Any, code: float) -> tuple[Coordinates, Any, Coordinates]:
+        """Count particles as lost, remember where they are, and park them."""
         xp = self.xp
-        tracks, check, _ = row.variant
-        alive = None if lost is None else lost == ALIVE
-        moved = q if alive is None else Coordinates(*(xp.where(alive, a, xp.zeros_like(a)) for a in q))
-        for track, c in zip(tracks, row.constants, strict=False):
-            moved = track(c, moved, xp)
-        q = moved if alive is None else Coordinates(*(xp.where(alive, a, b) for a, b in zip(moved, q, strict=True)))
-        if check is None:
-            return q, lost
-        passed = check(row.constants[-1], q, xp)
         if lost is None:
-            if self.all_true(passed):
-                return q, None
-            lost = xp.full(passed.shape, ALIVE, dtype=q.x.dtype, device=getattr(q.x, "device", None))
-        return q, xp.where(passed | (lost != ALIVE), lost, xp.full_like(lost, row.code))
+            lost, aside = self._all_alive(q, passed), q
+        now = ~passed & (lost == ALIVE)
+        return self._parked(q, ~now), xp.where(now, xp.full_like(lost, code), lost), self._chosen(now, q, aside)
+
+    def _all_alive(self, q: Coordinates, passed: Any) -> Any:
+        return self.xp.full(passed.shape, ALIVE, dtype=q.x.dtype, device=device(q.x))
+
+    def _parked(self, q: Coordinates, stay: Any) -> Coordinates:
+        return Coordinates(*(self.xp.where(stay, a, self.xp.zeros_like(a)) for a in q))
+
+    def _chosen(self, condition: Any, then: Any, otherwise: Any) -> Coordinates:
+        return Coordinates(*(self.xp.where(condition, a, b) for a, b in zip(then, otherwise, strict=True)))
 
     def _joined(self, pieces: Sequence[tuple[Coordinates, Any]]) -> tuple[Coordinates, Any]:
         xp = self.xp
         joined = Coordinates(*(xp.concat(_level(parts, xp), axis=-1) for parts in zip(*(q for q, _ in pieces), strict=True)))
-        losts = [lost for _, lost in pieces]
-        if all(lost is None for lost in losts):
+        if all(lost is None for _, lost in pieces):
             return joined, None
-        full = [
-            xp.full(q.x.shape, ALIVE, dtype=q.x.dtype, device=getattr(q.x, "device", None)) if lost is None else lost
-            for q, lost in pieces
-        ]
-        return joined, xp.concat(_level(full, xp), axis=-1)
+        losts = [self._all_alive(q, q.x) if lost is None else lost for q, lost in pieces]
+        return joined, xp.concat(_level(losts, xp), axis=-1)
 
     def compiled(self) -> Backend:
         """Return a backend that runs the same routines compiled.
@@ -156,8 +171,10 @@ class Backend:
         """
         raise BackendError(f"the {self.name} backend has no compiler")
 
-    def value_and_grad(self, function: Callable[..., Any], settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Return ``function(settings)`` and its derivatives with respect to the settings.
+    def differentiated(self, objective: Callable[..., Any]) -> Callable[..., tuple[Any, dict[str, Any]]]:
+        """Return ``(settings, beam) -> (value, derivatives by the settings)`` of ``objective(settings, beam)``.
+
+        Settings that are plain numbers become arrays of the beam's precision, in its place.
 
         Raises
         ------
@@ -165,6 +182,30 @@ class Backend:
             If the library has no derivatives.
         """
         raise BackendError(f"the {self.name} backend has no gradients; use a beam with backend='torch' or backend='jax'")
+
+
+def fused(variant: Variant, xp: Any) -> Callable[..., Any]:
+    """Return one function of a variant's routines and check, for compilers: ``(row, q, lost) -> (q, lost)``.
+
+    `row` iterates over the constants, flattened, and the code of loss at the end. Lost particles stay as they are.
+    """
+    tracks, check, layout = variant
+
+    def step(row: Any, q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
+        values = iter(row)
+        constants = unflatten(layout, values)
+        code = next(values)
+        alive = lost == ALIVE
+        moved = Coordinates(*(xp.where(alive, a, 0.0) for a in q))
+        for track, c in zip(tracks, constants, strict=False):
+            moved = track(c, moved, xp)
+        q = Coordinates(*(xp.where(alive, a, b) for a, b in zip(moved, q, strict=True)))
+        if check is not None:
+            passed = check(constants[-1], moved, xp)
+            lost = xp.where(alive & ~passed, code, lost)
+        return q, lost
+
+    return step
 
 
 def _mapped(constants: Any, function: Callable[[Any], Any]) -> Any:

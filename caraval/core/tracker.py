@@ -75,17 +75,13 @@ class Tracker:
 
         The gradients are those with respect to the settings given, by the same names.
         """
-        backend = registry().backend(self.backend)
+        differentiated = registry().backend(self.backend).differentiated(lambda s, beam: function(self(beam, s)))
 
         def evaluate(beam: Beam, settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
             known = self._known(settings)
             if not known:
-                raise InputError(
-                    "give the settings to differentiate with respect to: tracker.value_and_grad(f)(beam, settings)"
-                )
-            result: tuple[Any, dict[str, Any]] = backend.value_and_grad(
-                lambda s: function(self(beam, s)), known, first_array(beam)
-            )
+                raise InputError("give the settings to differentiate with respect to: tracker.value_and_grad(f)(beam, settings)")
+            result: tuple[Any, dict[str, Any]] = differentiated(known, beam)
             return result
 
         return evaluate

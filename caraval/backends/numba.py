@@ -1,0 +1,234 @@
+"""Numba as NumPy's compiler: the same routines, particle by particle.
+
+For each variant a small loop is written that unpacks the row's constants once and calls its routines one particle at a time;
+a driver takes blocks of particles, small enough for the fastest cache, through all rows. Routines and what they call are
+compiled from their own source, with :mod:`caraval.core.scalar` as their namespace.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import types
+from numba.extending import overload_method
+
+from caraval.core import scalar
+from caraval.core.arrays import is_number
+from caraval.core.coordinates import Coordinates
+from caraval.core.loss import ALIVE
+from caraval.core.plan import Row, Variant, flatten
+
+from .numpy import NumpyBackend
+
+BLOCK = 512
+"""Particles at a time: seven numbers each are 28 kB, less than a core's first cache."""
+
+WORTH_A_THREAD = 8_192
+"""Particles that make it worth while to start another thread."""
+
+OPTIONS = {"error_model": "numpy", "nogil": True}
+
+
+class NumbaBackend(NumpyBackend):
+    """NumPy with everything run as compiled loops."""
+
+    chunk = 0
+
+    def _run(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
+        unique = list({id(row): row for row in rows}.values())
+        variants = tuple(dict.fromkeys(row.variant for row in unique))
+        number = {variant: i for i, variant in enumerate(variants)}
+        batches = [v.shape for row in unique for v in flatten(row.constants) if not is_number(v)]
+        shape = np.broadcast_shapes(*(a.shape for a in q), *batches)
+        state = np.empty((7, *shape), dtype=q.x.dtype)
+        for i, a in enumerate((*q, ALIVE if lost is None else lost)):
+            state[i] = a
+        flat = _table(unique, shape[:-1], q.x.dtype)
+        place = dict(zip((id(row) for row in unique), _offsets(unique), strict=True))
+        codes = np.array([number[row.variant] for row in rows])
+        offsets = np.array([place[id(row)] for row in rows])
+        _in_threads(driver(variants, str(q.x.dtype)), codes, offsets, flat, state.reshape(7, -1, shape[-1]))
+        lost = state[6]
+        return Coordinates(*state[:6]), lost if (lost != ALIVE).any() else None
+
+
+def _offsets(rows: Sequence[Row]) -> list[int]:
+    sizes = [row.variant.size() + 1 for row in rows]
+    return [0, *np.cumsum(sizes)[:-1].tolist()]
+
+
+def _table(rows: Sequence[Row], batch: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return all constants in a row, for each setting: ``(settings, size)``; the code of loss closes each row."""
+    values = [value for row in rows for value in (*flatten(row.constants), row.code)]
+    if all(map(is_number, values)):
+        return np.array(values, dtype=dtype)[None]
+    table = np.empty((*batch, len(values)), dtype=dtype)
+    for i, value in enumerate(values):
+        table[..., i] = value if is_number(value) else np.broadcast_to(value, (*batch, 1))[..., 0]
+    return table.reshape(-1, len(values))
+
+
+def _in_threads(run: Callable[..., None], codes: Any, offsets: Any, flat: np.ndarray, state: np.ndarray) -> None:
+    """Share settings and particles among the cores."""
+    _, settings, n = state.shape
+    cores = os.cpu_count() or 1
+    pieces = max(1, min(-(-cores // settings), n // WORTH_A_THREAD))
+    edges = np.linspace(0, n, pieces + 1).astype(int)
+    work = [
+        (codes, offsets, flat[min(s, len(flat) - 1)], state[:, s, a:b])
+        for s in range(settings)
+        for a, b in zip(edges[:-1], edges[1:], strict=True)
+    ]
+    if len(work) == 1 or settings * n < WORTH_A_THREAD:
+        for arguments in work:
+            run(*arguments)
+        return
+    with ThreadPoolExecutor(cores) as pool:
+        for done in [pool.submit(run, *arguments) for arguments in work]:
+            done.result()
+
+
+# -------------------------------------------------------------------- compiling routines
+
+
+@overload_method(types.BaseNamedTuple, "_replace", inline="always")
+def _replace(q, x=None, px=None, y=None, py=None, z=None, pz=None):  # type: ignore[no-untyped-def]
+    """Let compiled routines replace coordinates."""
+    given = {"x": x, "px": px, "y": y, "py": py, "z": z, "pz": pz}
+    absent = (types.Omitted, types.NoneType)
+    arguments = ", ".join(f"q.{name}" if v is None or isinstance(v, absent) else name for name, v in given.items())
+    defaults = ", ".join(f"{name}=None" for name in given)
+    return _function("replace", f"def replace(q, {defaults}):\n    return cls({arguments})\n", {"cls": q.instance_class})
+
+
+@cache
+def jitted(function: FunctionType) -> Callable[..., Any]:
+    """Return a function compiled with all that it calls; small enough to be inlined everywhere."""
+    namespace = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        value = namespace.get(name)
+        if isinstance(value, FunctionType):
+            namespace[name] = jitted(value)
+    copy = FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__)
+    compiled: Callable[..., Any] = numba.njit(copy, forceinline=True, **OPTIONS)
+    return compiled
+
+
+@cache
+def compiled_scalar() -> ModuleType:
+    """Return the namespace of plain numbers with its own functions compiled."""
+    module = ModuleType("compiled_scalar")
+    for name in scalar.__all__:
+        value = getattr(scalar, name)
+        setattr(module, name, jitted(value) if isinstance(value, FunctionType) else value)
+    return module
+
+
+def _function(name: str, source: str, namespace: dict[str, Any]) -> Any:
+    exec(compile(source, f"<{name} of caraval.backends.numba>", "exec"), namespace)  # noqa: S102 - our own text
+    return namespace[name]
+
+
+# -------------------------------------------------------------------- loops
+
+_STATE = "Coordinates(w[0, i], w[1, i], w[2, i], w[3, i], w[4, i], w[5, i])"
+_UNPACKED = "w[0, i], w[1, i], w[2, i], w[3, i], w[4, i], w[5, i]"
+
+
+def _construct(nesting: Any, position: int, namespace: dict[str, Any]) -> tuple[str, int]:
+    """Return the source that builds constants from a row, and the position after them."""
+    if nesting is None:
+        return f"row[{position}]", position + 1
+    cls, *parts = nesting
+    built = []
+    for part in parts:
+        source, position = _construct(part, position, namespace)
+        built.append(source)
+    if cls is tuple:
+        return f"({', '.join(built)}{',' if len(built) == 1 else ''})", position
+    name = f"{cls.__name__}_{id(cls)}"
+    namespace[name] = cls
+    return f"{name}({', '.join(built)})", position
+
+
+@lru_cache(maxsize=512)
+def kernels(variant: Variant) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+    """Return the compiled loop of a variant over a block ``w``, and the one that counts who passes its check."""
+    tracks, check, layout = variant
+    namespace: dict[str, Any] = {"Coordinates": Coordinates, "xp": compiled_scalar()}
+    parts, position = [], 0
+    for nesting in layout[1:]:
+        source, position = _construct(nesting, position, namespace)
+        parts.append(source)
+    lines = ["def move(row, w, n):"]
+    lines += [f"    c{k} = {source}" for k, source in enumerate(parts[: len(tracks)])]
+    lines += ["    for i in range(n):", f"        q = {_STATE}"]
+    for k, track in enumerate(tracks):
+        namespace[f"t{k}"] = jitted(track)
+        lines.append(f"        q = t{k}(c{k}, q, xp)")
+    lines.append(f"        {_UNPACKED} = q")
+    move = numba.njit(_function("move", "\n".join(lines), namespace), **OPTIONS)
+    if check is None:
+        return move, None
+    namespace["check"] = jitted(check)
+    source = f"def passes(row, w, i):\n    return check({parts[-1]}, {_STATE}, xp)\n"
+    passes = numba.njit(_function("passes", source, namespace), forceinline=True, **OPTIONS)
+    return move, passes
+
+
+@lru_cache(maxsize=64)
+def driver(variants: tuple[Variant, ...], dtype: str) -> Callable[..., None]:
+    """Return the compiled loop over blocks and rows: ``(codes, offsets, flat, state (7, n)) -> None``, in place."""
+    namespace: dict[str, Any] = {"np": np, "ALIVE": ALIVE}
+    lines = [
+        "def run(codes, offsets, flat, state):",
+        f"    w, kept = np.empty((7, {BLOCK}), state.dtype), np.empty((6, {BLOCK}), state.dtype)",
+        f"    for start in range(0, state.shape[1], {BLOCK}):",
+        f"        n = min({BLOCK}, state.shape[1] - start)",
+        "        for i in range(n):",
+        "            w[6, i] = state[6, start + i]",
+        "            for j in range(6):",
+        "                w[j, i] = kept[j, i] = state[j, start + i]",
+        "                if w[6, i] != ALIVE:",
+        "                    w[j, i] = 0.0",
+        "        for step in range(codes.size):",
+        "            row = flat[offsets[step]:]",
+    ]
+    for k, variant in enumerate(variants):
+        move, passes = kernels(variant)
+        lines.append(f"            {'el' if k else ''}if codes[step] == {k}:")
+        if variant.tracks:
+            namespace[f"move{k}"] = move
+            lines.append(f"                move{k}(row, w, n)")
+        if passes is not None:
+            namespace[f"passes{k}"] = passes
+            lines += [
+                "                through = 0",
+                "                for i in range(n):",
+                f"                    through += passes{k}(row, w, i)",
+                "                if through < n:",
+                "                    for i in range(n):",
+                f"                        if w[6, i] == ALIVE and not passes{k}(row, w, i):",
+                f"                            w[6, i] = row[{variant.size()}]",
+                "                            for j in range(6):",
+                "                                kept[j, i] = w[j, i]",
+                "                                w[j, i] = 0.0",
+            ]
+        elif not variant.tracks:
+            lines.append("                pass")
+    lines += [
+        "        for i in range(n):",
+        "            state[6, start + i] = w[6, i]",
+        "            for j in range(6):",
+        "                state[j, start + i] = w[j, i] if w[6, i] == ALIVE else kept[j, i]",
+    ]
+    signature = f"void(int64[::1], int64[::1], {dtype}[::1], {dtype}[:, :])"
+    compiled: Callable[..., None] = numba.njit(signature, **OPTIONS)(_function("run", "\n".join(lines) + "\n", namespace))
+    return compiled

@@ -1,0 +1,151 @@
+"""PyTorch: eager with its tape of derivatives, or compiled variant by variant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
+
+import array_api_compat.torch as xp
+import numpy as np
+import torch
+from torch.utils import _pytree
+
+from caraval.core.arrays import is_number
+from caraval.core.coordinates import Coordinates
+from caraval.core.plan import Row, Variant, flatten
+from caraval.core.tree import Fixed, subscribe
+
+from .base import Backend, fused
+
+
+class TorchBackend(Backend):
+    """The PyTorch backend."""
+
+    name = "torch"
+    xp = xp
+    chunk = 32_768
+    """Particles at a time, where nothing needs derivatives."""
+
+    def asarray(self, value: Any, dtype: Any = None, device: Any = None) -> Any:
+        """Return numbers, or an array of PyTorch or NumPy, as a tensor; a tensor keeps its tape."""
+        if isinstance(value, torch.Tensor):
+            return value.to(device=device, dtype=dtype)
+        if isinstance(value, np.ndarray):
+            return torch.tensor(value, dtype=dtype, device=device)
+        return torch.as_tensor(value, dtype=dtype, device=device)
+
+    def to_numpy(self, array: Any) -> np.ndarray:
+        """Return a tensor's values in NumPy."""
+        return array.detach().cpu().numpy()  # type: ignore[no-any-return]
+
+    def value(self, array: Any) -> np.ndarray | None:
+        """Return a tensor's values, inside of transformations too; None where `torch.compile` hides them."""
+        try:
+            return self.to_numpy(torch.func.debug_unwrap(array))
+        except (RuntimeError, TypeError):
+            return None
+
+    def all_true(self, mask: Any) -> bool | None:
+        """Whether a mask is True throughout, in every lane of a `vmap`."""
+        return bool(torch.func.debug_unwrap(mask).all())
+
+    def _may_chunk(self, rows: Sequence[Row], q: Coordinates) -> bool:
+        tensors = [*q, *(v for row in rows for v in flatten(row.constants) if not is_number(v))]
+        return not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
+
+    def compiled(self) -> Backend:
+        """Return the backend with every variant compiled."""
+        return CompiledTorch()
+
+    def differentiated(self, objective: Callable[..., Any]) -> Callable[..., tuple[Any, dict[str, Any]]]:
+        """Return ``(settings, beam) -> (value, derivatives by the settings)``, see :meth:`Backend.differentiated`."""
+
+        def evaluate(settings: dict[str, Any], beam: Any) -> tuple[Any, dict[str, Any]]:
+            kind = {"dtype": beam.dtype, "device": beam.device}
+            tensors = {
+                key: torch.as_tensor(value, **(kind if is_number(value) else {})).detach().requires_grad_()
+                for key, value in settings.items()
+            }
+            value = objective(tensors, beam)
+            gradients = torch.autograd.grad(value, list(tensors.values()), allow_unused=True)
+            filled = [torch.zeros_like(t) if g is None else g for t, g in zip(tensors.values(), gradients, strict=True)]
+            return value.detach(), dict(zip(tensors, filled, strict=True))
+
+        return evaluate
+
+
+class CompiledTorch(TorchBackend):
+    """PyTorch with one compiled program per variant."""
+
+    chunk = 65_536
+    """Particles at a time: compiled steps have few intermediate arrays."""
+
+    def _run(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
+        shape = np.broadcast_shapes(*(a.shape for a in q), *(_batch(row) for row in rows))
+        q = Coordinates(*(a.expand(shape).contiguous() for a in q))
+        lost = self._all_alive(q, q.x) if lost is None else lost.expand(shape).contiguous()
+        tables = {id(row): _table(row, q.x) for row in {id(row): row for row in rows}.values()}
+        graded = torch.is_grad_enabled() and any(t.requires_grad for t in (*q, *tables.values()))
+        with torch.set_grad_enabled(graded):
+            for row in rows:
+                q, lost = program(row.variant, graded)(tables[id(row)], q, lost)
+        return q, lost
+
+
+_programs: dict[tuple[Variant, bool], Callable[..., Any]] = {}
+
+
+def program(variant: Variant, graded: bool) -> Callable[..., Any]:
+    """Return the compiled program of a variant, one for each grad mode so that neither recompiles the other."""
+    key = (variant, graded)
+    if key not in _programs:
+        step = fused(variant, xp)
+
+        def run(table: Any, q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
+            return step(table.unbind(0), q, lost)  # type: ignore[no-any-return]
+
+        # the compiler counts recompilations by code object: every program gets its own
+        code = run.__code__.replace(co_name=f"run_{len(_programs)}")
+        own = FunctionType(code, run.__globals__, code.co_name, None, run.__closure__)
+        _programs[key] = torch.compile(own, dynamic=True, fullgraph=True)
+    return _programs[key]
+
+
+def _batch(row: Row) -> tuple[int, ...]:
+    return np.broadcast_shapes(*(tuple(v.shape) for v in flatten(row.constants) if not is_number(v)))
+
+
+def _table(row: Row, like: torch.Tensor) -> torch.Tensor:
+    """Return a row's constants, and its code of loss, as one tensor ``(size, ...)``."""
+    values = [*flatten(row.constants), row.code]
+    kind = {"dtype": like.dtype, "device": like.device}
+    if all(map(is_number, values)):
+        return torch.tensor(values, **kind)
+    shape = _batch(row)
+    full = [torch.full(shape, v, **kind) if is_number(v) else v.to(**kind).expand(shape) for v in values]
+    return torch.stack(full)
+
+
+# -------------------------------------------------------------------- pytrees
+
+
+def _register(cls: type) -> None:
+    """Let PyTorch's transformations see the tensors in a class; plain numbers are fixed, since they cannot be traced."""
+
+    def flatten_(tree: Any) -> tuple[list[Any], Any]:
+        children, rest = tree.tree_flatten()
+        places = [i for i, child in enumerate(children) if not (child is None or is_number(child))]
+        fixed = [None if i in places else child for i, child in enumerate(children)]
+        return [children[i] for i in places], Fixed(places=places, fixed=fixed, rest=rest)
+
+    def unflatten_(leaves: Any, context: Fixed) -> Any:
+        children = list(context.values["fixed"])
+        for place, leaf in zip(context.values["places"], leaves, strict=True):
+            children[place] = leaf
+        return cls.tree_unflatten(context.values["rest"], children)  # type: ignore[attr-defined]
+
+    _pytree.register_pytree_node(cls, flatten_, unflatten_, serialized_type_name=f"{cls.__module__}.{cls.__qualname__}")
+
+
+subscribe(_register)
