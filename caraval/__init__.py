@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .core.beam import ParticleBeam
 from .core.coordinates import Coordinates
 from .core.element import Element, Parameter
@@ -11,7 +13,9 @@ from .core.maps import LinearMap
 from .core.methods import BmadStandard, KickDriftKick, Linear, SecondOrder, TrackingMethod
 from .core.moments import MomentBeam
 from .core.reference import Reference, Species
+from .core.registry import register_plugin
 from .core.routine import Composite, Routine, Step
+from .io import load, load_beam, save, save_beam
 from .physics.drift import Drift
 from .physics.ecollimator import ECollimator
 from .physics.hkicker import HKicker
@@ -27,4 +31,56 @@ from .physics.sbend import RBend, SBend
 from .physics.sextupole import Sextupole
 from .physics.solenoid import Solenoid
 from .physics.vkicker import VKicker
-from .io import load, load_beam, save, save_beam
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BmadStandard",
+    "Composite",
+    "Coordinates",
+    "Drift",
+    "ECollimator",
+    "Element",
+    "HKicker",
+    "Instrument",
+    "KickDriftKick",
+    "Kicker",
+    "LCavity",
+    "Lattice",
+    "Linear",
+    "LinearMap",
+    "Marker",
+    "MomentBeam",
+    "Monitor",
+    "Parameter",
+    "ParticleBeam",
+    "Pipe",
+    "Quadrupole",
+    "RBend",
+    "RCollimator",
+    "Reference",
+    "Routine",
+    "SBend",
+    "SecondOrder",
+    "Sextupole",
+    "Solenoid",
+    "Species",
+    "Step",
+    "TrackingMethod",
+    "VKicker",
+    "hookimpl",
+    "load",
+    "load_beam",
+    "register_plugin",
+    "save",
+    "save_beam",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Find an element kind that a plugin brought: ``cv.PlasmaLens``."""
+    from .core.registry import registry
+
+    if not name.startswith("_") and name in registry().kinds:
+        return registry().kinds[name].value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -135,7 +135,9 @@ def _by_suffix(table: Mapping[str, Entry[Any]], path: Path, format: str | None, 
 
 def _named(table: Mapping[str, Entry[Any]], format: str, what: str) -> Any:
     if format not in table:
-        raise UnknownNameError(f"no plugin can {what} of format {format!r}{suggest(format, table)}; there are {', '.join(table)}")
+        raise UnknownNameError(
+            f"no plugin can {what} of format {format!r}{suggest(format, table)}; there are {', '.join(table)}"
+        )
     return table[format].value
 
 

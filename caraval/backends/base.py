@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-
 from array_api_compat import device
 
 from caraval.core.arrays import is_number, library

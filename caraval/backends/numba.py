@@ -11,12 +11,12 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
+from itertools import pairwise
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numba
 import numpy as np
-from numba.core import types
 from numba.extending import overload_method
 
 from caraval.core import scalar
@@ -32,6 +32,8 @@ BLOCK = 512
 
 WORTH_A_THREAD = 8_192
 """Particles that make it worth while to start another thread."""
+
+types: Any = numba.types
 
 OPTIONS = {"error_model": "numpy", "nogil": True}
 
@@ -82,9 +84,7 @@ def _in_threads(run: Callable[..., None], codes: Any, offsets: Any, flat: np.nda
     pieces = max(1, min(-(-cores // settings), n // WORTH_A_THREAD))
     edges = np.linspace(0, n, pieces + 1).astype(int)
     work = [
-        (codes, offsets, flat[min(s, len(flat) - 1)], state[:, s, a:b])
-        for s in range(settings)
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        (codes, offsets, flat[min(s, len(flat) - 1)], state[:, s, a:b]) for s in range(settings) for a, b in pairwise(edges)
     ]
     if len(work) == 1 or settings * n < WORTH_A_THREAD:
         for arguments in work:
@@ -132,7 +132,7 @@ def compiled_scalar() -> ModuleType:
 
 
 def _function(name: str, source: str, namespace: dict[str, Any]) -> Any:
-    exec(compile(source, f"<{name} of caraval.backends.numba>", "exec"), namespace)  # noqa: S102 - our own text
+    exec(compile(source, f"<{name} of caraval.backends.numba>", "exec"), namespace)
     return namespace[name]
 
 

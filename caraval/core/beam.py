@@ -383,8 +383,9 @@ class ParticleBeam(Statistics):
         return beam_from(*children)
 
     def __repr__(self) -> str:
-        batch = f"{'x'.join(map(str, self.shape))} x " if self.shape else ""
-        return f"ParticleBeam({batch}{self.n} x {self.species.name}, p0c={self.p0c!r} eV, s={self.s!r} m, {self.backend} {self.dtype})"
+        shape = " x ".join(map(str, self.x.shape))
+        where = f"p0c={self.p0c!r} eV, s={self.s!r} m, {self.backend} {self.dtype}"
+        return f"ParticleBeam({shape} x {self.species.name}, {where})"
 
 
 def beam_from(coordinates: Any, reference: Any, charge: Any, alive: Any, lost_s: Any) -> ParticleBeam:

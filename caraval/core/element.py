@@ -275,7 +275,9 @@ class Element:
 
 def _schema_of(cls: type[Element]) -> Schema:
     hints = get_type_hints(cls, include_extras=True)
-    parameters, options, defaults, choices, optional = [], [], {}, {}, set()
+    parameters: list[str] = []
+    options: list[str] = []
+    defaults, choices, optional = {}, {}, set()
     for f in fields(cls):
         hint = hints[f.name]
         parts = get_args(hint) if get_origin(hint) is not Annotated else ()

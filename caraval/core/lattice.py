@@ -134,7 +134,8 @@ class Lattice:
             first = self.elements[found[0]]
             if any(self.elements[i] != first for i in found[1:]):
                 raise LatticeError(
-                    f"{len(found)} elements are called {key!r} and they differ; {key}##1 to {key}##{len(found)} are the single ones"
+                    f"{len(found)} elements are called {key!r} and they differ; "
+                    f"{key}##1 to {key}##{len(found)} are the single ones"
                 )
             return first
         return self.elements[key]
@@ -380,6 +381,7 @@ class Lattice:
             return None
 
     def prepare(self, plan: Plan, beam: Beam, reference: str = "lattice") -> Prepared:
+        """Return a plan with this lattice's numbers for a beam; kept, where they are plain numbers."""
         particles = isinstance(beam, ParticleBeam)
         self._check_reference(beam.reference, reference)
         self._check_library(library(first_array(beam)))

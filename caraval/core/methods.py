@@ -23,7 +23,7 @@ class TrackingMethod:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if isinstance(vars(cls).get("name"), str):
-            _with_options[cls.name] = cls
+            _with_options[vars(cls)["name"]] = cls
 
     @property
     def options(self) -> dict[str, Any]:

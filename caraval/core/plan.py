@@ -23,7 +23,7 @@ from .maps import LinearMap
 from .methods import TrackingMethod, as_method
 from .reference import Reference
 from .registry import Registry
-from .routine import Composite, Routine, Step, Unknown
+from .routine import Composite, Routine, Step, UnknownValueError
 
 MapFunction = Callable[[Element, Reference, Reference, Any], LinearMap]
 
@@ -207,7 +207,7 @@ def count(registry: Registry, element: Element, reference: Reference | None) -> 
         return 1
     try:
         return method.count(element, chosen, reference)
-    except Unknown:
+    except UnknownValueError:
         return None
 
 
@@ -252,7 +252,7 @@ def _steps(registry: Registry, element: Element, method: Any, chosen: TrackingMe
     if given is None and method.count is not None:
         try:
             given = method.count(element, chosen, None)
-        except Unknown:
+        except UnknownValueError:
             raise InputError(
                 f"into how many steps {element.label} is divided depends on values that a trace hides; "
                 "give num_steps to its tracking method, or start from a lattice with plain numbers and use replace()"
@@ -266,7 +266,7 @@ def _wrap(registry: Registry, element: Element, steps: Sequence[Step]) -> Sequen
     return tuple(steps)
 
 
-def _through(function: MapFunction) -> Routine:
+def _through(function: Any) -> Routine:
     """Return the routine that moves particles through a kind's own map."""
 
     def prepare(element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> Any:
@@ -275,7 +275,7 @@ def _through(function: MapFunction) -> Routine:
     return Routine(track=maps.track, prepare=prepare)
 
 
-def _as_map(steps: Sequence[Step], function: MapFunction) -> list[Step | MapFunction]:
+def _as_map(steps: Sequence[Step], function: Any) -> list[Step | MapFunction]:
     """Return a map in place of an element's moving steps; the tests before and after them stay."""
     moving = [index for index, step in enumerate(steps) if step.routines]
     if not moving:

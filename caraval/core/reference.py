@@ -181,7 +181,7 @@ def reference_from(species: Species | str, p0c: Any, energy: Any, s: Any, t: Any
         raise InputError("a beam needs its reference momentum p0c or its reference energy [eV], one of them")
     if energy is not None:
         return Reference.from_energy(species, energy, s, t)
-    return Reference(species, p0c, s, t)
+    return Reference(as_species(species), p0c, s, t)
 
 
 def _reference(species: Species, p0c: Any, s: Any, t: Any) -> Reference:

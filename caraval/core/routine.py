@@ -6,13 +6,13 @@ over the particles; a compiler fuses it. An element is one step, or many: then i
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
 from .element import Element
-from .methods import TrackingMethod
 from .reference import Reference
 
 Prepare = Callable[[Any, Reference, Reference, Any], Any]
@@ -86,26 +86,27 @@ class Composite:
         prepared once.
     count : callable, optional
         ``(element, method, reference) -> int``: into how many parts the method divides the element, from its numbers.
-        It may raise :class:`Unknown`.
+        It may raise :class:`UnknownValueError`.
     reference : callable, optional
         As in :class:`Routine`.
     """
 
-    steps: Callable[[Any, TrackingMethod, int], Sequence[Step]]
-    count: Callable[[Any, TrackingMethod, Reference | None], int] | None = None
+    steps: Callable[[Any, Any, int], Sequence[Step]]
+    count: Callable[[Any, Any, Reference | None], int] | None = None
     reference: Callable[[Any, Reference, Any], Reference] | None = None
 
 
-class Unknown(Exception):
+class UnknownValueError(Exception):
     """A number is needed that a trace hides."""
 
 
 @cache
-def _own_parameters(cls: type[Element]) -> type:
-    return NamedTuple(f"{cls.__name__}Parameters", [(name, Any) for name in cls.schema().parameters])  # type: ignore[misc]
+def _own_parameters(cls: Any) -> Any:
+    return namedtuple(f"{cls.__name__}Parameters", cls.schema().parameters)
 
 
 def own_parameters(element: Element) -> Any:
     """Return an element's own parameters as constants; absent ones are zero."""
+    kind: Any = type(element)
     values = element.parameters.values()
-    return _own_parameters(type(element))(*(0.0 if value is None else value for value in values))
+    return _own_parameters(kind)(*(0.0 if value is None else value for value in values))

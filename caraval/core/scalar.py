@@ -8,25 +8,26 @@ they meet. Numba compiles particle routines against a copy of it.
 from __future__ import annotations
 
 from math import acos, asin, atan, atan2, cos, cosh, exp, floor, hypot, log, pi, sin, sinh, sqrt, tan, tanh
+from typing import Any
 
 __all__ = [
-    "abs", "acos", "asin", "atan", "atan2", "cos", "cosh", "exp", "floor", "hypot", "log", "maximum", "minimum", "pi", "sin", "sinh",
-    "sqrt", "tan", "tanh", "where",
+    "abs", "acos", "asin", "atan", "atan2", "cos", "cosh", "exp", "floor", "hypot", "log", "maximum", "minimum", "pi", "sin",
+    "sinh", "sqrt", "tan", "tanh", "where",
 ]  # fmt: skip
 
 abs = abs
 
 
-def where(condition, then, otherwise):
+def where(condition: bool, then: Any, otherwise: Any) -> Any:
     """Choose `then` where `condition` holds."""
     return then if condition else otherwise
 
 
-def maximum(a, b):
+def maximum(a: Any, b: Any) -> Any:
     """Return the larger of two numbers."""
     return a if a > b else b
 
 
-def minimum(a, b):
+def minimum(a: Any, b: Any) -> Any:
     """Return the smaller of two numbers."""
     return a if a < b else b

@@ -80,7 +80,9 @@ class Tracker:
         def evaluate(beam: Beam, settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
             known = self._known(settings)
             if not known:
-                raise InputError("give the settings to differentiate with respect to: tracker.value_and_grad(f)(beam, settings)")
+                raise InputError(
+                    "give the settings to differentiate with respect to: tracker.value_and_grad(f)(beam, settings)"
+                )
             result: tuple[Any, dict[str, Any]] = differentiated(known, beam)
             return result
 

@@ -69,7 +69,7 @@ def mcmillan(n: int, size: int) -> list[float]:
 
 
 def potential(b: tuple[Any, ...], a: tuple[Any, ...], g: Any, degree: int) -> dict[tuple[int, int], Any]:
-    """Return the coefficients ``{(i, j): c}`` of ``x^i y^j`` in psi, for the field ``sum b_n x^n, sum a_n x^n`` on the midplane."""
+    """Return the coefficients ``{(i, j): c}`` of ``x^i y^j`` in psi for ``sum b_n x^n`` and ``sum a_n x^n`` on the midplane."""
     c: dict[tuple[int, int], Any] = {}
     for n in range(len(b)):  # psi_x = h sum b_n x^n and psi_y = -h sum a_n x^n on the midplane
         c[n + 1, 0] = c.get((n + 1, 0), 0.0) + b[n] / (n + 1)

@@ -67,7 +67,7 @@ def switched_off(element: Element) -> Sequence[Step]:
     return (Step((WHOLE,)),)
 
 
-def linear(element: Drift, reference_in: Reference, reference_out: Reference, xp: Any) -> LinearMap:
+def linear(element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> LinearMap:
     """Return the drift's matrix."""
     gamma2 = 1 + 1 / mass2(reference_in)
     block = [[1.0, element.length], [0.0, 1.0]]

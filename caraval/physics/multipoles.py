@@ -85,7 +85,7 @@ _Multipoles: Any = type(
 )
 
 
-class Magnet(_Multipoles):
+class Magnet(_Multipoles):  # type: ignore[misc]
     """An element that may carry multipole errors.
 
     Attributes
@@ -140,7 +140,7 @@ class Magnet(_Multipoles):
         return changed(element, {**given, "field_master": False})
 
 
-def changed(element: Element, values: Mapping[str, Any]) -> Element:
+def changed(element: Any, values: Mapping[str, Any]) -> Any:
     """Return the element with other values, unchecked: they may be expanded, traced or differentiated."""
     new = object.__new__(type(element))
     new.__dict__.update(element.__dict__)
@@ -151,7 +151,7 @@ def changed(element: Element, values: Mapping[str, Any]) -> Element:
 # -------------------------------------------------------------------- what an element has
 
 
-def orders(element: Element) -> list[int]:
+def orders(element: Any) -> list[int]:
     """Return the orders of the multipoles that an element has besides its main strength, kicks included."""
     found = set()
     if not all(is_zero(getattr(element, n, None)) for n in ("hkick", "vkick", "bl_hkick", "bl_vkick")):
@@ -161,7 +161,7 @@ def orders(element: Element) -> list[int]:
     return sorted(found)
 
 
-def present(element: Element) -> list[int]:
+def present(element: Any) -> list[int]:
     """Return the orders of all multipoles that an element has, its main strength included."""
     found = set(orders(element))
     main = getattr(element, "main", None)
@@ -172,7 +172,7 @@ def present(element: Element) -> list[int]:
     return sorted(found)
 
 
-def integrated(element: Element, xp: Any) -> dict[int, tuple[Any, Any]]:
+def integrated(element: Any, xp: Any) -> dict[int, tuple[Any, Any]]:
     """Return the integrated ``(a_n, b_n)`` by order: multipoles as they scale, and kicks."""
     out: dict[int, tuple[Any, Any]] = {}
     if getattr(element, "multipoles_on", False):
@@ -183,7 +183,8 @@ def integrated(element: Element, xp: Any) -> dict[int, tuple[Any, Any]]:
             radius = xp.where(radius == 0, 1.0, radius)
         for n in sorted(present):
             scale = strength if is_zero(radius) else strength * radius ** (main - n)
-            out[n] = tuple(0.0 if (v := getattr(element, f"{kind}{n}")) is None else v * scale for kind in "ab")
+            a, b = (0.0 if v is None else v * scale for v in (getattr(element, f"a{n}"), getattr(element, f"b{n}")))
+            out[n] = (a, b)
     hkick, vkick = getattr(element, "hkick", 0.0), getattr(element, "vkick", 0.0)
     if not (is_zero(hkick) and is_zero(vkick)):
         cosine, sine = element.kick_axes(xp)
@@ -208,7 +209,7 @@ def kick(c: Kick, q: Coordinates, xp: Any) -> Coordinates:
     return q._replace(px=q.px - real, py=q.py + imaginary)
 
 
-def field(c: Kick, q: Coordinates) -> tuple[Any, Any]:
+def field(c: Any, q: Coordinates) -> tuple[Any, Any]:
     """Return real and imaginary part of ``sum (b_n + i a_n) (x + i y)^n``."""
     highest = len(c.b) - 1
     real = c.b[highest]

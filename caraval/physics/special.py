@@ -6,6 +6,7 @@ zero angle and zero length, in both precisions.
 
 from __future__ import annotations
 
+from math import factorial
 from typing import Any
 
 
@@ -54,6 +55,11 @@ def cos_sin_both(u: Any) -> tuple[Any, Any, Any, Any]:
     return 1 - versine, sine, 1 - other_versine, other_sine
 
 
+C2 = tuple(1 / factorial(2 * j + 2) for j in range(8))
+C3 = tuple(1 / factorial(2 * j + 3) for j in range(8))
+"""Coefficients of the series of the Stumpff functions of order 2 and 3, of alternating sign."""
+
+
 def stumpff(u: Any) -> tuple[Any, Any, Any, Any]:
     """Return the Stumpff functions ``c_k(u) = sum_j (-u)^j / (2 j + k)!`` for k = 0, 1, 2, 3.
 
@@ -61,8 +67,10 @@ def stumpff(u: Any) -> tuple[Any, Any, Any, Any]:
     Celestial Mechanics", 6.9). Exact to rounding up to ``|u| = 64``.
     """
     v = u * 0.015625
-    c2 = 1 / 2 + v * (-1 / 24 + v * (1 / 720 + v * (-1 / 40320 + v * (1 / 3628800 + v * (-1 / 479001600 + v * (1 / 87178291200 - v * (1 / 20922789888000)))))))  # fmt: skip
-    c3 = 1 / 6 + v * (-1 / 120 + v * (1 / 5040 + v * (-1 / 362880 + v * (1 / 39916800 + v * (-1 / 6227020800 + v * (1 / 1307674368000 - v * (1 / 355687428096000)))))))  # fmt: skip
+    c2 = c3 = 0.0
+    for j in range(7, -1, -1):
+        c2 = C2[j] - v * c2
+        c3 = C3[j] - v * c3
     for _ in range(3):
         c0, c1 = 1 - v * c2, 1 - v * c3
         c2, c3, v = 0.5 * c1 * c1, 0.25 * (c2 + c0 * c3), 4 * v

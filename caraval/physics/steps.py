@@ -12,7 +12,7 @@ from caraval.core.arrays import is_number
 from caraval.core.methods import BmadStandard, TrackingMethod
 from caraval.core.reference import Reference
 from caraval.core.registry import backend_of
-from caraval.core.routine import Unknown
+from caraval.core.routine import UnknownValueError
 
 DEFAULT_STEP = 0.2
 """Length of a step [m] where Bmad has no better rule (``bmad_com[default_ds_step]``)."""
@@ -34,7 +34,7 @@ def number(value: Any) -> float:
 
     Raises
     ------
-    Unknown
+    UnknownValueError
         If a trace hides it.
     """
     if value is None:
@@ -43,7 +43,7 @@ def number(value: Any) -> float:
         return float(value)
     values = backend_of(value).value(value) if hasattr(value, "shape") else None
     if values is None:
-        raise Unknown
+        raise UnknownValueError
     flat = np.ravel(values)
     return float(flat[np.argmax(np.abs(flat))])
 
@@ -99,13 +99,13 @@ def normalised(element: Any, reference: Reference | None) -> Any:
 
     Raises
     ------
-    Unknown
+    UnknownValueError
         If it is given by fields, and the momentum is not known.
     """
     if reference is not None and is_number(reference.p0c):
         return element.at(reference, scalar)
     if any(getattr(element, field, None) is not None for field in element.fields.values()):
-        raise Unknown
+        raise UnknownValueError
     return element
 
 
@@ -114,7 +114,7 @@ def plain(element: Any) -> Any:
 
     Raises
     ------
-    Unknown
+    UnknownValueError
         If a trace hides one.
     """
     return element.replace(**{name: None if v is None else number(v) for name, v in element.parameters.items()})
