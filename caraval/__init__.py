@@ -7,6 +7,16 @@ from typing import Any
 from .core.beam import ParticleBeam
 from .core.coordinates import Coordinates
 from .core.element import Element, Parameter
+from .core.errors import (
+    BackendError,
+    CaravalError,
+    InputError,
+    LatticeError,
+    MethodError,
+    PluginError,
+    PluginWarning,
+    UnknownNameError,
+)
 from .core.hookspecs import hookimpl
 from .core.lattice import Lattice
 from .core.maps import LinearMap
@@ -35,26 +45,33 @@ from .physics.vkicker import VKicker
 __version__ = "0.1.0"
 
 __all__ = [
+    "BackendError",
     "BmadStandard",
+    "CaravalError",
     "Composite",
     "Coordinates",
     "Drift",
     "ECollimator",
     "Element",
     "HKicker",
+    "InputError",
     "Instrument",
     "KickDriftKick",
     "Kicker",
     "LCavity",
     "Lattice",
+    "LatticeError",
     "Linear",
     "LinearMap",
     "Marker",
+    "MethodError",
     "MomentBeam",
     "Monitor",
     "Parameter",
     "ParticleBeam",
     "Pipe",
+    "PluginError",
+    "PluginWarning",
     "Quadrupole",
     "RBend",
     "RCollimator",
@@ -67,6 +84,7 @@ __all__ = [
     "Species",
     "Step",
     "TrackingMethod",
+    "UnknownNameError",
     "VKicker",
     "hookimpl",
     "load",

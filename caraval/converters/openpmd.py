@@ -18,7 +18,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -216,15 +216,16 @@ def recognises(path: Path) -> bool:
 
 def _library(module: str) -> ModuleType:
     """Return a module of openpmd-beamphysics, whose package was called ``pmd_beamphysics`` before."""
-    reasons = []
-    for package in ("beamphysics", "pmd_beamphysics"):
-        try:
-            return importlib.import_module(f"{package}.{module}")
-        except ImportError as error:
-            reasons.append(error)
+    try:
+        return importlib.import_module(f"beamphysics.{module}")
+    except ImportError as error:
+        missing = error
+    if missing.name == "beamphysics":
+        with suppress(ImportError):
+            return importlib.import_module(f"pmd_beamphysics.{module}")
     raise BackendError(
-        f"openPMD beam files need openpmd-beamphysics, which is not installed ({reasons[0]}); try: pip install 'caraval[beams]'"
-    ) from reasons[0]
+        f"openPMD beam files need openpmd-beamphysics, which is not installed ({missing}); try: pip install 'caraval[beams]'"
+    ) from missing
 
 
 @contextmanager
@@ -353,6 +354,8 @@ def _bunch(readers: ModuleType, group: Any) -> Bunch:
     count = _count(group)
 
     def record(name: str) -> Array:
+        if name not in group:
+            raise InputError(f"{group.name} has no record {name}")
         return _checked(name, readers.particle_array(group, name, include_offset=name != "time"), count)
 
     def optional(name: str) -> Array | None:
@@ -383,12 +386,12 @@ def _bunch(readers: ModuleType, group: Any) -> Bunch:
 
 
 def _count(group: Any) -> int:
-    """Return how many particles there are."""
-    if "position/x" not in group:
-        raise InputError(f"{group.name} has no record position/x")
-    x = group["position/x"]
-    shape = x.attrs["shape"] if _is_group(x) else x.shape
-    count = int(_first(group.attrs.get("numParticles", shape)))
+    """Return how many particles there are; the standard wants it said, and not all say it."""
+    count = group.attrs.get("numParticles")
+    if count is None:
+        x = group.get("position/x")
+        count = 0 if x is None else x.attrs.get("shape", getattr(x, "shape", 0))
+    count = int(_first(count))
     if count < 1:
         raise InputError("there are no particles in this file")
     return count

@@ -286,10 +286,13 @@ def _as_map(steps: Sequence[Step], function: Any) -> list[Step | MapFunction]:
 
 
 def _guarded(steps: Sequence[Step]) -> Sequence[Step]:
-    """Test particles for plain nonsense where an element ends without another test."""
-    if not steps or steps[-1].check or not steps[-1].routines:
-        return steps
-    return (*steps[:-1], steps[-1]._replace(check=GUARD))
+    """Test particles for plain nonsense after every step that has no other test; a repeated step stays one object."""
+    guarded: dict[int, Step] = {}
+    for step in steps:
+        if id(step) not in guarded:
+            needs = step.routines and not step.check
+            guarded[id(step)] = step._replace(check=GUARD) if needs else step
+    return tuple(guarded[id(step)] for step in steps)
 
 
 @dataclass(frozen=True)

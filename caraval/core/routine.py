@@ -26,6 +26,7 @@ class Routine:
     ----------
     track : callable
         ``(constants, q, xp) -> q``. Elementwise, no branch on data, no library but `xp`: one source for every backend.
+        Functions of `xp` see only what depends on `q`: what depends on constants alone is a constant, too.
     prepare : callable, optional
         ``(element, reference_in, reference_out, xp) -> constants`` (a NamedTuple): once per call, on numbers or batches
         of settings. Left out: the constants are the element's own parameters, by name.

@@ -12,30 +12,53 @@ from typing import Any, NamedTuple
 
 from caraval.core.coordinates import Coordinates
 
-BEYOND_MAIN = 8
-"""Powers kept beyond those of the highest multipole: the first one left out is ``(g x)^9``."""
+BEYOND_MAIN = 7
+"""Powers kept beyond those of the highest multipole: the first one left out is ``(g x)^8``."""
+
+
+Rows = tuple[tuple[Any, ...], ...]
+"""Coefficients of a polynomial: for each power of ``y^2``, those of the powers of x, filled up to one length."""
+
+
+class NormalKick(NamedTuple):
+    """Coefficients of ``d psi / dx`` and of ``d psi / dy`` over y, for a potential even in y."""
+
+    x: Rows
+    y: Rows
 
 
 class CurvedKick(NamedTuple):
-    """Coefficients of ``d psi / dx`` and ``d psi / dy``: for each power of y, those of the powers of x."""
+    """As :class:`NormalKick`, and for the odd part of the potential ``d psi / dx`` over y and ``d psi / dy``."""
 
-    x: tuple[tuple[Any, ...], ...]
-    y: tuple[tuple[Any, ...], ...]
+    x: Rows
+    y: Rows
+    skew_x: Rows
+    skew_y: Rows
+
+
+def normal_kick(c: NormalKick, q: Coordinates, xp: Any) -> Coordinates:
+    """Kick by the gradient of a potential even in y."""
+    y2 = q.y * q.y
+    return q._replace(px=q.px - polynomial(c.x, q.x, y2), py=q.py - q.y * polynomial(c.y, q.x, y2))
 
 
 def curved_kick(c: CurvedKick, q: Coordinates, xp: Any) -> Coordinates:
-    """Kick by the gradient of the potential."""
-    return q._replace(px=q.px - polynomial(c.x, q.x, q.y), py=q.py - polynomial(c.y, q.x, q.y))
+    """Kick by the gradient of any potential."""
+    y2 = q.y * q.y
+    return q._replace(
+        px=q.px - polynomial(c.x, q.x, y2) - q.y * polynomial(c.skew_x, q.x, y2),
+        py=q.py - q.y * polynomial(c.y, q.x, y2) - polynomial(c.skew_y, q.x, y2),
+    )
 
 
-def polynomial(rows: tuple[tuple[Any, ...], ...], x: Any, y: Any) -> Any:
+def polynomial(rows: Rows, x: Any, y2: Any) -> Any:
     """Return a polynomial in two variables (Horner's scheme)."""
     total = 0.0 * x
     for row in rows[::-1]:
         inner = 0.0 * x
         for coefficient in row[::-1]:
             inner = inner * x + coefficient
-        total = total * y + inner
+        total = total * y2 + inner
     return total
 
 
@@ -83,12 +106,30 @@ def potential(b: tuple[Any, ...], a: tuple[Any, ...], g: Any, degree: int) -> di
     return c
 
 
-def constants(b: tuple[Any, ...], a: tuple[Any, ...], g: Any, *, vertical: bool = False) -> CurvedKick:
-    """Return the constants of :func:`curved_kick`, for multipoles pure on the midplane or (`vertical`) off it."""
+def constants(b: tuple[Any, ...], a: tuple[Any, ...], g: Any, *, skew: bool, vertical: bool = False) -> Any:
+    """Return the constants of :func:`normal_kick`, or with `skew` of :func:`curved_kick`.
+
+    Parameters
+    ----------
+    b, a : tuple
+        Integrated normal and skew multipoles by order, from zero on.
+    g : number or array
+        Curvature [1/m].
+    skew : bool
+        Whether there may be skew multipoles.
+    vertical : bool
+        Whether multipoles are pure off the plane, rather than on the midplane.
+    """
     degree = len(b) + BEYOND_MAIN
     if vertical:
         b, a = vertically_pure(b, a, g)
     c = potential(b, a, g, degree)
-    along_x = tuple(tuple((i + 1) * c.get((i + 1, j), 0.0) for i in range(degree - j)) for j in range(degree))
-    along_y = tuple(tuple((j + 1) * c.get((i, j + 1), 0.0) for i in range(degree - j)) for j in range(degree))
-    return CurvedKick(along_x, along_y)
+
+    def rows(along_x: bool, odd: int) -> Rows:
+        def coefficient(i: int, j: int) -> Any:
+            return (i + 1) * c.get((i + 1, j), 0.0) if along_x else (j + 1) * c.get((i, j + 1), 0.0)
+
+        return tuple(tuple(coefficient(i, j) for i in range(degree)) for j in range(odd, degree, 2))
+
+    even = (rows(True, 0), rows(False, 1))
+    return CurvedKick(*even, rows(True, 1), rows(False, 0)) if skew else NormalKick(*even)

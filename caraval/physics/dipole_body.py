@@ -56,7 +56,10 @@ def sector(c: SectorConstants, q: Coordinates, xp: Any) -> Coordinates:
 
 
 class BendConstants(NamedTuple):
-    """As :class:`SectorConstants`, for a `field` [1/m] that need not follow the design curvature."""
+    """As :class:`SectorConstants`, for a `field` [1/m] that need not follow the design curvature.
+
+    `divisor` is the field, or one where there is none; `direction` is -1 for a body run backwards.
+    """
 
     length: Any
     field: Any
@@ -65,6 +68,8 @@ class BendConstants(NamedTuple):
     straight: Any
     sagitta: Any
     mass2: Any
+    divisor: Any
+    direction: Any
 
 
 def uniform(c: BendConstants, q: Coordinates, xp: Any) -> Coordinates:
@@ -85,8 +90,7 @@ def uniform(c: BendConstants, q: Coordinates, xp: Any) -> Coordinates:
     ps_out = root(left, xp)
     ahead = ps_seen > 0  # else the frame turned by more than a right angle, and there must be a field
     slope = xp.where(ahead, px_seen + px_out, 0.0 * px) / xp.where(ahead, ps_seen + ps_out, 1.0)
-    field = xp.where(c.field == 0, 1.0, c.field)
-    across = xp.where(ahead, reach * slope, (ps_out - ps_seen) / field)
+    across = xp.where(ahead, reach * slope, (ps_out - ps_seen) / c.divisor)
     chord = xp.where(ahead, reach * xp.sqrt(1 + slope * slope), xp.sqrt(xp.where(ahead, 1.0, reach * reach + across * across)))
     half_sine2 = c.field * c.field * chord * chord / (4 * in_plane2)
     path = chord * arcsine_ratio(xp.where(left > 0, half_sine2, 0.0), xp) / root(in_plane2, xp)
@@ -144,11 +148,12 @@ def combined(c: CombinedConstants, q: Coordinates, xp: Any) -> Coordinates:
 
 
 class EitherConstants(NamedTuple):
-    """Those of both bodies, and of the paraxial one without gradient."""
+    """Those of both bodies, and of the paraxial one without gradient; `weak` is one where the gradient is negligible."""
 
     uniform: BendConstants
     combined: CombinedConstants
     flat: CombinedConstants
+    weak: Any
 
 
 WEAK = 1e-10
@@ -163,8 +168,15 @@ def either(c: EitherConstants, q: Coordinates, xp: Any) -> Coordinates:
     out = combined(c.combined, q, xp)
     exact = uniform(c.uniform, q, xp)
     paraxial = combined(c.flat, q, xp)
-    weak = xp.abs(c.combined.k1 * c.combined.length) < WEAK
-    return Coordinates(*(xp.where(weak, o + (e - p), o) for o, e, p in zip(out, exact, paraxial)))  # noqa: B905 - Numba
+    weak = q.pz * 0.0 + c.weak > 0
+    return Coordinates(
+        xp.where(weak, out.x + (exact.x - paraxial.x), out.x),
+        xp.where(weak, out.px + (exact.px - paraxial.px), out.px),
+        xp.where(weak, out.y + (exact.y - paraxial.y), out.y),
+        xp.where(weak, out.py + (exact.py - paraxial.py), out.py),
+        xp.where(weak, out.z + (exact.z - paraxial.z), out.z),
+        q.pz,
+    )
 
 
 # -------------------------------------------------------------------- a share of an element
@@ -174,7 +186,15 @@ def uniform_constants(length: Any, angle: Any, strength: Any, reference: Referen
     """Return the constants of :func:`uniform` for a length, an angle of the frame and a field."""
     _, straight, sagitta, _ = stumpff(angle * angle)
     return BendConstants(
-        length, strength, xp.sin(angle), xp.cos(angle), length * straight, length * angle * sagitta, drift.mass2(reference)
+        length,
+        strength,
+        xp.sin(angle),
+        xp.cos(angle),
+        length * straight,
+        length * angle * sagitta,
+        drift.mass2(reference),
+        divisor=xp.where(strength == 0, 1.0, strength),
+        direction=1.0,
     )
 
 
@@ -183,7 +203,7 @@ def sector_part(share: float) -> Routine:
 
     def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> SectorConstants:
         c = uniform_constants(bend.length * share, bend.angle * share, bend.g, reference_in, xp)
-        return SectorConstants(*c)
+        return SectorConstants(*c[: len(SectorConstants._fields)])
 
     return Routine(track=sector, prepare=prepare, undo=undo_turn)
 
@@ -199,7 +219,8 @@ def uniform_part(share: float) -> Routine:
 
 def undo_turn(c: Any) -> Any:
     """Return the constants of the same turn backwards."""
-    return c._replace(length=-c.length, sine=-c.sine, straight=-c.straight)
+    back = c._replace(length=-c.length, sine=-c.sine, straight=-c.straight)
+    return back._replace(direction=-c.direction) if isinstance(c, BendConstants) else back
 
 
 def _combined_constants(bend: SBend, share: float, reference: Reference, xp: Any) -> CombinedConstants:
@@ -223,7 +244,8 @@ def either_part(share: float) -> Routine:
     def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> EitherConstants:
         paraxial = _combined_constants(bend, share, reference_in, xp)
         exact = uniform_constants(bend.length * share, bend.angle * share, dipole(bend, xp), reference_in, xp)
-        return EitherConstants(exact, paraxial, paraxial._replace(k1=0.0))
+        weak = xp.where(xp.abs(paraxial.k1 * bend.length) < WEAK, 1.0, 0.0)
+        return EitherConstants(exact, paraxial, paraxial._replace(k1=0.0), weak)
 
     return Routine(track=either, prepare=prepare)
 

@@ -109,6 +109,11 @@ class ExactEdge(NamedTuple):
     gap: Any
 
 
+def _bend_of_field(gap: Any, u: Any, v: Any, v2: Any, ratio: Any, shrink: Any, steep: Any, du: Any, dv: Any, ds: Any) -> Any:
+    """Return the derivative of the angle in :func:`exact_edge`, from those of the slopes and of the forward momentum."""
+    return (du - 2 * ratio * v * dv) * shrink - gap * (2 * u * ((1 + v2) * du + u * v * dv) + steep * ds)
+
+
 def exact_edge(c: ExactEdge, q: Coordinates, xp: Any) -> Coordinates:
     """Cross the fringe field of a dipole at right angles (Forest, "Beam Dynamics", 13.2; Bmad manual, "Exact Dipole Fringe").
 
@@ -124,18 +129,11 @@ def exact_edge(c: ExactEdge, q: Coordinates, xp: Any) -> Coordinates:
     tangent = xp.tan(xp.atan(ratio) - c.gap * steep * ps)
     strength = c.b * (1 + tangent * tangent)
     shrink = 1 / (v2 * (1 + ratio * ratio))
-    # derivatives of the slopes u, v and of ps by px, py and the momentum, times ps
-    du = (1 + u * u, u * v, -u * momentum * i)
-    dv = (u * v, 1 + v * v, -v * momentum * i)
-    ds = (-u, -v, momentum * i)
-    slope_x, slope_y, slope_p = (
-        strength
-        * (
-            (du[k] - 2 * ratio * v * dv[k]) * shrink * i
-            - c.gap * ((2 * u * (1 + v2) * du[k] + 2 * u * u * v * dv[k]) + steep * ds[k])
-        )
-        for k in range(3)
-    )
+    p = momentum * i
+    # ps times the derivatives of the slopes u, v and of ps: by px, by py, and by the momentum
+    slope_x = strength * _bend_of_field(c.gap, u, v, v2, ratio, shrink * i, steep, 1 + u * u, u * v, -u)
+    slope_y = strength * _bend_of_field(c.gap, u, v, v2, ratio, shrink * i, steep, u * v, v2, -v)
+    slope_p = strength * _bend_of_field(c.gap, u, v, v2, ratio, shrink * i, steep, -u * p, -v * p, p)
     radicand = 1 - 2 * q.y * slope_y
     y = 2 * q.y / (1 + root(radicand, xp))
     return Coordinates(

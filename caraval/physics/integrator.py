@@ -21,18 +21,24 @@ def cycle(before: Chain, repeated: Chain, closing: Chain, times: int) -> Sequenc
 
 
 def kick_body_kick(
-    body: Share, kick: Share | None, steps: int, entrance: Chain = (), exit: Chain = (), *, thin: bool = False
+    body: Share, kick: Share | None, steps: int, entrance: Chain = (), exit: Chain = (), *, thin: bool = False, slices: int = 1
 ) -> Sequence[Step]:
     """Return Bmad's scheme: half a kick, a slice of body, a kick, ..., a slice of body, half a kick.
 
-    Without kicks the body is one slice; a thin element is one kick (Bmad manual, "Multipole Tracking").
+    Without kicks the body is one slice, or as many as it must have; a thin element is one kick (Bmad manual, "Multipole
+    Tracking").
     """
     if thin:
         return (Step((*entrance, *((kick(1.0),) if kick else ()), *exit)),)
     if kick is None:
-        return (Step((*entrance, body(1.0), *exit)),)
+        return _body_alone(body, slices, entrance, exit)
     half, whole, piece = kick(0.5 / steps), kick(1.0 / steps), body(1.0 / steps)
     return cycle((*entrance, half), (piece, whole), (piece, half, *exit), steps)
+
+
+def _body_alone(body: Share, slices: int, entrance: Chain, exit: Chain) -> Sequence[Step]:
+    piece = (body(1.0 / slices),)
+    return cycle(entrance, piece, (*piece, *exit), slices)
 
 
 _CUBE_ROOT = 2.0 ** (1 / 3)
@@ -48,14 +54,14 @@ eq. 2.11, and table 1, solution A; the middle one of order 6 from their sum bein
 
 
 def body_kick_body(
-    body: Share, kick: Share | None, steps: int, order: int, entrance: Chain = (), exit: Chain = ()
+    body: Share, kick: Share | None, steps: int, order: int, entrance: Chain = (), exit: Chain = (), *, slices: int = 1
 ) -> Sequence[Step]:
     """Return the symmetric splitting of an order: half a body, a kick, half a body, composed by :data:`WEIGHTS`.
 
-    Without kicks the body is one slice, which is exact.
+    Without kicks the body is one slice, which is exact, or as many as it must have.
     """
     if kick is None:
-        return (Step((*entrance, body(1.0), *exit)),)
+        return _body_alone(body, slices, entrance, exit)
     weights = WEIGHTS[order]
     first, last = body(0.5 * weights[0] / steps), body(0.5 * weights[-1] / steps)
     inside: list[Routine] = []

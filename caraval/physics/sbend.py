@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, pi
+from math import ceil
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from caraval.core import scalar
@@ -162,18 +162,20 @@ def _undo_bend_kick(c: BendKick) -> BendKick:
     return BendKick(tuple(-b for b in c.b), tuple(-a for a in c.a), c.g)
 
 
-def _undo_curved_kick(c: curvilinear.CurvedKick) -> curvilinear.CurvedKick:
-    return curvilinear.CurvedKick(*(tuple(tuple(-v for v in row) for row in part) for part in c))
+def _undo_curved_kick(c: Any) -> Any:
+    return type(c)(*(tuple(tuple(-v for v in row) for row in part) for part in c))
 
 
-def _bend_kicks(those: list[int], in_body: tuple[int, ...], *, maxwell: bool = False) -> Share | None:
+def _bend_kicks(bend: SBend, in_body: tuple[int, ...], *, maxwell: bool = False) -> Share | None:
     """Return what makes a share of the kicks; the normal multipoles of the orders `in_body` are no kicks.
 
     Bmad stretches straight multipoles by ``1 + g x``; `maxwell` asks for those that belong in a bend.
     """
+    skew, normal = _kicking(bend, in_body)
+    those = sorted(skew | normal)
     if not those:
         return None
-    size = max(those) + 1
+    size, has_skew = max(those) + 1, bool(skew)
 
     def strengths(bend: SBend, weight: float, xp: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         found = bend.strengths(xp)
@@ -186,16 +188,19 @@ def _bend_kicks(those: list[int], in_body: tuple[int, ...], *, maxwell: bool = F
             normal, skew = strengths(bend, weight, xp)
             if not maxwell:
                 return BendKick(normal, skew, bend.g)
-            return curvilinear.constants(normal, skew, bend.g, vertical=bend.exact_multipoles == "vertically_pure")
+            vertical = bend.exact_multipoles == "vertically_pure"
+            return curvilinear.constants(normal, skew, bend.g, skew=has_skew, vertical=vertical)
 
-        track = curvilinear.curved_kick if maxwell else bend_kick
+        track = bend_kick
+        if maxwell:
+            track = curvilinear.curved_kick if has_skew else curvilinear.normal_kick
         return Routine(track=track, prepare=prepare, undo=_undo_curved_kick if maxwell else _undo_bend_kick)
 
     return share
 
 
-def _kicking(bend: SBend, in_body: tuple[int, ...]) -> list[int]:
-    """Return the orders that kick: all that are there, but normal multipoles `in_body`."""
+def _kicking(bend: SBend, in_body: tuple[int, ...]) -> tuple[set[int], set[int]]:
+    """Return the orders of skew and of normal multipoles that kick: all that are there, but the normal ones `in_body`."""
     skew = {n for n in orders(bend) if bend.multipoles_on and not is_zero(getattr(bend, f"a{n}"))}
     if not all(map(is_zero, (bend.hkick, bend.vkick, bend.bl_hkick, bend.bl_vkick))):
         skew.add(0)
@@ -203,23 +208,30 @@ def _kicking(bend: SBend, in_body: tuple[int, ...]) -> list[int]:
     for order, given in enumerate(((bend.dg, bend.db_field), (bend.k1, bend.b1_gradient), (bend.k2, bend.b2_gradient))):
         if not all(map(is_zero, given)):
             normal.add(order)
-    return sorted(skew | (normal - set(in_body)))
+    return skew, normal - set(in_body)
 
 
 # -------------------------------------------------------------------- methods
 
-TURN = pi
-"""Largest angle of one slice of an exact body: beyond it the chord does not tell the arc."""
+TURN = 1.0
+"""Largest angle [rad] of one slice of a field that does not follow the design: well within a right angle."""
+
+
+def _turns(bend: SBend) -> int:
+    """Return into how many slices a body must be cut at least."""
+    if _follows_design(bend):
+        return 1
+    try:
+        return max(1, ceil(abs(steps.number(bend.angle)) / TURN))
+    except UnknownValueError:  # hidden by a trace: the body then copes with any angle
+        return 1
 
 
 def count(bend: SBend, method: TrackingMethod, reference: Reference | None) -> int:
-    """Return Bmad's number of steps, or where nothing kicks into how many slices a very long bend must be cut."""
+    """Return Bmad's number of steps."""
     bend = steps.normalised(bend, reference)
-    if not _kicking(bend, (0, 1) if bend.exact_multipoles == "off" else ()):
-        try:
-            return max(1, ceil(abs(steps.number(bend.angle)) / TURN))
-        except UnknownValueError:  # hidden by a trace: nobody tunes a bend beyond half a turn
-            return 1
+    if not any(_kicking(bend, (0, 1) if bend.exact_multipoles == "off" else ())):
+        return 1
     given = steps.given(method, bend.length)
     if given or is_zero(bend.length):
         return given or 1
@@ -250,18 +262,14 @@ def bmad_standard(bend: SBend, method: TrackingMethod, number: int) -> Sequence[
     if exact:  # a dipole error then acts in the body and once more in the kicks, as in Bmad
         in_body = ()
     if is_zero(bend.length):
-        kick = _bend_kicks(_kicking(bend, ()), ())
+        kick = _bend_kicks(bend, ())
         return kick_body_kick(sector_part, kick, 1, *edges(bend), thin=True)
     if gradient == "none":
         body = sector_part if _follows_design(bend) else uniform_part
     else:
         body = combined_part if gradient == "strong" else either_part
-    kick = _bend_kicks(_kicking(bend, in_body), in_body, maxwell=exact)
-    if kick is None and number > 1:
-        entrance, exit = edges(bend)
-        whole = (Step((body(1.0 / number),)),) * number
-        return (Step(entrance), *whole, Step(exit)) if entrance or exit else whole
-    return kick_body_kick(body, kick, number, *edges(bend))
+    kick = _bend_kicks(bend, in_body, maxwell=exact)
+    return kick_body_kick(body, kick, max(number, _turns(bend)), *edges(bend), slices=_turns(bend))
 
 
 def _follows_design(bend: SBend) -> bool:
@@ -278,9 +286,9 @@ def kick_drift_kick(bend: SBend, method: KickDriftKick, number: int) -> Sequence
     body = sector_part if _follows_design(bend) else uniform_part
     entrance, exit = edges(bend, symplectic=True)
     if is_zero(bend.length):
-        return kick_body_kick(body, _bend_kicks(_kicking(bend, ()), ()), 1, entrance, exit, thin=True)
-    kick = _bend_kicks(_kicking(bend, (0,)), (0,), maxwell=True)
-    return body_kick_body(body, kick, number, method.order, entrance, exit)
+        return kick_body_kick(body, _bend_kicks(bend, ()), 1, entrance, exit, thin=True)
+    kick = _bend_kicks(bend, (0,), maxwell=True)
+    return body_kick_body(body, kick, max(number, _turns(bend)), method.order, entrance, exit, slices=_turns(bend))
 
 
 def linear(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> LinearMap:

@@ -85,7 +85,7 @@ def arcsine_ratio(w: Any, xp: Any) -> Any:
     """
     factor = 1.0
     for _ in range(2):
-        cosine = xp.sqrt(1 - w)
+        cosine = root(1 - w, xp)
         factor = factor * xp.sqrt(2 / (1 + cosine))
         w = w / (2 + 2 * cosine)
     return factor * (1 + w * (1 / 6 + w * (3 / 40 + w * (15 / 336 + w * (105 / 3456 + w * (945 / 42240 + w * (10395 / 599040

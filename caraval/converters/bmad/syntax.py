@@ -2,40 +2,103 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from caraval.core.errors import LatticeError
-
-from .expressions import Expression
+from .expressions import Node
 from .positions import Position
 
-Value = "Expression | Text | Structure | InlineCall | None"
 
-
-class Text(NamedTuple):
-    """Text between quotes, or of an attribute that takes text without them."""
+class Given(NamedTuple):
+    """An attribute, perhaps with a value; or a value without a name, such as the terms of a map."""
 
     position: Position
+    name: str
+    value: Node | None
+
+
+class Item(NamedTuple):
+    """A member of a beamline: the name of an element or a line, or a part of a line in parentheses."""
+
+    position: Position
+    name: str = ""
+    count: int = 1
+    reflected: bool = False
+    reversed: bool = False
+    tag: str = ""
+    arguments: tuple[str, ...] | None = None
+    members: tuple[Item, ...] | None = None
+    slice: str = ""
+
+
+class Definition(NamedTuple):
+    """``name: class, attribute = value, ...``"""
+
+    position: Position
+    name: str
+    keyword: str
+    attributes: tuple[Given, ...]
+
+
+class Control(NamedTuple):
+    """``name: overlay = {...}, ...``"""
+
+    position: Position
+    name: str
+    keyword: str
+    controlled: Node
+    attributes: tuple[Given, ...]
+
+
+class Line(NamedTuple):
+    """``name(arguments): line[multipass] = (...)``"""
+
+    position: Position
+    name: str
+    arguments: tuple[str, ...] | None
+    option: str
+    items: tuple[Item, ...]
+
+
+class ReplacementList(NamedTuple):
+    """``name: list = (...)``"""
+
+    position: Position
+    name: str
+    items: tuple[Item, ...]
+
+
+class Assignment(NamedTuple):
+    """``name = expression``; with ``redef:`` before it, again."""
+
+    position: Position
+    name: str
+    value: Node
+    again: bool = False
+
+
+class Setting(NamedTuple):
+    """``element[attribute] = value``"""
+
+    position: Position
+    target: str
+    attribute: str
+    value: Node
+
+
+class Command(NamedTuple):
+    """``word, attribute = value, ...``"""
+
+    position: Position
+    word: str
+    attributes: tuple[Given, ...]
+
+
+class Words(NamedTuple):
+    """A command that takes the rest of its line as text."""
+
+    position: Position
+    word: str
     text: str
 
 
-class Word(NamedTuple):
-    """A value that is no expression: ``1_dim``, ``.true.``."""
-
-    position: Position
-    text: str
-
-
-class Structure(NamedTuple):
-    """A list in braces, as it stands in the file."""
-
-    position: Position
-    text: str
-
-
-class InlineCall(NamedTuple):
-    """``call::file``: a value, or attributes, from another file."""
-
-    position: Position
-    path: str
+Statement = Definition | Control | Line | ReplacementList | Assignment | Setting | Command | Words

@@ -1,0 +1,44 @@
+"""Bmad lattice files (Bmad manual, https://www.classe.cornell.edu/bmad).
+
+``parser`` makes statements of the text, by the grammar in ``grammar.lark``; ``interpreter`` carries them out;
+``expansion`` puts the elements of a line in a row; ``elements`` makes Caraval's elements of Bmad's.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from caraval.core.formats import Reader
+from caraval.core.hookspecs import hookimpl
+
+_MARK = re.compile(
+    r"^\s*(?:[\w*%:.#\\]+\s*\[[^\]\n]+\]\s*:?="  # element[attribute] = value
+    r"|[a-z][\w.#\\]*\s*(?:\([^)\n]*\))?\s*:\s*[a-z]\w*\s*(?:$|[,=\[&])"  # name: class, ... or name: line = ...
+    r"|[a-z]\w*\s*:?=\s*[-+(.\w]"  # name = value
+    r"|(?:use|call|beam|title)\s*,|(?:no_digested|title|print|parser_debug|redef)\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OTHERS = re.compile(r";\s*$|^\s*[{<%&#]", re.MULTILINE)
+
+
+def recognises(head: str) -> bool:
+    """Whether the beginning of a file may be Bmad's: it has statements of the language, and no other's ends of lines."""
+    text = re.sub(r"!.*", "", head)
+    if not text.strip():
+        return "!" in head
+    return _MARK.search(text) is not None and _OTHERS.search(text) is None
+
+
+def read(path: Path, line: str | None = None, branch: str | int | None = None) -> Any:
+    """Read a lattice file; see :func:`caraval.converters.bmad.reader.read`."""
+    from . import reader  # the parser is built when it is needed
+
+    return reader.read(path, line=line, branch=branch)
+
+
+@hookimpl
+def register_readers() -> list[Reader]:
+    """The reader of Bmad's lattice files."""
+    return [Reader("bmad", (".bmad", ".lat", ".bmd"), read, recognises)]

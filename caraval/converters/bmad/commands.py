@@ -1,0 +1,188 @@
+"""The commands of the language: statements that begin with a word of their own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from caraval.core.errors import suggest
+
+from . import branches, syntax
+from .expressions import InlineCall
+from .parameters import GROUPS
+from .positions import Mistake
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+log = logging.getLogger("caraval")
+
+GEV = 1e9
+
+
+def run(interpreter: Interpreter, command: syntax.Command) -> None:
+    """Carry out a command.
+
+    Raises
+    ------
+    Mistake
+        If there is no such command, or it makes no sense.
+    """
+    word = command.word
+    if word in COMMANDS:
+        COMMANDS[word](interpreter, command)
+    elif word in GROUPS:
+        for given in command.attributes:
+            interpreter.set_parameter(GROUPS[word], given)
+    elif word in _NOT_YET:
+        raise _not_yet(word, command)
+    elif word not in _NOTHING:
+        like = command.attributes[0].name if command.attributes else ""
+        if interpreter.vocabulary.keyword(like):
+            raise Mistake(f"{word!r} is no command; an element is defined with a colon: '{word}: {like}, ...'", command.position)
+        known = [*COMMANDS, *GROUPS, *_NOTHING, *_NOT_YET, *WORDS]
+        raise Mistake(f"{word!r} is no command{suggest(word, known)}", command.position)
+
+
+def run_words(interpreter: Interpreter, statement: syntax.Words) -> None:
+    """Carry out a command that takes the rest of its line as text."""
+    WORDS[statement.word](interpreter, statement)
+
+
+# -------------------------------------------------------------------- which files
+
+
+def call(interpreter: Interpreter, command: syntax.Command) -> None:
+    """Read another file."""
+    files = [given for given in command.attributes if given.name in ("file", "filename")]
+    if len(files) != 1 or files[0].value is None or isinstance(files[0].value, InlineCall):
+        raise Mistake("a file is called by 'call, file = name'", command.position)
+    position, name = files[0].value.position, str(files[0].value.value(interpreter))
+    given = Path(_expanded(interpreter, name, files[0]))
+    path = interpreter.files[-1].parent / given
+    if path.resolve() in [file.resolve() for file in interpreter.files]:
+        through = " calls ".join(file.name for file in [*interpreter.files, path])
+        raise Mistake(f"a file cannot call itself: {through}", position)
+    if not path.is_file():
+        if any(given.name == "no_abort_on_open_error" for given in command.attributes):
+            return
+        siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise Mistake(f"no file {str(given)!r} in {str(path.parent)!r}{suggest(path.name, siblings)}", position)
+    interpreter.run(path, str(Path(interpreter.file).parent / given))
+
+
+def _expanded(interpreter: Interpreter, name: str, given: syntax.Given) -> str:
+    """Replace environment variables."""
+    known = {"LATTICE_ROOT_DIR": str(interpreter.files[0].parent), **os.environ, **interpreter.environment}
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in known:
+            raise Mistake(f"the environment variable {found[1]} in {name!r} is not set", given.position)
+        return known[found[1]]
+
+    return re.sub(r"\$\{?(\w+)\}?", value, name)
+
+
+def setenv(interpreter: Interpreter, statement: syntax.Words) -> None:
+    """Set an environment variable for the calls that follow."""
+    name, equals, value = (part.strip() for part in statement.text.partition("!")[0].partition("="))
+    if not name or not equals:
+        raise Mistake("an environment variable is set by 'setenv NAME = value'", statement.position)
+    interpreter.environment[name] = value.strip("\"'")
+
+
+# -------------------------------------------------------------------- which lattice
+
+
+def use(interpreter: Interpreter, command: syntax.Command) -> None:
+    """Say which lines are the branches of the lattice; the last such statement counts."""
+    if not command.attributes or any(given.value is not None or not given.name for given in command.attributes):
+        raise Mistake("a lattice is chosen by 'use, line'", command.position)
+    interpreter.used = [(given.name, interpreter.place(given.position)) for given in command.attributes]
+
+
+def expand_lattice(interpreter: Interpreter, command: syntax.Command) -> None:
+    """Put the elements of the lattice in a row, so that single ones can be changed; once is enough."""
+    if not interpreter.branches:
+        interpreter.branches = branches.expand(interpreter, interpreter.place(command.position), separate=True)
+
+
+def beam(interpreter: Interpreter, command: syntax.Command) -> None:
+    """Set the reference energy as in MAD, in GeV."""
+    for given in command.attributes:
+        name = {"energy": "e_tot", "pc": "p0c"}.get(given.name, given.name)
+        if name not in ("e_tot", "p0c", "particle", "n_part"):
+            raise Mistake(f"'beam' takes energy, pc, particle and n_part, not {given.name!r}", given.position)
+        interpreter.set_parameter("parameter", given._replace(name=name))
+        if name != given.name:
+            setting = interpreter.parameters["parameter"][name]
+            interpreter.parameters["parameter"][name] = setting._replace(value=GEV * setting.number(given.name))
+
+
+def no_superimpose(interpreter: Interpreter, command: syntax.Command) -> None:
+    """Superimpose nothing."""
+    interpreter.superimposes = False
+
+
+def superimpose(interpreter: Interpreter, command: syntax.Command) -> None:
+    """Superimpose an element by a statement of its own."""
+    interpreter.superimposed.append((interpreter.place(command.position), command.attributes))
+
+
+def undefined_are_zero(interpreter: Interpreter, command: syntax.Command) -> None:
+    """Take constants for zero that are not defined."""
+    interpreter.undefined_are_zero = True
+
+
+def message(interpreter: Interpreter, statement: syntax.Words) -> None:
+    """Pass a message of the file on."""
+    log.info("%s: %s", interpreter.file, statement.text)
+
+
+def title(interpreter: Interpreter, statement: syntax.Words) -> None:
+    """Keep the title."""
+    interpreter.title = statement.text
+
+
+def nothing(interpreter: Interpreter, statement: syntax.Words) -> None:
+    """Do nothing."""
+
+
+def not_yet(interpreter: Interpreter, statement: syntax.Words) -> None:
+    """Refuse what is not understood."""
+    raise _not_yet(statement.word, statement)
+
+
+def _not_yet(word: str, statement: syntax.Command | syntax.Words) -> Mistake:
+    return Mistake(f"the command {word!r} is not understood yet", statement.position)
+
+
+COMMANDS: dict[str, Callable[[Interpreter, syntax.Command], None]] = {
+    "call": call,
+    "use": use,
+    "expand_lattice": expand_lattice,
+    "beam": beam,
+    "superimpose": superimpose,
+    "no_superimpose": no_superimpose,
+    "undefined_vars_evaluate_to_zero": undefined_are_zero,
+}
+
+WORDS: dict[str, Callable[[Interpreter, syntax.Words], None]] = {
+    "setenv": setenv,
+    "print": message,
+    "title": title,
+    "parser_debug": nothing,
+    "merge_elements": not_yet,
+    "remove_elements": not_yet,
+    "slice_lattice": not_yet,
+    "start_branch_at": not_yet,
+}
+
+_NOTHING = ("no_digested", "write_digested", "debug_marker", "calc_reference_orbit")
+"""Commands that are about Bmad's programs."""
+
+_NOT_YET = ("combine_consecutive_elements", "use_local_lat_file")

@@ -1,0 +1,98 @@
+"""What a lattice file has defined: elements, beamlines, parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .expressions import Value
+from .positions import Place
+from .syntax import Item
+
+
+class Setting(NamedTuple):
+    """A value, and where it was given."""
+
+    value: Value
+    place: Place
+
+    def number(self, name: str) -> float:
+        """Return the value, which must be a number.
+
+        Raises
+        ------
+        LatticeError
+        """
+        if isinstance(self.value, str):
+            raise self.place.error(f"{name} must be a number, not {self.value!r}")
+        return self.value
+
+    def word(self, name: str) -> str:
+        """Return the value, which must be a word, in lower case.
+
+        Raises
+        ------
+        LatticeError
+        """
+        if not isinstance(self.value, str):
+            raise self.place.error(f"{name} must be a word, not {self.value:g}")
+        return self.value.strip().lower()
+
+    def logical(self, name: str) -> bool:
+        """Return the value, which must be true or false.
+
+        Raises
+        ------
+        LatticeError
+        """
+        word = self.value.strip().lower() if isinstance(self.value, str) else ""
+        if word not in LOGICALS:
+            raise self.place.error(f"{name} must be T or F, not {self.value!r}")
+        return LOGICALS[word]
+
+
+LOGICALS = {"t": True, "true": True, "f": False, "false": False}
+"""The words for true and false."""
+
+Settings = dict[str, Setting]
+
+
+@dataclass
+class Element:
+    """An element as the file has it: its class and its attributes, by their names in the language."""
+
+    name: str
+    keyword: str
+    place: Place
+    settings: Settings = field(default_factory=dict)
+
+    def copy(self, name: str, keyword: str | None = None, place: Place | None = None) -> Element:
+        """Return an element of another name with the same attributes."""
+        return Element(name, keyword or self.keyword, place or self.place, dict(self.settings))
+
+    @property
+    def label(self) -> str:
+        """Class and name, for messages."""
+        return f"{self.keyword} {self.name!r}"
+
+
+@dataclass
+class Beamline:
+    """A line, or a replacement list, as the file has it."""
+
+    name: str
+    place: Place
+    items: tuple[Item, ...]
+    arguments: tuple[str, ...] | None = None
+    option: str = ""
+    is_list: bool = False
+    settings: Settings = field(default_factory=dict)
+
+
+@dataclass
+class Branch:
+    """A line with all its elements in a row, and what is said of its beginning."""
+
+    name: str
+    place: Place
+    elements: list[Element]

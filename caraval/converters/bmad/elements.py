@@ -1,0 +1,141 @@
+"""From elements as Bmad has them to elements of Caraval."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from caraval.core.element import Element as CaravalElement
+from caraval.core.errors import CaravalError, suggest
+from caraval.core.methods import TrackingMethod
+from caraval.core.registry import registry
+
+from . import bends, tracking
+from .definitions import Element, Setting, Settings
+from .vocabulary import BENDS, FIELD_MAPS, INERT, SUPERPOSITION, Vocabulary
+
+NEUTRAL = ("f", "false", "off", "none")
+"""Words that say that something is not there; zero says so, too."""
+
+BEND_FIELDS = {"g": "b_field", "rho": "b_field", "angle": "b_field"}
+"""Attributes of the shape of a bend that a field may stand for."""
+
+WITHOUT_MAPS = (None, "bmad_standard", "linear")
+"""Methods that pass over field maps."""
+
+
+class Converter:
+    """Makes elements; one that stands in several places is made once."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._made: dict[int, CaravalElement] = {}
+
+    def element(self, element: Element) -> CaravalElement:
+        """Return what one of Bmad's elements is in Caraval.
+
+        Raises
+        ------
+        LatticeError
+            If there is no such kind, or the kind lacks an attribute that changes the tracking.
+        """
+        made = self._made.get(id(element))
+        if made is None:
+            made = self._made[id(element)] = self._make(element)
+        return made
+
+    def _make(self, element: Element) -> CaravalElement:
+        kind = self._vocabulary.kind(element.keyword)
+        if kind is None:
+            raise element.place.error(f"{element.label}: Caraval has no elements of class {element.keyword!r} yet")
+        known = {*kind.schema().defaults, *kind.shorthands}
+        left = {name: setting for name, setting in element.settings.items() if name in known or name not in SUPERPOSITION}
+        values: dict[str, Any] = {"name": element.name, "metadata": {}}
+        if _resolve_fields(element, kind, left) and "field_master" in known:
+            values["field_master"] = True
+        if element.keyword in BENDS:
+            values.update(_shape(element, left))
+        elif "l" in left:
+            values["length"] = left.pop("l").number("l")
+        method = tracking.method(element, left, values.get("length", 0.0), registry().method_names(kind))
+        for name, setting in left.items():
+            if name in known:
+                values[name] = _value(element, kind, name, setting)
+            else:
+                values["metadata"][name] = self._kept(element, name, setting, method)
+        try:
+            made = kind(**values, tracking_method=method)
+            registry().method_of(made)
+        except CaravalError as error:
+            raise _blamed(element, str(error)).place.error(str(error)) from None
+        return made
+
+    def _kept(self, element: Element, name: str, setting: Setting, method: TrackingMethod | None) -> float | str:
+        """Return the value of an attribute that does not change the tracking."""
+        base = re.split(r"[(%]", name)[0]
+        value = str(setting.value) if isinstance(setting.value, str) else setting.value
+        if base in FIELD_MAPS and (method and method.name) not in WITHOUT_MAPS:
+            raise setting.place.error(f"{element.label}: field maps ({name}) are not understood yet")
+        if base in INERT or name in self._vocabulary.custom or value == 0 or (isinstance(value, str) and value.lower() in NEUTRAL):
+            return value
+        raise setting.place.error(f"{element.label}: {name} changes the tracking and is not understood yet")
+
+
+def _resolve_fields(element: Element, kind: type[CaravalElement], left: Settings) -> bool:
+    """Settle whether an element is given by its strengths or by its fields, and return whether it is by fields.
+
+    Fields make `field_master` true; with that alone, all fields are zero (Bmad manual, "Field_Master").
+    """
+    pairs = {**getattr(kind, "fields", {}), **(BEND_FIELDS if element.keyword in BENDS else {})}
+    if not pairs:
+        return False
+    fields = [name for name in left if name in pairs.values()]
+    strengths = [name for name in left if name in pairs and left[name].value != 0]
+    master = left.pop("field_master", None)
+    by_fields = bool(fields) if master is None else master.logical("field_master")
+    if fields and (strengths or not by_fields):
+        said = f"{strengths[0]} is a strength" if strengths else "field_master says that strengths count"
+        raise left[fields[0]].place.error(f"{element.label}: {said} and {fields[0]} is a field; give strengths or fields, not both")
+    if by_fields:
+        for name in [name for name in left if name in pairs]:
+            del left[name]
+    return by_fields
+
+
+def _shape(element: Element, left: Settings) -> dict[str, float]:
+    """Return length, angle and face angles of a bend."""
+    field = left.get("b_field")
+    if field is not None and element.keyword == "rbend":
+        raise field.place.error(f"{element.label}: Bmad cannot make a rectangular bend from b_field; use an sbend with e1 and e2")
+    shape = bends.shape(element, left)
+    faces = {name: left.pop(name).number(name) if name in left else 0.0 for name in ("e1", "e2")}
+    values = {"length": shape.length, "e1": faces["e1"] + shape.e1, "e2": faces["e2"] + shape.e2}
+    return values if field is not None else {**values, "angle": shape.angle}
+
+
+def _value(element: Element, kind: type[CaravalElement], name: str, setting: Setting) -> Any:
+    """Return the value of an attribute that the kind has, in the type that it has there."""
+    schema = kind.schema()
+    choices = schema.choices.get(name)
+    if choices == (True, False):
+        return setting.logical(name)
+    if choices is not None:
+        word = setting.word(name)
+        if word not in choices:
+            shown = ", ".join(map(str, choices))
+            raise setting.place.error(f"{element.label}: {name} must be one of {shown}, not {word!r}{suggest(word, choices)}")
+        return word
+    if type(schema.defaults.get(name)) is int:
+        number = setting.number(name)
+        if number != int(number):
+            raise setting.place.error(f"{element.label}: {name} must be a whole number, not {number}")
+        return int(number)
+    if name in schema.parameters or name in kind.shorthands:
+        return setting.number(name)
+    return setting.value
+
+
+def _blamed(element: Element, message: str) -> Element | Setting:
+    """Return the attribute that an error is about, or the element."""
+    words = set(re.findall(r"\w+", message))
+    return next((setting for name, setting in element.settings.items() if name in words), element)

@@ -1,0 +1,182 @@
+"""Carries out the statements of a lattice file, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import singledispatchmethod
+from pathlib import Path
+
+from caraval.core.errors import suggest
+
+from . import commands, syntax
+from .definitions import Beamline, Element, Setting
+from .parameters import GROUPS, LINE
+from .parser import parse
+from .patterns import Pattern
+from .positions import Mistake
+from .state import State
+from .vocabulary import CONTROLLERS, RESERVED
+
+
+class Interpreter(State):
+    """Reads lattice files and keeps what they define."""
+
+    def run(self, path: Path, shown: str) -> None:
+        """Carry out the statements of a file.
+
+        Parameters
+        ----------
+        path : Path
+        shown : str
+            How the file is called in messages.
+
+        Raises
+        ------
+        LatticeError
+        """
+        caller, self.file = self.file, shown
+        self.files.append(path)
+        with self._located():
+            statements = parse(path.read_text(encoding="utf-8", errors="replace"))
+        for statement in statements:
+            with self._located():
+                self.execute(statement)
+        self.files.pop()
+        self.file = caller
+
+    @contextmanager
+    def _located(self) -> Iterator[None]:
+        """Add the file to what is wrong in it."""
+        try:
+            yield
+        except Mistake as mistake:
+            raise self.place(mistake.position).error(mistake.message) from None
+
+    # ---------------------------------------------------------------- statements
+
+    @singledispatchmethod
+    def execute(self, statement: syntax.Statement) -> None:
+        """Carry out a statement.
+
+        Raises
+        ------
+        Mistake
+            If it makes no sense.
+        LatticeError
+            If something earlier is to blame.
+        """
+        raise NotImplementedError
+
+    @execute.register
+    def _assignment(self, statement: syntax.Assignment) -> None:
+        name, value = statement.name, statement.value.value(self)
+        known = self.constant(name, statement.position) if self.knows(name) else value
+        if known != value and not statement.again:
+            raise Mistake(
+                f"{name!r} is {known} already and cannot become {value}; if that is meant, write 'redef: {name} = ...'",
+                statement.position,
+            )
+        self.constants[name] = value
+
+    @execute.register
+    def _definition(self, statement: syntax.Definition) -> None:
+        self._define(statement, statement.attributes)
+
+    @execute.register
+    def _control(self, statement: syntax.Control) -> None:
+        if self.vocabulary.keyword(statement.keyword) not in CONTROLLERS:
+            raise Mistake(f"{statement.keyword!r} controls nothing; {', '.join(CONTROLLERS)} do", statement.position)
+        controlled = syntax.Given(statement.controlled.position, "", statement.controlled)
+        self._define(statement, (controlled, *statement.attributes))
+
+    @execute.register
+    def _line(self, statement: syntax.Line) -> None:
+        self._check_name(statement)
+        place = self.place(statement.position)
+        self.lines[statement.name] = Beamline(statement.name, place, statement.items, statement.arguments, statement.option)
+
+    @execute.register
+    def _list(self, statement: syntax.ReplacementList) -> None:
+        self._check_name(statement)
+        self.lines[statement.name] = Beamline(statement.name, self.place(statement.position), statement.items, is_list=True)
+
+    @execute.register
+    def _setting(self, statement: syntax.Setting) -> None:
+        given = syntax.Given(statement.position, statement.attribute, statement.value)
+        if statement.target in GROUPS:
+            self.set_parameter(GROUPS[statement.target], given)
+        elif statement.target in self.lines:
+            self._set_of_line(self.lines[statement.target], given)
+        else:
+            self._set_of_elements(statement.target, given)
+
+    @execute.register
+    def _command(self, statement: syntax.Command) -> None:
+        commands.run(self, statement)
+
+    @execute.register
+    def _words(self, statement: syntax.Words) -> None:
+        commands.run_words(self, statement)
+
+    # ---------------------------------------------------------------- elements
+
+    def _define(self, statement: syntax.Definition | syntax.Control, attributes: tuple[syntax.Given, ...]) -> None:
+        self._check_name(statement)
+        element = self._new(statement)
+        for given in attributes:
+            if not self.give(element, given):
+                raise self.no_attribute(element, given)
+        self.elements[element.name] = element
+
+    def _new(self, statement: syntax.Definition | syntax.Control) -> Element:
+        """Return the element that a definition begins with: like another one, or of a class."""
+        place = self.place(statement.position)
+        if statement.keyword in self.elements:
+            like = self.elements[statement.keyword]
+            return Element(statement.name, like.keyword, place, dict(like.settings))
+        keyword = self.vocabulary.keyword(statement.keyword)
+        if keyword is not None:
+            return Element(statement.name, keyword, place)
+        fitting = self.vocabulary.abbreviated(statement.keyword)
+        if fitting:
+            raise Mistake(f"{statement.keyword!r} may be {' or '.join(fitting)}; write more of it", statement.position)
+        near = suggest(statement.keyword, [*self.vocabulary.classes, *self.elements])
+        raise Mistake(f"there is no element class or element {statement.keyword!r}{near}", statement.position)
+
+    def _check_name(self, statement: syntax.Definition | syntax.Control | syntax.Line | syntax.ReplacementList) -> None:
+        """Check that a new element or line can have its name."""
+        name, position = statement.name, statement.position
+        if name in RESERVED or name in self.vocabulary.classes:
+            raise Mistake(f"{name!r} is a word of the language and cannot be a name", position)
+        known = self.elements.get(name) or self.lines.get(name)
+        if known is not None:
+            file, line, _ = known.place
+            raise Mistake(f"{name!r} is defined already, in {file} line {line}", position)
+
+    def _set_of_elements(self, target: str, given: syntax.Given) -> None:
+        pattern = Pattern(target, given.position, self.vocabulary)
+        elements = self._meant(pattern)
+        if not elements and pattern.is_plain:
+            keyword = self.vocabulary.keyword(target)
+            if keyword is None:
+                raise self.no_element(target, given.position)
+            pattern = Pattern(f"{keyword}::*", given.position, self.vocabulary)
+            elements = self._meant(pattern)
+        have = [self.give(element, given) for element in elements]
+        if elements and not any(have):  # Bmad passes over the others
+            raise self.no_attribute(elements[0], given)
+
+    def _meant(self, pattern: Pattern) -> list[Element]:
+        if self.branches:
+            return pattern.within(self.branches)
+        if pattern.branch or pattern.number:
+            raise Mistake(f"{pattern.text!r} means something only after 'expand_lattice'", pattern.position)
+        if pattern.is_plain:
+            return [self.elements[pattern.name]] if pattern.name in self.elements else []
+        return [element for element in self.elements.values() if pattern.fits(element)]
+
+    def _set_of_line(self, line: Beamline, given: syntax.Given) -> None:
+        if given.name not in LINE:
+            raise Mistake(f"line {line.name!r} has no parameter {given.name!r}{suggest(given.name, LINE)}", given.position)
+        line.settings[given.name] = self.parameter(given)

@@ -1,0 +1,91 @@
+"""From a branch to a lattice."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal
+
+from caraval.core.element import Element as CaravalElement
+from caraval.core.lattice import Lattice
+
+from . import start
+from .definitions import Branch, Settings
+from .elements import Converter
+from .parameters import BEGINNING
+from .state import State
+
+log = logging.getLogger("caraval")
+
+GEOMETRIES: dict[str, Literal["open", "closed"]] = {
+    "open": "open", "closed": "closed", "linear_lattice": "open", "circular_lattice": "closed",
+}  # fmt: skip
+"""What the geometries are called, and were called."""
+
+COLLECTIVE = (
+    "radiation_damping_on", "radiation_fluctuations_on", "csr_and_space_charge_on", "high_energy_space_charge_on",
+)  # fmt: skip
+"""Switches for what is not part of tracking through the elements; a beam is tracked without it."""
+
+DEFAULTS = {"default_ds_step": 0.2, "max_aperture_limit": 1000.0}
+"""Settings that the elements count on."""
+
+
+def lattice(state: State, branch: Branch, *, is_first: bool) -> Lattice:
+    """Return the lattice of a branch.
+
+    Raises
+    ------
+    LatticeError
+        If it has something that Caraval has not.
+    """
+    settings = _settings(state, branch, is_first=is_first)
+    geometry = _geometry(branch, settings)
+    reference = start.reference(settings, branch.place)
+    convert = Converter(state.vocabulary).element
+    elements = [convert(element) for element in branch.elements]
+    _check_switches(state, elements)
+    kept = BEGINNING - {*start.ENERGIES, "s", "ref_time"}
+    beginning = {name: setting.value for name, setting in settings.items() if name in kept}
+    return Lattice(elements, reference=reference, geometry=geometry, name=branch.name, beginning=beginning)
+
+
+def _settings(state: State, branch: Branch, *, is_first: bool) -> Settings:
+    """Return what is said of a branch; what is said of the lattice is about the first, energy and species about all."""
+    of_lattice = {**state.parameters["parameter"], **state.parameters["beginning"]}
+    of_line = state.lines[branch.name].settings
+    if not is_first:
+        of_lattice = {name: of_lattice[name] for name in (*start.ENERGIES, "particle") if name in of_lattice}
+    if any(name in of_line for name in start.ENERGIES):
+        of_lattice = {name: setting for name, setting in of_lattice.items() if name not in start.ENERGIES}
+    return {**of_lattice, **of_line}
+
+
+def _geometry(branch: Branch, settings: Settings) -> Literal["open", "closed"]:
+    """Return the geometry: as it is said, else open where the energy changes and closed where it does not."""
+    for name in ("geometry", "lattice_type"):
+        if name in settings:
+            word = settings[name].word(name)
+            if word not in GEOMETRIES:
+                raise settings[name].place.error(f"{name} must be open or closed, not {word!r}")
+            return GEOMETRIES[word]
+    return "open" if any(element.keyword == "lcavity" for element in branch.elements) else "closed"
+
+
+def _check_switches(state: State, elements: list[CaravalElement]) -> None:
+    """Refuse switches that change the tracking of the elements, and mention those for what is added to it."""
+    switches: Settings = {**state.parameters["parameter"], **state.parameters["bmad_com"]}
+    for name in COLLECTIVE:
+        if name in switches and switches[name].logical(name):
+            log.warning("%s line %s: %s; this is not part of the lattice here", *switches[name].place[:2], name)
+    for name, default in DEFAULTS.items():
+        if name in switches and switches[name].number(name) != default:
+            raise switches[name].place.error(f"{name} other than {default:g} is not understood yet")
+    absolute = switches.get("absolute_time_tracking")
+    if absolute is not None and absolute.logical("absolute_time_tracking"):
+        timed = next((element for element in elements if _has_phase(element)), None)
+        if timed is not None:
+            raise absolute.place.error(f"absolute time tracking is not understood yet; it changes the phase of {timed.label}")
+
+
+def _has_phase(element: Any) -> bool:
+    return bool(getattr(element, "rf_frequency", 0.0))

@@ -1,0 +1,38 @@
+"""Reads Bmad lattice files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from caraval.core.lattice import Lattice
+
+from . import branches, lattices
+from .interpreter import Interpreter
+from .positions import Place
+
+
+def read(path: str | Path, line: str | None = None, branch: str | int | None = None) -> Lattice:
+    """Read a lattice file.
+
+    Parameters
+    ----------
+    path : str or Path
+    line : str, optional
+        Line to take; left out: the one that the file says to use.
+    branch : str or int, optional
+        Name or number of the branch to take, where the file uses several lines; left out: the first.
+
+    Raises
+    ------
+    LatticeError
+        If the file makes no sense, or says what Caraval does not understand; with file, line and column.
+    UnknownNameError
+        If there is no such branch.
+    """
+    path = Path(path)
+    state = Interpreter(line)
+    state.run(path, str(path))
+    found = state.branches or branches.expand(state, Place(str(path), 1, 1))
+    chosen = branches.choose(found, branch)
+    branches.refuse(state, found, chosen)
+    return lattices.lattice(state, found[chosen], is_first=chosen == 0)

@@ -1,0 +1,67 @@
+"""The reference particle where a branch begins."""
+
+from __future__ import annotations
+
+from caraval.core.errors import CaravalError
+from caraval.core.reference import Reference, Species, as_species
+
+from .definitions import Settings
+from .positions import Place
+
+SPECIES = "positron"
+"""The reference species where the file names none."""
+
+GAMMA = 1000.0
+"""The reference energy over the rest energy where the file gives none."""
+
+ENERGIES = ("p0c", "e_tot")
+"""Parameters, either of which says the reference energy."""
+
+
+def species(settings: Settings, place: Place) -> Species:
+    """Return the reference species.
+
+    Raises
+    ------
+    LatticeError
+        If Caraval does not have it.
+    """
+    given = settings.get("particle")
+    try:
+        return as_species(SPECIES if given is None else str(given.value))
+    except CaravalError as error:
+        if given is not None and given.word("particle") == "photon":
+            raise given.place.error("photons are not tracked") from None
+        raise (given.place if given is not None else place).error(str(error)) from None
+
+
+def reference(settings: Settings, place: Place) -> Reference:
+    """Return the reference particle at the beginning.
+
+    Parameters
+    ----------
+    settings : mapping
+        `particle`, `p0c` or `e_tot`, `s` and `ref_time`, all of which have defaults.
+    place : Place
+        To blame where nothing is given.
+
+    Raises
+    ------
+    LatticeError
+        If the energy is impossible, or given twice.
+    """
+    particle = species(settings, place)
+    s, time = (settings[name].number(name) if name in settings else 0.0 for name in ("s", "ref_time"))
+    given = [name for name in ENERGIES if name in settings]
+    if len(given) == 2:
+        raise max(settings[name].place for name in given).error("p0c and e_tot say the same; give one")
+    if not given:
+        return Reference.from_energy(particle, GAMMA * particle.mass, s, time)
+    setting = settings[given[0]]
+    value = setting.number(given[0])
+    try:
+        if given[0] == "p0c":
+            return Reference(particle, value, s, time)
+        return Reference.from_energy(particle, value, s, time)
+    except CaravalError as error:
+        raise setting.place.error(str(error)) from None

@@ -1,0 +1,214 @@
+"""What the statements so far have defined, and what names in expressions mean by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from caraval.core.errors import suggest
+
+from . import start
+from .definitions import Beamline, Branch, Element, Setting, Settings
+from .expressions import Name, Node, Value
+from .functions import CONSTANTS
+from .parameters import GROUPS, LINE, PARAMETERS, WORDS
+from .patterns import Pattern
+from .positions import Mistake, Place, Position
+from .syntax import Given
+from .vocabulary import DEPENDENT, Vocabulary
+
+
+class State:
+    """Constants, elements, lines and parameters; the scope of expressions.
+
+    Parameters
+    ----------
+    line : str, optional
+        Line to use, whatever the file says.
+    """
+
+    def __init__(self, line: str | None = None) -> None:
+        self.file = ""
+        self.files: list[Path] = []
+        self.vocabulary = Vocabulary()
+        self.constants: dict[str, Value] = {}
+        self.elements: dict[str, Element] = {}
+        self.lines: dict[str, Beamline] = {}
+        self.parameters: dict[str, Settings] = {name: {} for name in PARAMETERS}
+        self.line = line
+        self.title = ""
+        self.used: list[tuple[str, Place]] = []
+        self.superimposed: list[tuple[Place, tuple[Given, ...]]] = []
+        self.branches: list[Branch] = []
+        self.environment: dict[str, str] = {}
+        self.superimposes = True
+        self.undefined_are_zero = False
+        self._current: Element | None = None
+
+    def place(self, position: Position) -> Place:
+        """Return a position with the file that is being read."""
+        return Place(self.file, *position)
+
+    # ---------------------------------------------------------------- the scope of expressions
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a constant of that name."""
+        return name in self.constants or name in CONSTANTS
+
+    def constant(self, name: str, position: Position) -> Value:
+        """Return the value of a constant.
+
+        Raises
+        ------
+        Mistake
+            If it is not defined so far.
+        """
+        if name in self.constants:
+            return self.constants[name]
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        if self.undefined_are_zero:
+            return 0.0
+        raise Mistake(f"{name!r} is not defined before this{suggest(name, [*self.constants, *CONSTANTS])}", position)
+
+    def attribute(self, element: str, attribute: str, position: Position) -> Value:
+        """Return what an attribute or a parameter is set to, or what it is by default.
+
+        Raises
+        ------
+        Mistake
+            If there is no such element, or no such attribute.
+        """
+        given = Given(position, attribute, None)
+        if element in GROUPS:
+            return self._parameter(GROUPS[element], given)
+        if element in self.lines:
+            if attribute not in LINE:
+                raise Mistake(f"a line has no parameter {attribute!r}{suggest(attribute, LINE)}", position)
+            return _set_to(self.lines[element].settings, attribute, 0.0)
+        return self._of_element(self._element(element, position), given)
+
+    def _parameter(self, group: str, given: Given) -> Value:
+        group = self.group_of(group, given)
+        if given.name in start.ENERGIES:
+            reference = start.reference(self.parameters["parameter"], self.place(given.position))
+            return float(reference.p0c if given.name == "p0c" else reference.energy)
+        return _set_to(self.parameters[group], given.name, start.SPECIES if given.name == "particle" else 0.0)
+
+    def _element(self, name: str, position: Position) -> Element:
+        """Return the element that a name in an expression means; of several that are called so, the first."""
+        if name == "%":
+            if self._current is None:
+                raise Mistake("'%' means the element that is being set, and here none is", position)
+            return self._current
+        if not self.branches and name in self.elements:
+            return self.elements[name]
+        found = Pattern(name, position, self.vocabulary).within(self.branches)
+        if not found:
+            raise self.no_element(name, position)
+        return found[0]
+
+    def _of_element(self, element: Element, given: Given) -> Value:
+        names = self.vocabulary.meaning(element.keyword, given.name)
+        if not names:
+            raise self.no_attribute(element, given)
+        if len(names) > 1:
+            raise Mistake(f"{given.name} stands for {', '.join(names)}; read one of them", given.position)
+        name = names[0]
+        if self.branches and name not in element.settings and name in DEPENDENT.get(element.keyword, ()):
+            raise Mistake(f"{element.label}: {name} follows from other attributes; that is not understood yet", given.position)
+        return _set_to(element.settings, name, self.vocabulary.default(element.keyword, name))
+
+    # ---------------------------------------------------------------- setting attributes and parameters
+
+    def evaluate(self, node: Node, wanted: Literal["number", "word", "either"]) -> Value:
+        """Return a value; a name alone may be a word rather than a constant."""
+        if isinstance(node, Name) and (wanted == "word" or (wanted == "either" and not self.knows(node.name))):
+            return node.name
+        return node.value(self)
+
+    def give(self, element: Element, given: Given) -> bool:
+        """Set an attribute of an element, and return whether elements of its class have such an attribute.
+
+        Raises
+        ------
+        Mistake
+            If the value cannot be worked out.
+        """
+        names = self.vocabulary.meaning(element.keyword, given.name)
+        if not names:
+            return False
+        if self.branches and names[0] in DEPENDENT.get(element.keyword, ()):
+            raise Mistake(f"{element.label}: {given.name} cannot be changed once the lattice is expanded yet", given.position)
+        self._current = element
+        value = self._value(element, names[0], given)
+        self._current = None
+        place = self.place(given.position if given.value is None else given.value.position)
+        element.settings.update(dict.fromkeys(names, Setting(value, place)))
+        return True
+
+    def _value(self, element: Element, name: str, given: Given) -> Value:
+        if given.value is None:
+            default = self.vocabulary.without_value(element.keyword, name)
+            if default is None:
+                raise Mistake(f"{element.label}: {name} needs a value, {name} = ...", given.position)
+            return default
+        wanted = self.vocabulary.wanted(element.keyword, name)
+        value = self.evaluate(given.value, wanted)
+        if wanted == "number" and isinstance(value, str):
+            raise Mistake(f"{element.label}: {name} must be a number, not {value!r}", given.value.position)
+        return value
+
+    def parameter(self, given: Given) -> Setting:
+        """Return a parameter of the lattice or of a line as a setting; without a value, it is true."""
+        if given.value is None:
+            return Setting("T", self.place(given.position))
+        value = self.evaluate(given.value, "word" if given.name in WORDS else "either")
+        return Setting(value, self.place(given.value.position))
+
+    def set_parameter(self, group: str, given: Given) -> None:
+        """Set a parameter of the lattice.
+
+        Raises
+        ------
+        Mistake
+            If there is none of that name.
+        """
+        setting = self.parameter(given)
+        self.parameters[self.group_of(group, given)][given.name] = setting
+        if given.name.startswith("custom_attribute"):
+            self.vocabulary.custom.add(str(setting.value).lower().rpartition("::")[2])
+
+    def group_of(self, group: str, given: Given) -> str:
+        """Return the group in which a parameter is kept; energies are the same in two.
+
+        Raises
+        ------
+        Mistake
+            If there is no such parameter.
+        """
+        name = given.name
+        known = PARAMETERS[group] | (self.vocabulary.custom if group == "parameter" else frozenset())
+        if name not in known and not name.startswith("custom_attribute"):
+            raise Mistake(f"{group} has no parameter {name!r}{suggest(name, known)}", given.position)
+        return "parameter" if name in start.ENERGIES else group
+
+    # ---------------------------------------------------------------- what is not there
+
+    def no_element(self, name: str, position: Position) -> Mistake:
+        """Return the mistake that there is no such element."""
+        if self.branches:
+            names = {element.name for branch in self.branches for element in branch.elements}
+            return Mistake(f"no element {name!r} is in the expanded lattice{suggest(name, names)}", position)
+        return Mistake(f"no element {name!r} is defined before this{suggest(name, [*self.elements, *GROUPS])}", position)
+
+    def no_attribute(self, element: Element, given: Given) -> Mistake:
+        """Return the mistake that an element has no such attribute."""
+        if not given.name:
+            return Mistake(f"{element.label}: here a name is missing; attributes are given as 'name = value'", given.position)
+        near = suggest(given.name, self.vocabulary.attributes(element.keyword))
+        return Mistake(f"{element.label} has no attribute {given.name!r}{near}", given.position)
+
+
+def _set_to(settings: Settings, name: str, default: Value) -> Value:
+    return settings[name].value if name in settings else default

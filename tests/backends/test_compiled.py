@@ -1,0 +1,101 @@
+"""Compiled trackers: the same routines, the same answers."""
+
+import numpy as np
+import pytest
+
+import caraval as cv
+
+from ..cases import ELEMENTS, beam
+
+LINE = [name for name in ELEMENTS if name not in ("sbend_half_turn", "rcollimator", "ecollimator")]
+"""Everything once; collimators come extra, or nothing would arrive."""
+
+SHORT = ["quadrupole_shifted", "drift", "sbend", "drift_aperture"]
+"""What is compiled by PyTorch, which takes seconds for each."""
+
+
+def line(names: list[str]) -> cv.Lattice:
+    elements = [ELEMENTS[name].replace(name=name, x_limit=0.0, y_limit=0.0) for name in names]
+    return cv.Lattice([*elements, ELEMENTS["drift_aperture"].replace(name="last")])
+
+
+def assert_same(out: cv.ParticleBeam, truth: cv.ParticleBeam) -> None:
+    for name in truth.coordinates._fields:
+        a, b = np.asarray(getattr(out, name)), getattr(truth, name)
+        assert np.isfinite(a).all()
+        a, b = a[truth.alive], b[truth.alive]  # what blows up amplifies rounding without bound
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11 * np.abs(b).max(), err_msg=name)
+    assert np.array_equal(np.asarray(out.alive), truth.alive)
+    assert np.array_equal(np.asarray(out.lost_s), truth.lost_s)
+    assert out.reference == truth.reference
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_a_line_of_every_element_compiled(backend):
+    lattice = line(LINE)
+    incoming = beam(n=600, scale=0.3)
+    truth = lattice.track(incoming)
+    assert 0 < truth.transmission < 1
+    assert_same(lattice.compile(backend=backend)(incoming.to(backend)), truth)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_symplectic_line_compiled(backend):
+    names = ["quadrupole_kicks", "sextupole", "sbend_exact_edges", "kicker"]
+    lattice = line(names).with_tracking(cv.KickDriftKick(num_steps=3))
+    incoming = beam(n=100, scale=0.3)
+    assert_same(lattice.compile(backend=backend)(incoming.to(backend)), lattice.track(incoming))
+
+
+def test_a_short_line_compiled_by_torch():
+    lattice = line(SHORT)
+    incoming = beam(n=300)
+    truth = lattice.track(incoming)
+    assert 0 < truth.transmission < 1
+    assert_same(lattice.compile(backend="torch")(incoming.to("torch")), truth)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_batched_settings_compiled(backend):
+    lattice = line(SHORT)
+    tracker = lattice.compile(backend=backend, parameters=["quadrupole_shifted.k1", "sbend.dg"])
+    incoming = beam(n=700)
+    k1, dg = np.linspace(-2, 2, 4), np.linspace(-0.01, 0.01, 4)
+    make = np.asarray if backend == "numpy" else __import__("jax").numpy.asarray
+    out = tracker(incoming.to(backend), {"quadrupole_shifted.k1": make(k1), "sbend.dg": make(dg)})
+    for i in range(4):
+        single = lattice.replace({"quadrupole_shifted.k1": float(k1[i]), "sbend.dg": float(dg[i])}).track(incoming)
+        np.testing.assert_allclose(np.asarray(out.x)[i], single.x, rtol=1e-11, atol=1e-15)
+        assert np.array_equal(np.asarray(out.alive)[i], single.alive)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_a_million_particles_in_chunks_are_tracked_as_a_few(backend):
+    lattice = line(SHORT)
+    incoming = beam(n=100_003)
+    some = slice(70_000, 70_050)
+    few = cv.ParticleBeam(*(a[some] for a in incoming.coordinates), reference=incoming.reference)
+    out, truth = lattice.compile(backend=backend)(incoming.to(backend)), lattice.track(few)
+    np.testing.assert_allclose(np.asarray(out.x)[some], truth.x, rtol=1e-12, atol=1e-16)
+    assert np.array_equal(np.asarray(out.alive)[some], truth.alive)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_particles_that_come_in_lost_stay_as_they_are(backend):
+    incoming = beam(n=50)
+    alive = np.arange(50) % 3 > 0
+    incoming = incoming.replace(alive=alive, lost_s=np.where(alive, np.inf, -1.0))
+    out = line(SHORT).compile(backend=backend)(incoming.to(backend))
+    assert np.array_equal(np.asarray(out.x)[~alive], incoming.x[~alive])
+    assert np.array_equal(np.asarray(out.lost_s)[~alive], incoming.lost_s[~alive])
+    assert not np.asarray(out.alive)[~alive].any()
+
+
+def test_single_precision_stays_single():
+    incoming = beam(n=300).to(dtype="float32")
+    lattice = line(SHORT)
+    for backend in ("numpy", "jax"):
+        out = lattice.compile(backend=backend)(incoming.to(backend))
+        assert str(out.x.dtype) == "float32"
+        truth = lattice.track(incoming.to(dtype="float64"))
+        assert np.abs(np.asarray(out.x) - truth.x)[truth.alive].max() < 1e-8
