@@ -259,6 +259,7 @@ class Lattice:
         beam: Beam,
         *,
         observe: str | Sequence[str] | None = None,
+        keep: Callable[[Any], Any] = tracking.everything,
         reference: Literal["lattice", "beam"] = "lattice",
     ) -> Any:
         """Track a beam; the backend is the beam's.
@@ -268,6 +269,8 @@ class Lattice:
         beam : ParticleBeam or MomentBeam
         observe : name, pattern, or sequence of them, optional
             Elements after which to keep the beam; ``"all"`` for every element.
+        keep : callable, optional
+            What to keep of each beam observed, ``beam -> anything``; the beam itself, if left out.
         reference : "lattice" or "beam"
             Whether a lattice that came with a reference insists on it, or the beam's is taken.
 
@@ -278,7 +281,7 @@ class Lattice:
         """
         plan, keys = self._planned(observe, beam.reference)
         prepared = self.prepare(plan, beam, reference)
-        out, looks = run(prepared, beam, backend_of(first_array(beam)))
+        out, looks = run(prepared, beam, backend_of(first_array(beam)), keep)
         return out if observe is None else (out, tracking.observed(looks, keys))
 
     def transfer_matrix(self, reference: Reference | None = None) -> Any:
@@ -474,13 +477,11 @@ _KEPT = 8
 """Prepared plans kept for beams of different reference."""
 
 
-def run(prepared: Prepared, beam: Beam, backend: Any) -> tuple[Any, Any]:
+def run(prepared: Prepared, beam: Beam, backend: Any, keep: tracking.Keep = tracking.everything) -> tuple[Any, Any]:
     """Track a beam of either kind along a prepared plan."""
     if isinstance(beam, ParticleBeam):
-        return tracking.track_particles(prepared, beam, backend)
-    if isinstance(beam, MomentBeam):
-        return tracking.track_moments(prepared, beam, backend)
-    raise InputError(f"a ParticleBeam or a MomentBeam can be tracked, not {type(beam).__name__}")
+        return tracking.track_particles(prepared, beam, backend, keep)
+    return tracking.track_moments(prepared, beam, backend, keep)
 
 
 def _elements(items: Iterable[Any]) -> Iterator[Element]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,18 @@ from .plan import Prepared, Row, map_row
 from .reference import Reference
 
 Beam = ParticleBeam | MomentBeam
-Looks = list[tuple[int, Beam]]
+Keep = Callable[[Any], Any]
+Looks = list[tuple[int, Any]]
 
 
-def track_particles(prepared: Prepared, beam: ParticleBeam, backend: Any) -> tuple[ParticleBeam, Looks]:
+def everything(beam: Any) -> Any:
+    """Keep the beam itself."""
+    return beam
+
+
+def track_particles(
+    prepared: Prepared, beam: ParticleBeam, backend: Any, keep: Keep = everything
+) -> tuple[ParticleBeam, Looks]:
     """Return the beam after a prepared plan, and the beams that were looked at on the way.
 
     Parameters
@@ -31,6 +39,8 @@ def track_particles(prepared: Prepared, beam: ParticleBeam, backend: Any) -> tup
     beam : ParticleBeam
     backend : Backend
         Runs the rows, eagerly or compiled.
+    keep : callable
+        What to keep of a beam that is looked at.
     """
     q, lost = beam.coordinates, _start(beam, backend)
     kind = (q.x.dtype, device(q.x))
@@ -41,7 +51,7 @@ def track_particles(prepared: Prepared, beam: ParticleBeam, backend: Any) -> tup
         if isinstance(stage, int):
             q, lost = backend.run(rows, q, lost)
             rows = []
-            looks.append((stage, _finish(prepared, beam, backend, q, lost, stage + 1)))
+            looks.append((stage, keep(_finish(prepared, beam, backend, q, lost, stage + 1))))
             continue
         if id(stage) not in cast:
             row = map_row(stage) if isinstance(stage, LinearMap) else stage
@@ -96,7 +106,9 @@ def _to(value: Any, beam: Any, backend: Any) -> Any:
     return backend.asarray(value, device=device(beam.x))
 
 
-def track_moments(prepared: Prepared, beam: MomentBeam, backend: Any) -> tuple[MomentBeam, Looks]:
+def track_moments(
+    prepared: Prepared, beam: MomentBeam, backend: Any, keep: Keep = everything
+) -> tuple[MomentBeam, Looks]:
     """Return the moments after a prepared plan, and those that were looked at on the way.
 
     The mean moves like a particle; the covariance by the Jacobian there. Apertures do not act on moments.
@@ -107,7 +119,7 @@ def track_moments(prepared: Prepared, beam: MomentBeam, backend: Any) -> tuple[M
         covariance = transport(jacobian, covariance)
         mean = after
         if look is not None:
-            looks.append((look, _moments(prepared, beam, backend, mean, covariance, look + 1)))
+            looks.append((look, keep(_moments(prepared, beam, backend, mean, covariance, look + 1))))
     return _moments(prepared, beam, backend, mean, covariance, len(prepared.references) - 1), looks
 
 
@@ -167,9 +179,9 @@ def _like(array: Any, other: Any, backend: Any) -> Any:
     return array
 
 
-def observed(looks: Sequence[tuple[int, Beam]], keys: dict[int, str]) -> dict[str, list[Beam]]:
+def observed(looks: Looks, keys: dict[int, str]) -> dict[str, list[Any]]:
     """Return the looks by element name, one entry per occurrence."""
-    history: dict[str, list[Beam]] = {}
+    history: dict[str, list[Any]] = {}
     for index, beam in looks:
         history.setdefault(keys[index], []).append(beam)
     return history
