@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def save(lattice: Lattice, path: str | Path, *, format: str | None = None, **opt
     """
     path = Path(path)
     writer: Writer = _by_suffix(registry().writers, path, format, "write lattices")
+    _check_options(writer.write, options, writer.format)
     _whole(path, lambda scratch: writer.write(lattice, scratch, **options))
 
 
@@ -75,6 +77,7 @@ def load_beam(path: str | Path, *, format: str | None = None, **options: Any) ->
     """
     path = _existing(path)
     reader: BeamReader = _by_suffix(registry().beam_readers, path, format, "read beams")
+    _check_options(reader.read, options, reader.format)
     beam: ParticleBeam = reader.read(path, **options)
     return beam
 
@@ -93,7 +96,20 @@ def save_beam(beam: ParticleBeam, path: str | Path, *, format: str | None = None
     """
     path = Path(path)
     writer: BeamWriter = _by_suffix(registry().beam_writers, path, format, "write beams")
+    _check_options(writer.write, options, writer.format)
     _whole(path, lambda scratch: writer.write(beam, scratch, **options))
+
+
+def _check_options(function: Callable[..., Any], options: Mapping[str, Any], format: str) -> None:
+    known = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+        return
+    taken = [name for name, parameter in known.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    for name in options:
+        if name not in taken:
+            raise UnknownNameError(
+                f"format {format!r} has no option {name!r}{suggest(name, taken)}; it has {', '.join(taken) or 'none'}"
+            )
 
 
 def _existing(path: str | Path) -> Path:
@@ -111,26 +127,38 @@ def _reader(path: Path, format: str | None) -> Reader:
     if format is not None:
         return _named(readers, format, "read lattices")  # type: ignore[no-any-return]
     head = path.read_bytes()[:LOOK_AT].decode("utf-8", "replace")
-    suffix = path.suffix.lower()
-    fitting = [e.value for e in readers.values() if suffix in e.value.suffixes]
-    sure = [reader for reader in fitting if reader.recognises is None or reader.recognises(head)]
+    every = [entry.value for entry in readers.values()]
+    fitting = _with_suffix(every, path)
+    sure = [r for r in fitting if r.recognises is None or r.recognises(head)]
     if not fitting:
-        sure = [e.value for e in readers.values() if e.value.recognises is not None and e.value.recognises(head)]
-    if len(sure) == 1 or (sure and not fitting):
-        return sure[0]
-    names = ", ".join(reader.format for reader in sure or fitting) or ", ".join(readers)
-    raise UnknownNameError(f"cannot tell the format of {path}; say format=... (one of {names})")
+        sure = [r for r in every if r.recognises is not None and r.recognises(head)]
+    return _one(path, sure, [r.format for r in sure or fitting or every])
 
 
 def _by_suffix(table: Mapping[str, Entry[Any]], path: Path, format: str | None, what: str) -> Any:
     if format is not None:
         return _named(table, format, what)
-    name = path.name.lower()
-    fitting = [e.value for e in table.values() if any(name.endswith(suffix) for suffix in e.value.suffixes)]
+    fitting = _with_suffix([entry.value for entry in table.values()], path)
     if not fitting:
         known = ", ".join(f"{format} ({' '.join(e.value.suffixes)})" for format, e in table.items())
         raise UnknownNameError(f"no plugin can {what} with a name like {path.name!r}; there are {known or 'none'}")
-    return fitting[0]
+    recognised = [f for f in fitting if isinstance(f, BeamReader) and f.recognises is not None and f.recognises(path)]
+    found = recognised or fitting
+    return _one(path, found, [f.format for f in found])
+
+
+def _with_suffix(formats: Sequence[Any], path: Path) -> list[Any]:
+    """Return the formats whose suffix the name has; the longest suffix (``.cheetah.json``) wins."""
+    name = path.name.lower()
+    lengths = [max((len(suffix) for suffix in f.suffixes if name.endswith(suffix)), default=0) for f in formats]
+    longest = max(lengths, default=0)
+    return [f for f, length in zip(formats, lengths, strict=True) if length == longest > 0]
+
+
+def _one(path: Path, found: Sequence[Any], possible: Sequence[str]) -> Any:
+    if len(found) == 1:
+        return found[0]
+    raise UnknownNameError(f"cannot tell the format of {path}; say format=... (one of {', '.join(possible)})")
 
 
 def _named(table: Mapping[str, Entry[Any]], format: str, what: str) -> Any:
@@ -143,6 +171,8 @@ def _named(table: Mapping[str, Entry[Any]], format: str, what: str) -> Any:
 
 def _whole(path: Path, write: Any) -> None:
     """Write beside the target and move it there once it is complete."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a file")
     if not path.parent.is_dir():
         raise InputError(f"no folder {path.parent} to write {path.name} into")
     scratch = path.with_name(f".{path.name}.part{path.suffix}")

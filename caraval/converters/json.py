@@ -94,6 +94,8 @@ def write(lattice: Lattice, path: str | Path) -> None:
 
 def text(lattice: Lattice) -> str:
     """Return what :func:`write` writes."""
+    if not isinstance(lattice.name, str):
+        raise LatticeError(f"the name of a lattice must be a string, not {lattice.name!r}")
     definitions, line = _named_once(lattice)
     plugins = _plugins(lattice)
     reference, beginning = lattice.reference, _plain("beginning", dict(lattice.beginning))
@@ -554,7 +556,7 @@ def _method(node: Node) -> TrackingMethod:
         raise node.error(
             f"no tracking method {node.value['name']!r} with options is known; the plugin that brings it may be missing"
         )
-    node.only(("name", *(f.name for f in fields(cls) if f.name != "name")), f"the tracking method {node.value['name']!r}")
+    node.only(("name", *(f.name for f in fields(cls))), f"the tracking method {node.value['name']!r}")
     try:
         return cls(**options)
     except CaravalError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -135,3 +135,21 @@ def stack(values: Iterable[Any], xp: Any = None, axis: int = -1) -> Array:
         for value in values
     ]
     return xp.stack(full, axis=axis)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values are the same, arrays value by value, also inside of lists and mappings."""
+    if a is b:
+        return True
+    if hasattr(a, "shape") or hasattr(b, "shape"):
+        if getattr(a, "shape", None) != getattr(b, "shape", None) or library(a) != library(b):
+            return False
+        try:
+            return bool((a == b).all())
+        except Exception:  # a traced array has no truth: it is the same only as itself
+            return False
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(same(value, b[key]) for key, value in a.items())
+    if isinstance(a, (list, tuple)) and type(a) is type(b):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)

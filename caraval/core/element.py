@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, dataclass_transform, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Union,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
-from .arrays import is_number, library
+from .arrays import is_number, library, same
 from .errors import InputError, UnknownNameError, suggest
 from .methods import TrackingMethod, as_method
 from .reference import Reference
@@ -30,6 +42,7 @@ class Schema(NamedTuple):
     options: tuple[str, ...]
     defaults: dict[str, Any]
     choices: dict[str, tuple[Any, ...]]
+    types: dict[str, tuple[type, ...]]
     optional: frozenset[str]
 
 
@@ -238,7 +251,7 @@ class Element:
             elif name in schema.parameters:
                 out[name] = _number(label, name, value)
             else:
-                out[name] = value
+                out[name] = _typed(label, name, value, schema.types[name])
         return out
 
     def __repr__(self) -> str:
@@ -246,14 +259,14 @@ class Element:
         shown = ", ".join(
             f"{f.name}={str(value)!r}" if isinstance(value, TrackingMethod) else f"{f.name}={value!r}"
             for f in fields(self)
-            if not _same(value := self.__dict__[f.name], defaults[f.name])
+            if not same(value := self.__dict__[f.name], defaults[f.name])
         )
         return f"{self.kind}({shown})"
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(_same(value, other.__dict__[name]) for name, value in self.__dict__.items())
+        return all(same(value, other.__dict__[name]) for name, value in self.__dict__.items())
 
     def __hash__(self) -> int:
         return hash((type(self), self.name))
@@ -277,7 +290,8 @@ def _schema_of(cls: type[Element]) -> Schema:
     hints = get_type_hints(cls, include_extras=True)
     parameters: list[str] = []
     options: list[str] = []
-    defaults, choices, optional = {}, {}, set()
+    defaults: dict[str, Any] = {}
+    choices, types, optional = {}, {}, set()
     for f in fields(cls):
         hint = hints[f.name]
         parts = get_args(hint) if get_origin(hint) is not Annotated else ()
@@ -289,13 +303,19 @@ def _schema_of(cls: type[Element]) -> Schema:
             choices[f.name] = get_args(hint)
         elif hint is bool:
             choices[f.name] = (True, False)
+        elif not is_parameter and f.name != "tracking_method":
+            types[f.name] = tuple(get_origin(part) or part for part in (get_args(hint) if _is_union(hint) else (hint,)))
         if f.default is not MISSING:
             defaults[f.name] = f.default
         elif f.default_factory is not MISSING:
             defaults[f.name] = f.default_factory()
         else:
             raise InputError(f"{cls.__name__}.{f.name} needs a default value, as every element parameter does")
-    return Schema(tuple(parameters), tuple(options), defaults, choices, frozenset(optional))
+    return Schema(tuple(parameters), tuple(options), defaults, choices, types, frozenset(optional))
+
+
+def _is_union(hint: Any) -> bool:
+    return get_origin(hint) in (Union, UnionType)
 
 
 def _marked(hint: Any) -> bool:
@@ -305,7 +325,10 @@ def _marked(hint: Any) -> bool:
 def _number(label: str, name: str, value: Any) -> Any:
     """Return a plain number as a float and an array as it is; refuse what is neither, and what is not finite."""
     if type(value) is float or is_number(value) or isinstance(value, np.number):
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError:
+            raise InputError(f"{label}: {name} must be finite, not {value}") from None
         if value - value != 0:
             raise InputError(f"{label}: {name} must be finite, not {value}")
         return value
@@ -326,6 +349,15 @@ def _number(label: str, name: str, value: Any) -> Any:
     return value
 
 
+def _typed(label: str, name: str, value: Any, allowed: tuple[type, ...]) -> Any:
+    if Any in allowed or (isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed)):
+        return value
+    if int in allowed and isinstance(value, np.integer):
+        return int(value)
+    shown = " or ".join("None" if cls is type(None) else cls.__name__ for cls in allowed)
+    raise InputError(f"{label}: {name} must be of type {shown}, not {value!r}")
+
+
 def _choice(label: str, name: str, value: Any, allowed: tuple[Any, ...]) -> Any:
     if isinstance(value, str):
         value = value.strip().lower()
@@ -343,17 +375,3 @@ def _remaining_ends(ends: str, has_entrance: bool, has_exit: bool, nowhere: str)
     if entrance and leaves:
         return ends
     return "entrance_end" if entrance else "exit_end" if leaves else nowhere
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Whether two field values are the same, arrays value by value."""
-    if a is b:
-        return True
-    if hasattr(a, "shape") or hasattr(b, "shape"):
-        if getattr(a, "shape", None) != getattr(b, "shape", None) or library(a) != library(b):
-            return False
-        try:
-            return bool((a == b).all())
-        except Exception:  # a traced array has no truth: it is the same only as itself
-            return False
-    return bool(a == b)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from . import names as naming
 from . import plan as planning
@@ -77,6 +78,8 @@ class Lattice:
             raise LatticeError(f"lattice {name!r} has no elements" if name else "a lattice needs at least one element")
         if geometry not in ("open", "closed"):
             raise InputError(f'geometry must be "open" or "closed", not {geometry!r}')
+        if not isinstance(name, str):
+            raise InputError(f"name must be text, not {name!r}")
         if reference is not None and not isinstance(reference, Reference):
             raise InputError(f"reference must be a Reference, not {type(reference).__name__}")
         self._set(line, reference, geometry, name, dict(beginning or {}), None)
@@ -437,6 +440,7 @@ class Lattice:
                 for name, value in element.parameters.items():
                     if value is not None and not is_number(value):
                         found.setdefault(library(value), f"{element.label}: {name}")
+                        _check_array(f"{element.label}: {name}", value)
             self.__dict__["_found_libraries"] = found
         return found
 
@@ -501,6 +505,14 @@ def first_array(beam: Any) -> Any:
     if isinstance(beam, MomentBeam):
         return beam.mean
     raise InputError(f"a ParticleBeam or a MomentBeam can be tracked, not {type(beam).__name__}")
+
+
+def _check_array(label: str, array: Any) -> None:
+    if not array_namespace(array).isdtype(array.dtype, "real floating"):
+        raise InputError(f"{label} must hold floating-point numbers, not {array.dtype}")
+    values = backend_of(array).value(array)
+    if values is not None and not np.isfinite(values).all():
+        raise InputError(f"{label} must be finite; {np.count_nonzero(~np.isfinite(values))} of its values are not")
 
 
 def _known(value: Any) -> Any:

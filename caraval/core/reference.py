@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from scipy import constants
 
-from .arrays import expand, is_number, namespace
+from .arrays import expand, is_number, namespace, same
 from .errors import InputError, UnknownNameError, suggest
 from .tree import tree
 
@@ -84,7 +85,7 @@ def as_species(species: Species | str) -> Species:
 
 
 @tree
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reference:
     """The reference particle at a point of the line.
 
@@ -108,11 +109,17 @@ class Reference:
     def __post_init__(self) -> None:
         object.__setattr__(self, "species", as_species(self.species))
         for name in ("p0c", "s", "t"):
-            value = getattr(self, name)
-            if is_number(value) or (hasattr(value, "item") and getattr(value, "shape", None) == () and _is_numpy(value)):
-                object.__setattr__(self, name, float(value))
-        if is_number(self.p0c) and not (0 < self.p0c < float("inf")):
+            object.__setattr__(self, name, _quantity(name, getattr(self, name)))
+        if is_number(self.p0c) and not self.p0c > 0:
             raise InputError(f"p0c must be a positive momentum in eV, not {self.p0c!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Reference):
+            return NotImplemented
+        return all(same(getattr(self, name), getattr(other, name)) for name in ("species", "p0c", "s", "t"))
+
+    def __hash__(self) -> int:
+        return hash((self.species, *(value for value in (self.p0c, self.s, self.t) if is_number(value))))
 
     @classmethod
     def from_energy(cls, species: Species | str, energy: Any, s: Any = 0.0, t: Any = 0.0) -> Reference:
@@ -192,5 +199,15 @@ def _reference(species: Species, p0c: Any, s: Any, t: Any) -> Reference:
     return reference
 
 
-def _is_numpy(value: Any) -> bool:
-    return type(value).__module__.partition(".")[0] == "numpy"
+def _quantity(name: str, value: Any) -> Any:
+    """Return a plain number as a float and an array as it is; refuse what is neither, and what is not finite."""
+    if is_number(value) or isinstance(value, np.number) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = float(value)
+        if value - value != 0:
+            raise InputError(f"{name} must be finite, not {value}")
+        return value
+    if not hasattr(value, "shape"):
+        raise InputError(f"{name} must be a number or an array, not {value!r}")
+    if isinstance(value, np.ndarray) and not np.isfinite(value).all():
+        raise InputError(f"{name} must be finite")
+    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -106,9 +106,7 @@ def _to(value: Any, beam: Any, backend: Any) -> Any:
     return backend.asarray(value, device=device(beam.x))
 
 
-def track_moments(
-    prepared: Prepared, beam: MomentBeam, backend: Any, keep: Keep = everything
-) -> tuple[MomentBeam, Looks]:
+def track_moments(prepared: Prepared, beam: MomentBeam, backend: Any, keep: Keep = everything) -> tuple[MomentBeam, Looks]:
     """Return the moments after a prepared plan, and those that were looked at on the way.
 
     The mean moves like a particle; the covariance by the Jacobian there. Apertures do not act on moments.

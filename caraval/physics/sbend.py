@@ -191,7 +191,7 @@ def _bend_kicks(bend: SBend, in_body: tuple[int, ...], *, maxwell: bool = False)
             vertical = bend.exact_multipoles == "vertically_pure"
             return curvilinear.constants(normal, skew, bend.g, skew=has_skew, vertical=vertical)
 
-        track = bend_kick
+        track: Any = bend_kick
         if maxwell:
             track = curvilinear.curved_kick if has_skew else curvilinear.normal_kick
         return Routine(track=track, prepare=prepare, undo=_undo_curved_kick if maxwell else _undo_bend_kick)

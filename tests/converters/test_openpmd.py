@@ -296,7 +296,10 @@ def test_particles_that_fly_backward_reach_no_plane(path, particle_group):
         cv.load_beam(path)
     data["status"][[3, 4]] = 5
     write(particle_group, path, data)
-    assert cv.load_beam(path).alive.sum() == 38
+    beam = cv.load_beam(path)
+    assert beam.alive.sum() == 38
+    np.testing.assert_array_equal(beam.x[[3, 4]], data["x"][[3, 4]])
+    np.testing.assert_allclose(beam.lost_s[[3, 4]], data["z"][[3, 4]], rtol=1e-14)
 
 
 def test_what_is_given_comes_first(path, particle_group):
@@ -487,6 +490,22 @@ def test_without_times_all_are_at_one_time(layout, path):
     beam = cv.load_beam(path)
     assert np.ptp(beam.z) == pytest.approx(1e-3, rel=0.01)
     assert abs(beam.t) < 1e-14
+
+
+def test_the_reference_time_of_a_bunch_at_one_time_is_that_of_no_plane(layout, path, particle_group):
+    data = records(z=np.linspace(0.0, 1e-3, 40), t=np.full(40, 2e-9))
+    group = layout.create_group("data/1/particles")
+    fill(group, data, t=2e-9)
+    del group["position/z"]
+    component(group, "position/z", data["z"])
+    layout.close()
+    beam = cv.load_beam(path)
+    theirs = particle_group(data=data)
+    theirs.drift_to_z(theirs["mean_z"])
+    check_bmad(beam, theirs)
+    assert beam.t == pytest.approx(theirs["mean_t"], rel=1e-15)
+    assert beam.t != 2e-9
+    assert cv.load_beam(path, t=2e-9).t == 2e-9
 
 
 def test_iterations_are_chosen(layout, path):

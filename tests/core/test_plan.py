@@ -126,7 +126,7 @@ def prepared(plugin):
 def test_a_repeated_step_is_prepared_once(prepared):
     lattice = cv.Lattice([Comb(name="a", kick=1e-3), Comb(name="b", kick=1e-3, teeth=3)])
     out = lattice.track(cv.ParticleBeam(x=[0.0], reference=REFERENCE))
-    assert prepared == ["a", "a", "b", "b"]  # the last step is another: the test for nonsense follows it
+    assert prepared == ["a", "b"]
     assert out.px[0] == pytest.approx(2e-3, rel=1e-15)
     assert len(planning.build(registry(), lattice.elements, counts=lattice.counts()).stages) == 8
 
@@ -135,9 +135,9 @@ def test_plain_numbers_are_prepared_once_for_all_calls(prepared):
     lattice = cv.Lattice([Comb(name="a", kick=1e-3)])
     for seed in range(3):
         lattice.track(cv.ParticleBeam(x=[float(seed)], reference=REFERENCE))
-    assert len(prepared) == 2
+    assert prepared == ["a"]
     lattice.track(cv.ParticleBeam(x=[0.0], p0c=2e8))
-    assert len(prepared) == 4
+    assert prepared == ["a", "a"]
 
 
 def test_arrays_are_prepared_in_every_call(prepared):
@@ -183,7 +183,7 @@ def hidden(plugin):
         return int(number(element.strength))
 
     def steps(element, method, count):
-        return (cv.Step((cv.Routine(track=lambda c, q, xp: q._replace(px=q.px + 1.0), prepare=lambda *_: ()),)),) * count
+        return (cv.Step((cv.Routine(track=lambda c, q, xp: q._replace(z=q.z + 1.0), prepare=lambda *_: ()),)),) * count
 
     plugin("hidden", register_tracking_methods=lambda: {(Hidden, "counted"): cv.Composite(steps, count)})
 
@@ -200,14 +200,14 @@ def test_the_number_of_steps_is_inherited_where_a_trace_hides_it(hidden):
     beam = cv.ParticleBeam(x=jax.numpy.zeros(100), p0c=1e8)
 
     def tracked(strength, lattice):
-        return lattice.replace({"h.strength": strength}).track(beam).px[0]
+        return lattice.replace({"h.strength": strength}).track(beam).z[0]
 
     assert tracked(4.0, lattice) == 4.0  # known: counted anew
     assert jax.jit(tracked)(4.0, lattice) == 3.0  # hidden: as the lattice that it comes from
-    assert jax.jit(lambda whole: whole.track(beam).px[0])(lattice) == 3.0  # of a whole lattice too
+    assert jax.jit(lambda whole: whole.track(beam).z[0])(lattice) == 3.0  # of a whole lattice too
 
     def fresh(strength):
-        return cv.Lattice([Hidden(name="h", strength=strength)]).track(beam).px[0]
+        return cv.Lattice([Hidden(name="h", strength=strength)]).track(beam).z[0]
 
     with pytest.raises(InputError, match=r"Hidden 'h' is divided depends on values that a trace hides; give num_steps .* or start from"):
         jax.jit(fresh)(4.0)
@@ -220,7 +220,7 @@ def test_inheriting_goes_on_from_lattice_to_lattice(hidden):
 
     @jax.jit
     def tracked(strength, length):
-        return lattice.replace({"h.strength": strength}).replace({"d.length": length}).track(beam).px[0]
+        return lattice.replace({"h.strength": strength}).replace({"d.length": length}).track(beam).z[0]
 
     assert tracked(5.0, 1.0) == 3.0
 

@@ -15,20 +15,23 @@ from caraval.core.hookspecs import hookimpl
 
 _MARK = re.compile(
     r"^\s*(?:[\w*%:.#\\]+\s*\[[^\]\n]+\]\s*:?="  # element[attribute] = value
-    r"|[a-z][\w.#\\]*\s*(?:\([^)\n]*\))?\s*:\s*[a-z]\w*\s*(?:$|[,=\[&])"  # name: class, ... or name: line = ...
+    r"|[a-z][\w.#\\]*\s*(?:\([^)\n]*\))?\s*:\s*[a-z]\w*\s*[,=\[&]"  # name: class, ... or name: line = ...
     r"|[a-z]\w*\s*:?=\s*[-+(.\w]"  # name = value
     r"|(?:use|call|beam|title)\s*,|(?:no_digested|title|print|parser_debug|redef)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
-_OTHERS = re.compile(r";\s*$|^\s*[{<%&#]", re.MULTILINE)
+_OTHERS = re.compile(r"\A\s*[{<#]|^\s*(?:%|&\w)", re.MULTILINE)  # JSON, XML; formulas and namelists of others
+_ENDED = re.compile(r";[ \t]*$", re.MULTILINE)
 
 
 def recognises(head: str) -> bool:
-    """Whether the beginning of a file may be Bmad's: it has statements of the language, and no other's ends of lines."""
+    """Whether the beginning of a file may be Bmad's: it has statements of the language, and few that end in a semicolon."""
     text = re.sub(r"!.*", "", head)
-    if not text.strip():
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
         return "!" in head
-    return _MARK.search(text) is not None and _OTHERS.search(text) is None
+    few = len(_ENDED.findall(text)) * 5 < len(lines)
+    return few and _MARK.search(text) is not None and _OTHERS.search(text) is None
 
 
 def read(path: Path, line: str | None = None, branch: str | int | None = None) -> Any:

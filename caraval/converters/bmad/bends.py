@@ -17,10 +17,11 @@ AGREES = 1e-6
 
 
 class Shape(NamedTuple):
-    """Arc length [m] and angle [rad], and what is added to the face angles `e1` and `e2` [rad]."""
+    """Arc length [m], angle [rad], curvature [1/m], and what is added to the face angles `e1` and `e2` [rad]."""
 
     length: float
     angle: float
+    g: float
     e1: float
     e2: float
 
@@ -52,13 +53,13 @@ def shape(element: Element, settings: Settings) -> Shape:
         if fiducial not in EXIT_SHARE:
             raise Contradiction(f"fiducial_pt must be one of {', '.join(EXIT_SHARE)}, not {fiducial!r}")
         length, angle = _rectangle(given, fiducial) if "l_rectangle" in given else _arc(element.keyword, given)
-        if length == 0 and (angle or "g" in given or "rho" in given):
-            raise Contradiction("a bend without length is not understood yet")
+        if length == 0 and angle:
+            raise Contradiction("a bend needs a length")
     except Contradiction as contradiction:
         raise place.error(f"{element.label}: {contradiction}") from None
     share = EXIT_SHARE[fiducial]
     faces = ((1 - share) * angle, share * angle) if element.keyword == "rbend" else (0.0, 0.0)
-    return Shape(length, angle, *faces)
+    return Shape(length, angle, angle / length if length else _curvature(given), *faces)
 
 
 def _arc(keyword: str, given: Mapping[str, float]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from caraval.core.errors import UnknownNameError, suggest
 from .definitions import Beamline, Branch, Element
 from .expansion import Expansion
 from .patterns import Pattern
-from .positions import Mistake, Place, Position
+from .positions import Mistake, Place
 from .vocabulary import CONTROLLERS
 
 if TYPE_CHECKING:
@@ -19,40 +19,24 @@ END = "end"
 """Name of the marker at the end of a branch."""
 
 
-def expand(state: State, place: Place, *, separate: bool = False) -> list[Branch]:
-    """Return the branches of the lattice.
+def used(state: State, place: Place) -> list[Beamline]:
+    """Return the lines that are used.
 
     Parameters
     ----------
     state : State
     place : Place
-        To blame if no line is used.
-    separate : bool
-        Whether elements that occur more than once are copied, so that each can be changed by itself.
+        To blame if there is none.
 
     Raises
     ------
     LatticeError
     """
-    expansion = Expansion(state.elements, state.lines)
-    found = []
-    for line in _lines(state, place):
-        elements = expansion.elements(line)
-        if separate:
-            elements = [element.copy(element.name) for element in elements]
-        if not _has_no_end(state) and elements[-1].name != END:
-            elements.append(state.elements.get(END) or Element(END, "marker", line.place))
-        found.append(Branch(line.name, line.place, elements))
-    return found
-
-
-def _lines(state: State, place: Place) -> list[Beamline]:
-    """Return the lines that are used."""
-    used = state.used if state.line is None else [(state.line.lower(), Place(place.file, 1, 1))]
-    if not used:
-        raise place.error("the file does not say which line to use; 'use, line' is missing")
+    names = state.used if state.line is None else [(state.line.lower(), place)]
+    if not names:
+        raise place.error("the file does not say which line is the lattice; 'use, line' is missing")
     lines = []
-    for name, where in used:
+    for name, where in names:
         line = state.lines.get(name)
         if line is None:
             raise where.error(f"no line {name!r} is defined{suggest(name, state.lines)}")
@@ -62,12 +46,7 @@ def _lines(state: State, place: Place) -> list[Beamline]:
     return lines
 
 
-def _has_no_end(state: State) -> bool:
-    setting = state.parameters["parameter"].get("no_end_marker")
-    return setting is not None and setting.logical("no_end_marker")
-
-
-def choose(branches: list[Branch], branch: str | int | None) -> int:
+def choose(names: list[str], branch: str | int | None) -> int:
     """Return the number of the branch of that name or number; of the first, if none is said.
 
     Raises
@@ -75,18 +54,47 @@ def choose(branches: list[Branch], branch: str | int | None) -> int:
     UnknownNameError
         If there is none.
     """
-    names = [found.name for found in branches]
     if branch is None:
         return 0
     if isinstance(branch, str) and branch.lower() in names:
         return names.index(branch.lower())
-    if not isinstance(branch, str) and 0 <= branch < len(branches):
+    if not isinstance(branch, str) and 0 <= branch < len(names):
         return branch
     near = suggest(branch, names) if isinstance(branch, str) else ""
-    raise UnknownNameError(f"no branch {branch!r}{near}; there are {', '.join(f'{i}: {name!r}' for i, name in enumerate(names))}")
+    raise UnknownNameError(
+        f"no branch {branch!r}{near}; there are {', '.join(f'{i}: {name!r}' for i, name in enumerate(names))}"
+    )
 
 
-def refuse(state: State, branches: list[Branch], chosen: int) -> None:
+def expand(state: State, lines: list[Beamline], *, separate: bool = False) -> list[Branch]:
+    """Return lines with their elements in a row, and a marker at the end.
+
+    Parameters
+    ----------
+    state : State
+    lines : list of Beamline
+    separate : bool
+        Whether elements that occur more than once are copied, so that each can be changed by itself.
+
+    Raises
+    ------
+    LatticeError
+    """
+    setting = state.parameters["parameter"].get("no_end_marker")
+    has_end = setting is None or not setting.logical("no_end_marker")
+    expansion = Expansion(state.elements, state.lines)
+    branches = []
+    for line in lines:
+        elements = expansion.elements(line)
+        if has_end and elements[-1].name != END:
+            elements.append(state.elements.get(END) or Element(END, "marker", line.place))
+        if separate:
+            elements = [element.copy(element.name) for element in elements]
+        branches.append(Branch(line.name, line.place, elements))
+    return branches
+
+
+def refuse(state: State, number: int, branch: Branch) -> None:
     """Refuse what would change a branch and is not understood yet.
 
     Raises
@@ -96,24 +104,22 @@ def refuse(state: State, branches: list[Branch], chosen: int) -> None:
     for element in state.elements.values():
         if element.keyword in CONTROLLERS:
             raise element.place.error(f"{element.label}: elements that control others are not understood yet")
-    if not state.superimposes:
-        return
+    upon = list(state.superimposed)
     for element in state.elements.values():
         setting = element.settings.get("superimpose")
         if setting is not None and setting.logical("superimpose"):
-            reference = element.settings.get("ref")
-            _refuse_upon(state, branches, chosen, setting.place, "" if reference is None else str(reference.value))
-    for place, attributes in state.superimposed:
-        reference_text = next((str(given.value.value(state)) for given in attributes if given.name == "ref" and given.value), "")
-        _refuse_upon(state, branches, chosen, place, reference_text)
+            onto = element.settings.get("ref")
+            upon.append(("" if onto is None else str(onto.value), setting.place))
+    for reference, place in upon if state.superimposes else ():
+        if _is_in(reference.lower(), number, branch, place, state):
+            raise place.error("superposition is not understood yet")
 
 
-def _refuse_upon(state: State, branches: list[Branch], chosen: int, place: Place, reference: str) -> None:
-    """Refuse superposition upon an element of the chosen branch; without a reference it is upon the first branch."""
+def _is_in(reference: str, number: int, branch: Branch, place: Place, state: State) -> bool:
+    """Whether a branch has the element that something is placed upon; left out, that is the beginning of the first branch."""
+    if not reference:
+        return number == 0
     try:
-        upon = Pattern(reference.lower(), Position(*place[1:]), state.vocabulary).within(branches) if reference else []
+        return bool(Pattern(reference, place.position, state.vocabulary).in_branch(number, branch))
     except Mistake:
-        upon = branches[chosen].elements
-    in_branch = {id(element) for element in branches[chosen].elements}
-    if any(id(element) in in_branch for element in upon) or (not reference and chosen == 0):
-        raise place.error("superposition is not understood yet")
+        return True

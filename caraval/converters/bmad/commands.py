@@ -6,22 +6,20 @@ import logging
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caraval.core.errors import suggest
 
 from . import branches, syntax
-from .expressions import InlineCall
-from .parameters import GROUPS
+from .parameters import BEAM, GEV, GROUPS
 from .positions import Mistake
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 log = logging.getLogger("caraval")
-
-GEV = 1e9
 
 
 def run(interpreter: Interpreter, command: syntax.Command) -> None:
@@ -43,7 +41,9 @@ def run(interpreter: Interpreter, command: syntax.Command) -> None:
     elif word not in _NOTHING:
         like = command.attributes[0].name if command.attributes else ""
         if interpreter.vocabulary.keyword(like):
-            raise Mistake(f"{word!r} is no command; an element is defined with a colon: '{word}: {like}, ...'", command.position)
+            raise Mistake(
+                f"{word!r} is no command; an element is defined with a colon: '{word}: {like}, ...'", command.position
+            )
         known = [*COMMANDS, *GROUPS, *_NOTHING, *_NOT_YET, *WORDS]
         raise Mistake(f"{word!r} is no command{suggest(word, known)}", command.position)
 
@@ -59,20 +59,33 @@ def run_words(interpreter: Interpreter, statement: syntax.Words) -> None:
 def call(interpreter: Interpreter, command: syntax.Command) -> None:
     """Read another file."""
     files = [given for given in command.attributes if given.name in ("file", "filename")]
-    if len(files) != 1 or files[0].value is None or isinstance(files[0].value, InlineCall):
+    if len(files) != 1 or files[0].value is None:
         raise Mistake("a file is called by 'call, file = name'", command.position)
     position, name = files[0].value.position, str(files[0].value.value(interpreter))
     given = Path(_expanded(interpreter, name, files[0]))
     path = interpreter.files[-1].parent / given
+    if not _is_file(path):
+        if any(given.name == "no_abort_on_open_error" for given in command.attributes):
+            return
+        raise Mistake(f"no file {str(given)!r} in {str(path.parent)!r}{suggest(path.name, _siblings(path))}", position)
     if path.resolve() in [file.resolve() for file in interpreter.files]:
         through = " calls ".join(file.name for file in [*interpreter.files, path])
         raise Mistake(f"a file cannot call itself: {through}", position)
-    if not path.is_file():
-        if any(given.name == "no_abort_on_open_error" for given in command.attributes):
-            return
-        siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise Mistake(f"no file {str(given)!r} in {str(path.parent)!r}{suggest(path.name, siblings)}", position)
     interpreter.run(path, str(Path(interpreter.file).parent / given))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _siblings(path: Path) -> list[str]:
+    try:
+        return [sibling.name for sibling in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return []
 
 
 def _expanded(interpreter: Interpreter, name: str, given: syntax.Given) -> str:
@@ -108,16 +121,17 @@ def use(interpreter: Interpreter, command: syntax.Command) -> None:
 def expand_lattice(interpreter: Interpreter, command: syntax.Command) -> None:
     """Put the elements of the lattice in a row, so that single ones can be changed; once is enough."""
     if not interpreter.branches:
-        interpreter.branches = branches.expand(interpreter, interpreter.place(command.position), separate=True)
+        lines = branches.used(interpreter, interpreter.place(command.position))
+        interpreter.branches = branches.expand(interpreter, lines, separate=True)
 
 
 def beam(interpreter: Interpreter, command: syntax.Command) -> None:
     """Set the reference energy as in MAD, in GeV."""
     for given in command.attributes:
-        name = {"energy": "e_tot", "pc": "p0c"}.get(given.name, given.name)
-        if name not in ("e_tot", "p0c", "particle", "n_part"):
+        name = BEAM.get(given.name, given.name)
+        if name not in (*BEAM.values(), "particle", "n_part"):
             raise Mistake(f"'beam' takes energy, pc, particle and n_part, not {given.name!r}", given.position)
-        interpreter.set_parameter("parameter", given._replace(name=name))
+        interpreter.set_parameter("parameter", replace(given, name=name))
         if name != given.name:
             setting = interpreter.parameters["parameter"][name]
             interpreter.parameters["parameter"][name] = setting._replace(value=GEV * setting.number(given.name))
@@ -130,7 +144,12 @@ def no_superimpose(interpreter: Interpreter, command: syntax.Command) -> None:
 
 def superimpose(interpreter: Interpreter, command: syntax.Command) -> None:
     """Superimpose an element by a statement of its own."""
-    interpreter.superimposed.append((interpreter.place(command.position), command.attributes))
+    given = {given.name: given for given in command.attributes}
+    if "element" not in given or given["element"].value is None:
+        raise Mistake("'superimpose' needs the element: 'superimpose, element = name, ref = name'", command.position)
+    reference = next((given[name].value for name in ("ref", "reference") if name in given), None)
+    upon = "" if reference is None else str(reference.value(interpreter))
+    interpreter.superimposed.append((upon, interpreter.place(command.position)))
 
 
 def undefined_are_zero(interpreter: Interpreter, command: syntax.Command) -> None:

@@ -76,7 +76,12 @@ class Converter:
         value = str(setting.value) if isinstance(setting.value, str) else setting.value
         if base in FIELD_MAPS and (method and method.name) not in WITHOUT_MAPS:
             raise setting.place.error(f"{element.label}: field maps ({name}) are not understood yet")
-        if base in INERT or name in self._vocabulary.custom or value == 0 or (isinstance(value, str) and value.lower() in NEUTRAL):
+        if (
+            base in INERT
+            or name in self._vocabulary.custom
+            or value == 0
+            or (isinstance(value, str) and value.lower() in NEUTRAL)
+        ):
             return value
         raise setting.place.error(f"{element.label}: {name} changes the tracking and is not understood yet")
 
@@ -95,7 +100,9 @@ def _resolve_fields(element: Element, kind: type[CaravalElement], left: Settings
     by_fields = bool(fields) if master is None else master.logical("field_master")
     if fields and (strengths or not by_fields):
         said = f"{strengths[0]} is a strength" if strengths else "field_master says that strengths count"
-        raise left[fields[0]].place.error(f"{element.label}: {said} and {fields[0]} is a field; give strengths or fields, not both")
+        raise left[fields[0]].place.error(
+            f"{element.label}: {said} and {fields[0]} is a field; give strengths or fields, not both"
+        )
     if by_fields:
         for name in [name for name in left if name in pairs]:
             del left[name]
@@ -106,11 +113,17 @@ def _shape(element: Element, left: Settings) -> dict[str, float]:
     """Return length, angle and face angles of a bend."""
     field = left.get("b_field")
     if field is not None and element.keyword == "rbend":
-        raise field.place.error(f"{element.label}: Bmad cannot make a rectangular bend from b_field; use an sbend with e1 and e2")
+        raise field.place.error(
+            f"{element.label}: Bmad cannot make a rectangular bend from b_field; use an sbend with e1 and e2"
+        )
     shape = bends.shape(element, left)
     faces = {name: left.pop(name).number(name) if name in left else 0.0 for name in ("e1", "e2")}
     values = {"length": shape.length, "e1": faces["e1"] + shape.e1, "e2": faces["e2"] + shape.e2}
-    return values if field is not None else {**values, "angle": shape.angle}
+    if field is not None:
+        return values
+    if shape.length == 0:  # there is no way to bend along, and the edges do not ask which part of the field is the design's
+        return {**values, "dg": shape.g + (left.pop("dg").number("dg") if "dg" in left else 0.0)}
+    return {**values, "angle": shape.angle}
 
 
 def _value(element: Element, kind: type[CaravalElement], name: str, setting: Setting) -> Any:

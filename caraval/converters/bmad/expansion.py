@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, repeat
 
 from caraval.core.errors import suggest
@@ -51,7 +51,7 @@ class Expansion:
             If the line has no elements, contains itself, or contains something unknown.
         """
         found: list[Element] = []
-        start = Item(line.place[1:], line.name)  # type: ignore[arg-type]
+        start = Item(line.place.position, line.name)
         stack = [Frame(iter([start]), Beamline("", line.place, ()), False, "", {})]
         members = 0
         while stack:
@@ -78,7 +78,7 @@ class Expansion:
         if item.slice:
             raise place.error(f"slices of lines ({item.name}[{item.slice}]) are not understood yet")
         if item.count != 1:
-            parts = repeat(item._replace(count=1), item.count)
+            parts: Iterator[Item] = repeat(replace(item, count=1), item.count)
             stack.append(Frame(parts, frame.line, frame.reflected, frame.tag, frame.arguments))
             return None
         reflected = frame.reflected != item.reflected

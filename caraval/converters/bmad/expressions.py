@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol
 
 from caraval.core.errors import CaravalError
 
-from .functions import FUNCTIONS, SPECIES_FUNCTIONS, Function
+from .functions import FUNCTIONS, SPECIES_FUNCTIONS
 from .positions import Mistake, Position
 
 
 class Structure(str):
-    """A list in braces, as it stands in the file."""
+    """A list in braces, or the call of a file that holds one, as it stands in the file."""
 
     __slots__ = ()
 
@@ -34,95 +36,107 @@ class Scope(Protocol):
         """Whether there is a constant of that name."""
 
 
-class Node(Protocol):
-    """A part of an expression. Its depth counts the parts nested in it, so that none is too deep to work out."""
-
-    @property
-    def position(self) -> Position: ...
-    @property
-    def depth(self) -> int: ...
-    def value(self, scope: Scope) -> Value:
-        """Work the expression out."""
-
-
-class Number(NamedTuple):
-    """A number as it is."""
+@dataclass(frozen=True, slots=True)
+class Node(ABC):
+    """A part of an expression, and where it stands."""
 
     position: Position
+
+    @property
+    def depth(self) -> int:
+        """How many parts are nested in this one, itself included."""
+        return 1
+
+    @abstractmethod
+    def value(self, scope: Scope) -> Value:
+        """Work the expression out.
+
+        Raises
+        ------
+        Mistake
+            If it cannot be worked out.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Node):
+    """A number as it is."""
+
     number: float
-    depth = 1
 
     def value(self, scope: Scope) -> Value:
+        """Return the number."""
         return self.number
 
 
-class Literal(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Literal(Node):
     """Text, a word that is no name, or a structure."""
 
-    position: Position
     text: str
-    depth = 1
 
     def value(self, scope: Scope) -> Value:
+        """Return the text."""
         return self.text
 
 
-class Name(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Name(Node):
     """A constant; or, for attributes that are no numbers, a word."""
 
-    position: Position
     name: str
-    depth = 1
 
     def value(self, scope: Scope) -> Value:
+        """Return the constant's value."""
         return scope.constant(self.name, self.position)
 
 
-class Reference(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reference(Node):
     """``q1[k1]``: what an attribute is set to."""
 
-    position: Position
     element: str
     attribute: str
-    depth = 1
 
     def value(self, scope: Scope) -> Value:
+        """Return the attribute's value."""
         return scope.attribute(self.element, self.attribute, self.position)
 
 
-class InlineCall(NamedTuple):
-    """``call::file``: a value in a file of its own."""
+@dataclass(frozen=True, slots=True)
+class Nested(Node):
+    """A node made of others; of known depth, so that none is too deep to work out."""
 
-    position: Position
-    path: str
-    depth = 1
+    deep: int
 
-    def value(self, scope: Scope) -> Value:
-        raise Mistake("values in a file of their own (call::) are not understood yet; write the value here", self.position)
+    @property
+    def depth(self) -> int:
+        """How many parts are nested in this one, itself included."""
+        return self.deep
 
 
-class Sum(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sum(Nested):
     """Terms with their signs."""
 
-    position: Position
-    depth: int
     terms: tuple[tuple[str, Node], ...]
 
     def value(self, scope: Scope) -> Value:
+        """Add the terms up."""
         total = 0.0
         for sign, term in self.terms:
             total += -number(term, scope) if sign == "-" else number(term, scope)
         return finite(total, self.position)
 
 
-class Product(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Product(Nested):
     """Factors to multiply with or divide by."""
 
-    position: Position
-    depth: int
     factors: tuple[tuple[str, Node], ...]
 
     def value(self, scope: Scope) -> Value:
+        """Multiply and divide, from left to right."""
         total = 1.0
         for operator, node in self.factors:
             factor = number(node, scope)
@@ -135,47 +149,46 @@ class Product(NamedTuple):
         return finite(total, self.position)
 
 
-class Signed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Signed(Nested):
     """A sign before a factor."""
 
-    position: Position
-    depth: int
     sign: str
     factor: Node
 
     def value(self, scope: Scope) -> Value:
+        """Return the factor with its sign."""
         return -number(self.factor, scope) if self.sign == "-" else number(self.factor, scope)
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Call(Nested):
     """A function of numbers; powers are functions, too."""
 
-    position: Position
-    depth: int
     function: str
     arguments: tuple[Node, ...]
 
     def value(self, scope: Scope) -> Value:
-        function: Function = FUNCTIONS[self.function]
+        """Return the function's value."""
         arguments = [number(argument, scope) for argument in self.arguments]
         try:
-            return finite(float(function.compute(*arguments)), self.position)
+            return finite(float(FUNCTIONS[self.function].compute(*arguments)), self.position)
         except (ValueError, ZeroDivisionError, OverflowError):
             shown = ", ".join(f"{argument:g}" for argument in arguments)
             raise Mistake(f"{self.function}({shown}) is not defined", self.position) from None
 
 
-class SpeciesCall(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SpeciesCall(Nested):
     """A property of a particle species, given by its name or by a constant that holds it."""
 
-    position: Position
-    depth: int
     function: str
     species: Node | str
 
     def value(self, scope: Scope) -> Value:
+        """Return the property."""
         species: Value
-        if not isinstance(self.species, str):
+        if isinstance(self.species, Node):
             species = self.species.value(scope)
         elif scope.knows(self.species.lower()):
             species = scope.constant(self.species.lower(), self.position)

@@ -33,10 +33,21 @@ def factorial(n: float) -> float:
 
 
 FUNCTIONS: dict[str, Function] = {
-    **{
-        name: Function(getattr(math, name))
-        for name in "sqrt log exp sin cos tan asin acos sinh cosh tanh asinh acosh atanh floor".split()
-    },
+    "sqrt": Function(math.sqrt),
+    "log": Function(math.log),
+    "exp": Function(math.exp),
+    "sin": Function(math.sin),
+    "cos": Function(math.cos),
+    "tan": Function(math.tan),
+    "asin": Function(math.asin),
+    "acos": Function(math.acos),
+    "sinh": Function(math.sinh),
+    "cosh": Function(math.cosh),
+    "tanh": Function(math.tanh),
+    "asinh": Function(math.asinh),
+    "acosh": Function(math.acosh),
+    "atanh": Function(math.atanh),
+    "floor": Function(math.floor),
     "atan": Function(lambda y, x=1.0: math.atan2(y, x) if x != 1.0 else math.atan(y), 1, 2),
     "atan2": Function(math.atan2, 2, 2),
     "cot": Function(lambda x: 1 / math.tan(x)),

@@ -8,9 +8,10 @@ from functools import singledispatchmethod
 from pathlib import Path
 
 from caraval.core.errors import suggest
+from caraval.core.names import matches
 
 from . import commands, syntax
-from .definitions import Beamline, Element, Setting
+from .definitions import Beamline, Element
 from .parameters import GROUPS, LINE
 from .parser import parse
 from .patterns import Pattern
@@ -81,14 +82,18 @@ class Interpreter(State):
 
     @execute.register
     def _definition(self, statement: syntax.Definition) -> None:
-        self._define(statement, statement.attributes)
+        self._check_name(statement)
+        element = self._new(statement)
+        for given in statement.attributes:
+            if not self.give(element, given):
+                raise self.no_attribute(element, given)
+        self.elements[element.name] = element
 
     @execute.register
     def _control(self, statement: syntax.Control) -> None:
         if self.vocabulary.keyword(statement.keyword) not in CONTROLLERS:
             raise Mistake(f"{statement.keyword!r} controls nothing; {', '.join(CONTROLLERS)} do", statement.position)
-        controlled = syntax.Given(statement.controlled.position, "", statement.controlled)
-        self._define(statement, (controlled, *statement.attributes))
+        self._definition(statement)
 
     @execute.register
     def _line(self, statement: syntax.Line) -> None:
@@ -103,13 +108,12 @@ class Interpreter(State):
 
     @execute.register
     def _setting(self, statement: syntax.Setting) -> None:
-        given = syntax.Given(statement.position, statement.attribute, statement.value)
         if statement.target in GROUPS:
-            self.set_parameter(GROUPS[statement.target], given)
+            self.set_parameter(GROUPS[statement.target], statement.given)
         elif statement.target in self.lines:
-            self._set_of_line(self.lines[statement.target], given)
+            self._set_of_line(self.lines[statement.target], statement.given)
         else:
-            self._set_of_elements(statement.target, given)
+            self._set_of_elements(statement.target, statement.given)
 
     @execute.register
     def _command(self, statement: syntax.Command) -> None:
@@ -121,15 +125,7 @@ class Interpreter(State):
 
     # ---------------------------------------------------------------- elements
 
-    def _define(self, statement: syntax.Definition | syntax.Control, attributes: tuple[syntax.Given, ...]) -> None:
-        self._check_name(statement)
-        element = self._new(statement)
-        for given in attributes:
-            if not self.give(element, given):
-                raise self.no_attribute(element, given)
-        self.elements[element.name] = element
-
-    def _new(self, statement: syntax.Definition | syntax.Control) -> Element:
+    def _new(self, statement: syntax.Definition) -> Element:
         """Return the element that a definition begins with: like another one, or of a class."""
         place = self.place(statement.position)
         if statement.keyword in self.elements:
@@ -144,7 +140,7 @@ class Interpreter(State):
         near = suggest(statement.keyword, [*self.vocabulary.classes, *self.elements])
         raise Mistake(f"there is no element class or element {statement.keyword!r}{near}", statement.position)
 
-    def _check_name(self, statement: syntax.Definition | syntax.Control | syntax.Line | syntax.ReplacementList) -> None:
+    def _check_name(self, statement: syntax.Definition | syntax.Line | syntax.ReplacementList) -> None:
         """Check that a new element or line can have its name."""
         name, position = statement.name, statement.position
         if name in RESERVED or name in self.vocabulary.classes:
@@ -158,25 +154,28 @@ class Interpreter(State):
         pattern = Pattern(target, given.position, self.vocabulary)
         elements = self._meant(pattern)
         if not elements and pattern.is_plain:
-            keyword = self.vocabulary.keyword(target)
-            if keyword is None:
+            if target not in self.vocabulary.classes:
                 raise self.no_element(target, given.position)
-            pattern = Pattern(f"{keyword}::*", given.position, self.vocabulary)
+            pattern = Pattern(f"{target}::*", given.position, self.vocabulary)
             elements = self._meant(pattern)
         have = [self.give(element, given) for element in elements]
+        if pattern.has_wildcards and not pattern.keyword and given.name in LINE:
+            have += [self._set_of_line(line, given) for line in self.lines.values() if matches(pattern.name, line.name)]
         if elements and not any(have):  # Bmad passes over the others
             raise self.no_attribute(elements[0], given)
 
     def _meant(self, pattern: Pattern) -> list[Element]:
         if self.branches:
-            return pattern.within(self.branches)
+            controllers = (element for element in self.elements.values() if element.keyword in CONTROLLERS)
+            return pattern.within(self.branches) + pattern.among(controllers)
         if pattern.branch or pattern.number:
             raise Mistake(f"{pattern.text!r} means something only after 'expand_lattice'", pattern.position)
         if pattern.is_plain:
             return [self.elements[pattern.name]] if pattern.name in self.elements else []
         return [element for element in self.elements.values() if pattern.fits(element)]
 
-    def _set_of_line(self, line: Beamline, given: syntax.Given) -> None:
+    def _set_of_line(self, line: Beamline, given: syntax.Given) -> bool:
         if given.name not in LINE:
             raise Mistake(f"line {line.name!r} has no parameter {given.name!r}{suggest(given.name, LINE)}", given.position)
         line.settings[given.name] = self.parameter(given)
+        return True

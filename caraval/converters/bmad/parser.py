@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lark
 
 from . import syntax
-from .builder import Builder
+from .builder import RULES
 from .positions import Mistake, Position
 
 _SAID = {
@@ -41,7 +42,7 @@ def parse(text: str) -> list[syntax.Statement]:
 @cache
 def _parser() -> Any:
     grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
-    return lark.Lark(grammar, parser="lalr", lexer="contextual", transformer=Builder(), maybe_placeholders=False)
+    return lark.Lark(grammar, parser="lalr", lexer="contextual", transformer=SimpleNamespace(**RULES), maybe_placeholders=False)
 
 
 def _mistake(text: str, error: Any) -> Mistake:

@@ -35,6 +35,7 @@ class Pattern:
                 position,
             )
         self.text = text
+        self.position = position
         self.name = found["name"]
         self.branch = found["branch"] or ""
         self.number = int(found["number"] or 0)
@@ -61,9 +62,11 @@ class Pattern:
 
     def within(self, branches: Sequence[Branch]) -> list[Element]:
         """Return the elements of an expanded lattice that the pattern means."""
-        found: list[Element] = []
-        for number, branch in enumerate(branches):
-            if self.branch in ("", branch.name, str(number)):
-                fitting = self.among(branch.elements)
-                found += fitting[self.number - 1 : self.number] if self.number else fitting
-        return found
+        return [element for number, branch in enumerate(branches) for element in self.in_branch(number, branch)]
+
+    def in_branch(self, number: int, branch: Branch) -> list[Element]:
+        """Return the elements of the branch of that number that the pattern means."""
+        if self.branch not in ("", branch.name, str(number)):
+            return []
+        fitting = self.among(branch.elements)
+        return fitting[self.number - 1 : self.number] if self.number else fitting

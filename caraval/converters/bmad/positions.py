@@ -21,6 +21,11 @@ class Place(NamedTuple):
     line: int
     column: int
 
+    @property
+    def position(self) -> Position:
+        """Line and column."""
+        return Position(self.line, self.column)
+
     def error(self, message: str) -> LatticeError:
         """Return the error that says what is wrong here."""
         return LatticeError(message, file=self.file, line=self.line, column=self.column)

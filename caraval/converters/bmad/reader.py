@@ -32,7 +32,8 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     path = Path(path)
     state = Interpreter(line)
     state.run(path, str(path))
-    found = state.branches or branches.expand(state, Place(str(path), 1, 1))
-    chosen = branches.choose(found, branch)
-    branches.refuse(state, found, chosen)
-    return lattices.lattice(state, found[chosen], is_first=chosen == 0)
+    lines = branches.used(state, Place(str(path), 1, 1))
+    chosen = branches.choose([line.name for line in lines], branch)
+    found = state.branches[chosen] if state.branches else branches.expand(state, [lines[chosen]])[0]
+    branches.refuse(state, chosen, found)
+    return lattices.lattice(state, found, is_first=chosen == 0)

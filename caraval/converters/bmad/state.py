@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from caraval.core.errors import suggest
 
 from . import start
-from .definitions import Beamline, Branch, Element, Setting, Settings
-from .expressions import Name, Node, Value
+from .definitions import LOGICALS, Beamline, Branch, Element, Setting, Settings
+from .expressions import Name, Node, Reference, Value, number
 from .functions import CONSTANTS
-from .parameters import GROUPS, LINE, PARAMETERS, WORDS
+from .parameters import BEAM, GEV, GROUPS, LINE, PARAMETERS, Wanted, wanted
 from .patterns import Pattern
 from .positions import Mistake, Place, Position
 from .syntax import Given
@@ -38,7 +37,7 @@ class State:
         self.line = line
         self.title = ""
         self.used: list[tuple[str, Place]] = []
-        self.superimposed: list[tuple[Place, tuple[Given, ...]]] = []
+        self.superimposed: list[tuple[str, Place]] = []
         self.branches: list[Branch] = []
         self.environment: dict[str, str] = {}
         self.superimposes = True
@@ -82,6 +81,8 @@ class State:
         given = Given(position, attribute, None)
         if element in GROUPS:
             return self._parameter(GROUPS[element], given)
+        if element == "beam" and attribute in BEAM:
+            return number(Reference(position, "parameter", BEAM[attribute]), self) / GEV
         if element in self.lines:
             if attribute not in LINE:
                 raise Mistake(f"a line has no parameter {attribute!r}{suggest(attribute, LINE)}", position)
@@ -121,11 +122,21 @@ class State:
 
     # ---------------------------------------------------------------- setting attributes and parameters
 
-    def evaluate(self, node: Node, wanted: Literal["number", "word", "either"]) -> Value:
-        """Return a value; a name alone may be a word rather than a constant."""
-        if isinstance(node, Name) and (wanted == "word" or (wanted == "either" and not self.knows(node.name))):
-            return node.name
-        return node.value(self)
+    def evaluate(self, node: Node, wanted: Wanted, what: str) -> Value:
+        """Return a value; where that may be, a name alone is a word rather than a constant.
+
+        Raises
+        ------
+        Mistake
+            If a number is wanted and it is none.
+        """
+        if isinstance(node, Name) and wanted != "number":
+            is_constant = wanted == "either" and self.knows(node.name) and node.name not in LOGICALS
+            return node.value(self) if is_constant else node.name
+        value = node.value(self)
+        if wanted == "number" and isinstance(value, str):
+            raise Mistake(f"{what} must be a number, not {value!r}", node.position)
+        return value
 
     def give(self, element: Element, given: Given) -> bool:
         """Set an attribute of an element, and return whether elements of its class have such an attribute.
@@ -153,17 +164,13 @@ class State:
             if default is None:
                 raise Mistake(f"{element.label}: {name} needs a value, {name} = ...", given.position)
             return default
-        wanted = self.vocabulary.wanted(element.keyword, name)
-        value = self.evaluate(given.value, wanted)
-        if wanted == "number" and isinstance(value, str):
-            raise Mistake(f"{element.label}: {name} must be a number, not {value!r}", given.value.position)
-        return value
+        return self.evaluate(given.value, self.vocabulary.wanted(element.keyword, name), f"{element.label}: {name}")
 
     def parameter(self, given: Given) -> Setting:
         """Return a parameter of the lattice or of a line as a setting; without a value, it is true."""
         if given.value is None:
             return Setting("T", self.place(given.position))
-        value = self.evaluate(given.value, "word" if given.name in WORDS else "either")
+        value = self.evaluate(given.value, wanted(given.name), given.name)
         return Setting(value, self.place(given.value.position))
 
     def set_parameter(self, group: str, given: Given) -> None:
@@ -205,7 +212,9 @@ class State:
     def no_attribute(self, element: Element, given: Given) -> Mistake:
         """Return the mistake that an element has no such attribute."""
         if not given.name:
-            return Mistake(f"{element.label}: here a name is missing; attributes are given as 'name = value'", given.position)
+            return Mistake(
+                f"{element.label}: this is not understood yet; attributes are given as 'name = value'", given.position
+            )
         near = suggest(given.name, self.vocabulary.attributes(element.keyword))
         return Mistake(f"{element.label} has no attribute {given.name!r}{near}", given.position)
 

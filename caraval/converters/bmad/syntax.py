@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from .expressions import Node
 from .positions import Position
 
 
-class Given(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Given:
     """An attribute, perhaps with a value; or a value without a name, such as the terms of a map."""
 
     position: Position
@@ -16,7 +17,8 @@ class Given(NamedTuple):
     value: Node | None
 
 
-class Item(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Item:
     """A member of a beamline: the name of an element or a line, or a part of a line in parentheses."""
 
     position: Position
@@ -25,80 +27,78 @@ class Item(NamedTuple):
     reflected: bool = False
     reversed: bool = False
     tag: str = ""
+    slice: str = ""
     arguments: tuple[str, ...] | None = None
     members: tuple[Item, ...] | None = None
-    slice: str = ""
 
 
-class Definition(NamedTuple):
-    """``name: class, attribute = value, ...``"""
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement, and where it begins."""
 
     position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Definition(Statement):
+    """An element: ``name: class, attribute = value, ...``."""
+
     name: str
     keyword: str
     attributes: tuple[Given, ...]
 
 
-class Control(NamedTuple):
-    """``name: overlay = {...}, ...``"""
+@dataclass(frozen=True, slots=True)
+class Control(Definition):
+    """An element that controls others: ``name: overlay = {...}, ...``; its first attribute says what."""
 
-    position: Position
+
+@dataclass(frozen=True, slots=True)
+class Line(Statement):
+    """A beamline: ``name(arguments): line[option] = (...)``."""
+
     name: str
-    keyword: str
-    controlled: Node
-    attributes: tuple[Given, ...]
-
-
-class Line(NamedTuple):
-    """``name(arguments): line[multipass] = (...)``"""
-
-    position: Position
-    name: str
+    items: tuple[Item, ...]
     arguments: tuple[str, ...] | None
     option: str
-    items: tuple[Item, ...]
 
 
-class ReplacementList(NamedTuple):
-    """``name: list = (...)``"""
+@dataclass(frozen=True, slots=True)
+class ReplacementList(Statement):
+    """A replacement list: ``name: list = (...)``."""
 
-    position: Position
     name: str
     items: tuple[Item, ...]
 
 
-class Assignment(NamedTuple):
-    """``name = expression``; with ``redef:`` before it, again."""
+@dataclass(frozen=True, slots=True)
+class Assignment(Statement):
+    """A constant: ``name = expression``; with ``redef:`` before it, again."""
 
-    position: Position
     name: str
     value: Node
     again: bool = False
 
 
-class Setting(NamedTuple):
-    """``element[attribute] = value``"""
+@dataclass(frozen=True, slots=True)
+class Setting(Statement):
+    """An attribute of elements that are there: ``target[attribute] = value``."""
 
-    position: Position
     target: str
-    attribute: str
-    value: Node
+    given: Given
 
 
-class Command(NamedTuple):
-    """``word, attribute = value, ...``"""
+@dataclass(frozen=True, slots=True)
+class Command(Statement):
+    """Something to be done: ``word, attribute = value, ...``."""
 
-    position: Position
     word: str
     attributes: tuple[Given, ...]
 
 
-class Words(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Words(Statement):
     """A command that takes the rest of its line as text."""
 
-    position: Position
     word: str
     text: str
-
-
-Statement = Definition | Control | Line | ReplacementList | Assignment | Setting | Command | Words

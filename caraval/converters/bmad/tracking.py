@@ -7,16 +7,16 @@ from math import floor
 from typing import Any
 
 from caraval.core.errors import suggest
-from caraval.core.methods import BmadStandard, KickDriftKick, Linear, TrackingMethod
+from caraval.core.methods import BmadStandard, KickDriftKick, TrackingMethod, as_method
 
 from .definitions import Element, Settings
 from .vocabulary import TRACKING
 
 SYMPLECTIC = ("symp_lie_ptc", "symp_lie_bmad")
-"""Bmad's symplectic integrators."""
+"""Bmad's symplectic integrators; the second is always of second order."""
 
 SPLITS = {"matrix_kick": "matrix", "drift_kick": "drift"}
-"""How Bmad calls what is solved exactly between the kicks."""
+"""What Bmad calls the ways to split the Hamiltonian; the first is its own choice."""
 
 ORDERS = {2: 2, 4: 4, 6: 6, 8: 6}
 """Orders of PTC's integrators; where it has no eighth, it takes the sixth."""
@@ -44,70 +44,76 @@ def method(element: Element, settings: Settings, length: float, names: Sequence[
         If Caraval has no such method.
     """
     taken = {name: settings.pop(name) for name in TRACKING if name in settings}
-    numbers = _Numbers(element, taken)
     chosen = taken.get("tracking_method")
-    name = "bmad_standard" if chosen is None else chosen.word("tracking_method")
-    if name == "linear":
-        return Linear()
-    if name == "bmad_standard" and (chosen is not None or name in names):
-        return _bmad_standard(element, taken, numbers, is_chosen=chosen is not None)
     if chosen is None:
-        return None
+        options = _standard_options(element, taken)
+        return BmadStandard(**options) if options and "bmad_standard" in names else None
+    name = chosen.word("tracking_method")
+    if name == "linear":
+        return as_method(name)
+    if name == "bmad_standard":
+        return BmadStandard(**_standard_options(element, taken))
     if name in SYMPLECTIC and "kick_drift_kick" in names:
-        order = 2 if name == "symp_lie_bmad" else numbers.order
-        return KickDriftKick(order=order, num_steps=numbers.over(length), split=_split(element, taken))  # type: ignore[arg-type]
+        return KickDriftKick(**_symplectic_options(element, taken, name, length))
     understood = [word for word in ("bmad_standard", "linear") if word in names]
     understood += SYMPLECTIC if "kick_drift_kick" in names else ()
     raise chosen.place.error(
         f"{element.label}: tracking_method {name!r} is not understood{suggest(name, understood)}; "
-        f"for a {element.keyword} there are {', '.join(understood)}"
+        f"elements of class {element.keyword} have {', '.join(understood)}"
     )
 
 
-class _Numbers:
-    """The numbers of a method: of steps, of metres in a step, and the order; zero is not given."""
-
-    def __init__(self, element: Element, taken: Settings) -> None:
-        self.steps = self._whole(element, taken, "num_steps")
-        self.step = taken["ds_step"].number("ds_step") if "ds_step" in taken else 0.0
-        given = self._whole(element, taken, "integrator_order")
-        if given is not None and given not in ORDERS:
-            raise taken["integrator_order"].place.error(f"{element.label}: integrator_order must be 2, 4, 6 or 8, not {given}")
-        self.order = ORDERS.get(given or 0, KickDriftKick().order)
-        if self.step < 0:
-            raise taken["ds_step"].place.error(f"{element.label}: ds_step must be a positive length, not {self.step}")
-
-    @staticmethod
-    def _whole(element: Element, taken: Settings, name: str) -> int | None:
-        if name not in taken:
-            return None
-        value = taken[name].number(name)
-        if value < 0 or value != int(value):
-            raise taken[name].place.error(f"{element.label}: {name} must be a positive whole number, not {value:g}")
-        return int(value) or None
-
-    def over(self, length: float) -> int:
-        """Return the number of steps over a length."""
-        if self.step:
-            return max(1, floor(abs(length) / self.step + 0.5))
-        return self.steps or KickDriftKick().num_steps
-
-
-def _bmad_standard(element: Element, taken: Settings, numbers: _Numbers, *, is_chosen: bool) -> BmadStandard | None:
-    if numbers.steps or numbers.step:
-        return BmadStandard(num_steps=numbers.steps, ds_step=numbers.step or None)
-    if "integrator_order" in taken and element.keyword in STEPPED:
+def _standard_options(element: Element, taken: Settings) -> dict[str, Any]:
+    options = {"num_steps": _whole(element, taken, "num_steps"), "ds_step": _step(element, taken)}
+    given = {name: value for name, value in options.items() if value is not None}
+    if "integrator_order" in taken and not given and element.keyword in STEPPED:
         raise taken["integrator_order"].place.error(
             f"{element.label}: integrator_order alone changes the number of steps that Bmad takes; give num_steps, too"
         )
-    return BmadStandard() if is_chosen else None
+    return given
 
 
-def _split(element: Element, taken: Settings) -> Any:
+def _symplectic_options(element: Element, taken: Settings, name: str, length: float) -> dict[str, Any]:
+    options: dict[str, Any] = {"split": _split(element, taken)}
+    steps, step = _whole(element, taken, "num_steps"), _step(element, taken)
+    order = 2 if name == "symp_lie_bmad" else _whole(element, taken, "integrator_order")
+    if step is not None:
+        steps = max(1, floor(abs(length) / step + 0.5))
+    if steps is not None:
+        options["num_steps"] = steps
+    if order is not None:
+        if order not in ORDERS:
+            place = taken["integrator_order"].place
+            raise place.error(f"{element.label}: integrator_order must be 2, 4, 6 or 8, not {order}")
+        options["order"] = ORDERS[order]
+    return options
+
+
+def _whole(element: Element, taken: Settings, name: str) -> int | None:
+    """Return a number of something; zero is not given."""
+    if name not in taken:
+        return None
+    value = taken[name].number(name)
+    if value < 0 or value != int(value):
+        raise taken[name].place.error(f"{element.label}: {name} must be a positive whole number, not {value:g}")
+    return int(value) or None
+
+
+def _step(element: Element, taken: Settings) -> float | None:
+    """Return the length of a step; zero is not given."""
+    if "ds_step" not in taken:
+        return None
+    step = taken["ds_step"].number("ds_step")
+    if step < 0:
+        raise taken["ds_step"].place.error(f"{element.label}: ds_step must be a positive length, not {step:g}")
+    return step or None
+
+
+def _split(element: Element, taken: Settings) -> str:
     if "ptc_integration_type" not in taken:
-        return "matrix"
+        return SPLITS["matrix_kick"]
     word = taken["ptc_integration_type"].word("ptc_integration_type")
     if word not in SPLITS:
-        place = taken["ptc_integration_type"].place
-        raise place.error(f"{element.label}: ptc_integration_type must be {' or '.join(SPLITS)}, not {word!r}{suggest(word, SPLITS)}")
+        place, known = taken["ptc_integration_type"].place, " or ".join(SPLITS)
+        raise place.error(f"{element.label}: ptc_integration_type must be {known}, not {word!r}{suggest(word, SPLITS)}")
     return SPLITS[word]
