@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -94,8 +95,9 @@ def _command(children: Children) -> syntax.Command:
 
 @rule
 def _words(children: Children) -> syntax.Words:
-    word, _, text = children[0].replace("\t", " ").partition(" ")
-    return syntax.Words(_at(children[0]), word.lower(), text.strip())
+    word = re.match(r"\w+", children[0])
+    assert word is not None
+    return syntax.Words(_at(children[0]), word[0].lower(), children[0][word.end() :].strip())
 
 
 @rule

@@ -14,7 +14,7 @@ from caraval.core.errors import suggest
 
 from . import branches, syntax
 from .parameters import BEAM, GEV, GROUPS
-from .positions import Mistake
+from .positions import Mistake, Position
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -62,7 +62,7 @@ def call(interpreter: Interpreter, command: syntax.Command) -> None:
     if len(files) != 1 or files[0].value is None:
         raise Mistake("a file is called by 'call, file = name'", command.position)
     position, name = files[0].value.position, str(files[0].value.value(interpreter))
-    given = Path(_expanded(interpreter, name, files[0]))
+    given = Path(_expanded(interpreter, name, position))
     path = interpreter.files[-1].parent / given
     if not _is_file(path):
         if any(given.name == "no_abort_on_open_error" for given in command.attributes):
@@ -88,13 +88,13 @@ def _siblings(path: Path) -> list[str]:
         return []
 
 
-def _expanded(interpreter: Interpreter, name: str, given: syntax.Given) -> str:
+def _expanded(interpreter: Interpreter, name: str, position: Position) -> str:
     """Replace environment variables."""
     known = {"LATTICE_ROOT_DIR": str(interpreter.files[0].parent), **os.environ, **interpreter.environment}
 
     def value(found: re.Match[str]) -> str:
         if found[1] not in known:
-            raise Mistake(f"the environment variable {found[1]} in {name!r} is not set", given.position)
+            raise Mistake(f"the environment variable {found[1]} in {name!r} is not set", position)
         return known[found[1]]
 
     return re.sub(r"\$\{?(\w+)\}?", value, name)

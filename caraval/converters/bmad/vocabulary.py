@@ -59,15 +59,17 @@ class Vocabulary:
     """The words that elements of the kinds in the registry understand; so the kinds of plugins have theirs, too."""
 
     def __init__(self) -> None:
-        self._kinds = {name.lower(): entry.value for name, entry in registry().kinds.items()}
-        known = {word.replace("_", "") for word in CLASSES}
-        self.classes = (*CLASSES, *(name for name in self._kinds if name not in known))
+        kinds = registry().kinds
+        self._kinds = {name.lower(): entry.value for name, entry in kinds.items()}
+        of_bmad = {word.replace("_", "") for word in CLASSES}
+        others = [name for name in kinds if name.lower() not in of_bmad]
+        self.classes = (*CLASSES, *map(str.lower, others), *map(_in_words, others))
         self.custom: set[str] = set()
         self._attributes: dict[str, frozenset[str]] = {}
 
     def keyword(self, word: str) -> str | None:
         """Return the class that a word means, which may be abbreviated; None: there is none, or not one alone."""
-        if word in self.classes or word.replace("_", "") in self._kinds:
+        if word in self.classes:
             return word
         fitting = self.abbreviated(word)
         return fitting[0] if len(fitting) == 1 else None
@@ -136,3 +138,8 @@ class Vocabulary:
         wanted, kind = self.wanted(keyword, name), self.kind(keyword)
         is_logical = wanted == "word" and kind is not None and kind.schema().choices.get(name) == (True, False)
         return "T" if wanted == "either" or is_logical else None
+
+
+def _in_words(name: str) -> str:
+    """Return ``plasma_lens`` for ``PlasmaLens``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

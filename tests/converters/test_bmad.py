@@ -1,0 +1,491 @@
+"""The language of Bmad's lattice files: statements, expressions, beamlines, files."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import caraval as cv
+from caraval.converters.bmad import recognises
+
+Load = Callable[..., cv.Lattice]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Load a text as a file; other files are given as ``name=text`` and lie beside it."""
+
+    def load(text: str, *, line: str | None = None, branch: str | int | None = None, **files: str) -> cv.Lattice:
+        for name, content in files.items():
+            path = tmp_path / (name.replace("__", "/") + ".bmad")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(content)
+        path = tmp_path / "lattice.bmad"
+        path.write_text(text)
+        return cv.load(path, format="bmad", line=line, branch=branch)
+
+    return load
+
+
+@pytest.fixture
+def value(load: Load) -> Callable[..., float]:
+    """Work an expression out, perhaps after other statements."""
+
+    def value(expression: str, before: str = "") -> float:
+        return load(f"{before}\nd: drift, l = {expression}\nl: line = (d)\nuse, l\n")["d"].length
+
+    return value
+
+
+def names(lattice: cv.Lattice) -> str:
+    """Names of the elements, without the marker at the end."""
+    assert lattice.names[-1] == "end"
+    return " ".join(lattice.names[:-1])
+
+
+# -------------------------------------------------------------------- text
+
+
+def test_a_whole_file(load: Load) -> None:
+    lattice = load("""
+        ! a line
+        parameter[lattice]  = "a test"      ! with a comment
+        parameter[particle] = electron
+        beginning[e_tot] = 135e6; beginning[beta_a] = 8
+        D: drift, L = 0.5
+        Q1: Quadrupole, l = 0.1, k1 = 3.0, type = "A b!c", alias = 'q_f'
+        LINE1: line = (D, Q1, D)
+        use, LINE1
+        """)
+    assert names(lattice) == "d q1 d"
+    assert lattice.kinds == ["Drift", "Quadrupole", "Drift", "Marker"]
+    assert lattice.name == "line1"
+    assert lattice.reference == cv.Reference.from_energy("electron", 135e6)
+    assert lattice["q1"].k1 == 3.0
+    assert lattice["q1"].metadata == {"type": "A b!c", "alias": "q_f"}
+    assert lattice.beginning == {"beta_a": 8.0}
+
+
+def test_lines_go_on(load: Load) -> None:
+    lattice = load("""
+        q: quadrupole, &
+             l = 0.1,   ! after a comma, and an ampersand
+
+             ! a whole line of comment
+             k1
+               =
+                 2 &  ! more
+                 + 3
+             , tilt = 0.1
+        l: line = (
+             q,
+             q
+           )
+        use, l
+        """)
+    assert names(lattice) == "q q"
+    assert (lattice["q"].length, lattice["q"].k1, lattice["q"].tilt) == (0.1, 5.0, 0.1)
+
+
+def test_several_statements_in_a_line_and_stray_characters(load: Load) -> None:
+    lattice = load("d: drift, l = 1; ; l: line = (d);use, l ;\u00a0\nparameter[geometry] = open \u0437! or closed")
+    assert names(lattice) == "d"
+    assert lattice.geometry == "open"
+
+
+@pytest.mark.parametrize("end", ["end_file", "return", "END_FILE ! really", "end_file\n\nl: line = ((((", "return \"'{"])
+def test_nothing_counts_after_the_end(load: Load, end: str) -> None:
+    assert names(load(f"d: drift\nl: line = (d)\nuse, l\n{end}\n")) == "d"
+
+
+def test_commands_about_programs_are_passed_over(load: Load, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="caraval")
+    lattice = load("""
+        no_digested
+        parser_debug var lat ele 34 78
+        title, "one line"
+        title   ! a comment
+          "the next line, with = and ("
+        print Remember! q1 is {not} optimized
+        debug_marker
+        write_digested
+        calc_reference_orbit
+        title_of_it = 0.5
+        d: drift, l = title_of_it
+        l: line = (d)
+        use, l
+        """)
+    assert lattice["d"].length == 0.5
+    assert "Remember! q1 is {not} optimized" in caplog.text
+
+
+# -------------------------------------------------------------------- expressions
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("1 + 2*3", 7),
+        ("-2^2 + 5", 1),
+        ("2 ^ -1", 0.5),
+        ("3 - -4", 7),
+        ("12 / 2 / 3", 2),
+        ("2 * (1 + (2 - 3) * (4))", -6),
+        ("1.5e1", 15),
+        ("2d0 + .5D1", 7),
+        ("314.159E-2", 3.14159),
+        ("-a^2 * exp(log(2)) + 6", 5.875),
+        ("sqrt(2) - sqrt_2", 0),
+        ("atan2(1, -1) / pi", 0.75),
+        ("atan(1) * 4 - pi", 0),
+        ("sinc(0) + sinc(pi/2) * pi", 3),
+        ("modulo(-1, 4)", 3),
+        ("factorial(5)", 120),
+        ("int(-2.7)", -2),
+        ("nint(2.5) + nint(-2.5) + nint(0.4)", 0),
+        ("floor(-2.1) + ceiling(-2.9)", -5),
+        ("sign(-3) + sign(0) + sign(7)", 0),
+        ("abs(-3) * cosh(0)", 3),
+        ("cot(pi/4) + coth(1) * tanh(1) + acoth(2) - atanh(0.5)", 2),
+        ("180 * degrees - degrad * raddeg * pi", 0),
+        ("twopi - fourpi / 2", 0),
+        ("e - e_log", 0),
+        ("m_electron / mass_of(electron)", 1),
+        ("emass * 1e9 - mass_of(positron)", 0),
+        ("charge_of(antiproton) + charge_of(#p+)" if False else "charge_of(antiproton) + charge_of(p+)", 0),
+        ("c_light / 299792458", 1),
+        ("h_planck / h_bar_planck / twopi", 1),
+        ("anomalous_moment_of(muon) / anom_moment_muon", 1),
+    ],
+)
+def test_expressions(value: Callable[..., float], expression: str, expected: float) -> None:
+    assert value(expression, "a = 0.25") == pytest.approx(expected, abs=1e-14)
+
+
+def test_constants(value: Callable[..., float]) -> None:
+    assert value("b", "a = 2\nA_2 := a * 3 ; b = a_2 / 4") == 1.5
+    assert value("a", "a = 2\na = 4/2") == 2.0, "the same again is no change"
+    assert value("a", "a = 2\nredef: a = 3") == 3.0
+    assert value("abs(abs)", "abs = -0.6") == 0.6, "functions and constants do not share their names"
+    assert value("mass_of(p) / m_proton", "p = species(proton)") == 1.0
+    assert value("charge_of(species(muon))") == -1.0
+    assert value("nowhere", "undefined_vars_evaluate_to_zero") == 0.0
+
+
+def test_attributes_in_expressions(value: Callable[..., float]) -> None:
+    assert value("q[k1] + q[l] * 2 + q[tilt]", "q: quadrupole, l = 0.5, k1 = 3") == 4.0
+    assert value("q[aperture_at]" if False else "s[l]", "s: sextupole, k2 = 0.01, l = 0.3") == 0.3
+    assert value("q[k1]", "q: quad, k1 = 2; r: q; q[k1] = 5") == 5.0
+    assert value("r[k1]", "q: quad, k1 = 2; r: q; q[k1] = 5") == 2.0, "inheritance copies"
+    assert value("s[k2]", "s: sextupole, k2 = 0.01 + s[l], l = 0.3" if False else "s: sextupole, l = 0.3, k2 = 2") == 2.0
+    assert value("r[k2]", "s: sextupole, l = 0.3; r: s, k2 = 10 * s[l]") == 3.0
+    assert value("beginning[e_tot] / 1e9", "parameter[e_tot] = 5e9") == 5.0
+    assert value("parameter[p0c] / m_electron", "parameter[particle] = electron; beginning[e_tot] = sqrt(2) * m_electron") == (
+        pytest.approx(1.0)
+    )
+    assert value("beam[energy]", "beam, energy = 5.3") == 5.3
+    assert value("particle_start[x]", "beam_start[x] = 0.25") == 0.25
+    assert value("k[beta_a]", "k: line = (d); k[beta_a] = 7") == 7.0
+    assert value("q[x1_limit]", "q: quad, aperture = 0.25") == 0.25
+
+
+# -------------------------------------------------------------------- elements
+
+
+def test_inheritance_and_abbreviated_classes(load: Load) -> None:
+    lattice = load("""
+        q1: quad, l = 0.2, k1 = 1
+        q2: q1, k1 = 3
+        quad: sext, l = 0.3      ! an element, from here on
+        q3: quad
+        q4: qua
+        m: mark
+        b: moni
+        l: line = (q1, q2, q3, q4, m, b)
+        use, l
+        """)
+    assert lattice.kinds[:-1] == ["Quadrupole", "Quadrupole", "Sextupole", "Quadrupole", "Marker", "Monitor"]
+    assert (lattice["q2"].length, lattice["q2"].k1) == (0.2, 3.0)
+
+
+def test_setting_attributes(load: Load) -> None:
+    lattice = load("""
+        qa: quadrupole, l = 1; qb: qa; s: sextupole, l = 1; m: marker; b1: sbend, l = 1, angle = 0.1, e1 = 0.1; d: drift
+        qa[k1] = 1
+        Q*[y_offset] = 1e-4
+        quadrupole::*[x_offset] = 2e-4
+        sextupole[k2] = 5             ! a class alone
+        *[e1] = 0.02                  ! for those that have it
+        q%[k1] = %[k1] + 0.5
+        *::*b[tilt] = 0.3
+        alias::* [k1] = 7             ! none has an alias
+        zz*[k1] = 7
+        later: quadrupole
+        l: line = (qa, qb, s, b1, later)
+        use, l
+        """)
+    assert [lattice[name].k1 for name in ("qa", "qb", "later")] == [1.5, 0.5, 0.0]
+    assert [lattice[name].y_offset for name in ("qa", "s")] == [1e-4, 0.0]
+    assert [lattice[name].x_offset for name in ("qa", "qb", "s", "later")] == [2e-4, 2e-4, 0.0, 0.0]
+    assert lattice["s"].k2 == 5.0
+    assert lattice["b1"].e1 == 0.02
+    assert [lattice[name].tilt for name in ("qa", "qb")] == [0.0, 0.3]
+
+
+def test_classes_that_are_not_there_may_be_defined_but_not_used(load: Load) -> None:
+    text = """
+        w: wiggler, l_period = 0.1, whatever = {a = 3, {b}}, n_pole
+        w[b_max] = 2 * 0.5
+        x: w, kx = w[b_max]
+        t: taylor, {1: 1.1 | 122}, {2: 2.2, 1 2 3 4 5 6}
+        d: drift, l = x[kx]
+        l: line = (d); k: line = (d, t)
+        use, l
+        """
+    assert load(text)["d"].length == 1.0
+    with pytest.raises(cv.core.errors.LatticeError, match=r"lattice\.bmad:5:9: taylor 't': .* no elements of class 'taylor' yet"):
+        load(text, line="k")
+
+
+def test_custom_attributes(load: Load) -> None:
+    lattice = load("""
+        parameter[custom_attribute1] = quadrupole::rms_error
+        parameter[custom_attribute2] = parameter::cost
+        parameter[cost] = 14e7
+        q: quadrupole, l = 1, rms_error = 0.5, r_custom(-2,1) = 3
+        d: drift, l = parameter[cost] / 14e7
+        l: line = (q, d)
+        use, l
+        """)
+    assert lattice["q"].metadata == {"rms_error": 0.5, "r_custom(-2,1)": 3.0}
+    assert lattice["d"].length == 1.0
+
+
+# -------------------------------------------------------------------- beamlines
+
+ELEMENTS = "a: marker; b: marker; c: marker; y: marker; z: marker; n: null_ele\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("l: line = (a, b, c)", "a b c"),
+        ("l: line = (y, k, z); k: line = (a, b)", "y a b z"),
+        ("l: line = (y, -k, z); k: line = (a, b, c)", "y c b a z"),
+        ("l: line = (c, -k); k: line = (m, a, b); m: line = (y, z)", "c b a z y"),
+        ("l: line = (-k); k: line = (m, -m, a); m: line = (y, z)", "a y z z y"),
+        ("l: line = (y, 2*k, z); k: line = (a, b)", "y a b a b z"),
+        ("l: line = (y, -2*k, z); k: line = (a, b, c)", "y c b a c b a z"),
+        ("l: line = (y, -2*(a, 2*b, -(c, z)))", "y c z b b a c z b b a"),
+        ("l: line = (3*a, 0*b, (c))", "a a a c"),
+        ("l: line = (a, n, b)", "a b"),
+        ("l: line = (h(y, z), h(z, y)); h(p, q): line = (a, q, b, p)", "a z b y a y b z"),
+        ("l: line = (h(k)); k: line = (a, b); h(p): line = (g(p), -p); g(q): line = (y, q)", "y a b b a"),
+        ("l: line = (z, r, z, r, z, r, z, r); r: list = (a, 2*b)", "z a z b z b z a"),
+        ("l: line = (3*r); r: list = (a, b)", "a b a"),
+        ("l: line = (t1@k, t2@k); k: line = (a, b)", "t1.a t1.b t2.a t2.b"),
+        ("l: line = (z1@k, z2@k); k: line = (m, h@r); m: line = (t@(a, b))" if False else "l: line = (u@k); k: line = (t@m, c); m: line = (a, v@r); r: list = (b, y)",
+         "u.t.a u.t.v.b u.c"),
+    ],
+)  # fmt: skip
+def test_beamlines(load: Load, lines: str, expected: str) -> None:
+    assert names(load(f"{ELEMENTS}use, l\n{lines}\n")) == expected
+
+
+def test_an_element_that_occurs_often_is_one_object(load: Load) -> None:
+    lattice = load("q: quadrupole, l = 1\nl: line = (1000*(q, q))\nuse, l")
+    assert len(lattice) == 2001
+    assert len({id(element) for element in lattice.elements}) == 2
+
+
+def test_the_marker_at_the_end(load: Load) -> None:
+    text = "d: drift\nl: line = (d)\nuse, l\n"
+    assert load(text).names == ["d", "end"]
+    assert load(text + "parameter[no_end_marker] = T").names == ["d"]
+    assert load("end: marker, type = mine\nd: drift\nl: line = (d, end)\nuse, l\n").names == ["d", "end"]
+    assert load("end: marker, type = mine\n" + text)["end"].metadata == {"type": "mine"}
+
+
+def test_the_last_use_counts_and_another_line_can_be_taken(load: Load) -> None:
+    text = "use, k\nd: drift; q: quadrupole\nk: line = (d); l: line = (q)\nuse, l\n"
+    assert names(load(text)) == "q"
+    assert names(load(text, line="K")) == "d"
+
+
+BRANCHES = """
+    parameter[particle] = electron
+    parameter[e_tot] = 1e9
+    parameter[geometry] = open
+    beginning[beta_a] = 3
+    d: drift; q: quadrupole; m: mirror
+    k: line = (d); l: line = (q); x: line = (--m)
+    use, k, l, x
+    l[beta_a] = 5
+    l[e_tot] = 2e9
+"""
+
+
+def test_branches(load: Load) -> None:
+    first, second = load(BRANCHES), load(BRANCHES, branch="L")
+    assert (first.name, second.name) == ("k", "l")
+    assert (first.geometry, second.geometry) == ("open", "closed"), "a geometry is of the first branch"
+    assert (first.reference.energy, second.reference.energy) == pytest.approx((1e9, 2e9))
+    assert second.reference.species.name == "electron", "a species is of all branches"
+    assert (first.beginning, second.beginning) == ({"beta_a": 3.0}, {"beta_a": 5.0})
+    assert load(BRANCHES, branch=1) == second
+    with pytest.raises(cv.core.errors.UnknownNameError, match=r"no branch 'lx'.*there are 0: 'k', 1: 'l', 2: 'x'"):
+        load(BRANCHES, branch="lx")
+    with pytest.raises(cv.core.errors.UnknownNameError, match="no branch 3"):
+        load(BRANCHES, branch=3)
+
+
+def test_expanded_lattices(load: Load) -> None:
+    lattice = load("""
+        q: quadrupole, l = 1, k1 = 1; b: sbend, l = 1, angle = 0.1
+        k: line = (q, q, t@j); j: line = (q); i: line = (q)
+        use, k, i
+        expand_lattice
+        q##2[k1] = 2
+        t.q[k1] = %[k1] + 2
+        k>>q##1[type] = first
+        expand_lattice
+        i>>q[k1] = 9
+        quad::*[x_offset] = q##2[k1]
+        """)
+    assert [element.k1 for element in lattice.elements[:3]] == [1.0, 2.0, 3.0]
+    assert [element.metadata for element in lattice.elements[:3]] == [{"type": "first"}, {}, {}]
+    assert [element.x_offset for element in lattice.elements[:3]] == [2.0, 2.0, 2.0]
+
+
+# -------------------------------------------------------------------- the lattice as a whole
+
+
+def test_reference(load: Load) -> None:
+    line = "\nd: drift\nl: line = (d)\nuse, l\n"
+    assert load(line).reference.species.name == "positron"
+    assert load(line).reference.gamma == pytest.approx(1000), "Bmad's energy where the file says none"
+    assert load("beginning[p0c] = 2e9\nparameter[particle] = PROTON" + line).reference == cv.Reference("proton", 2e9)
+    assert load("parameter, particle = muon, p0c = 1e9" + line).reference == cv.Reference("muon", 1e9)
+    assert load("beam, energy = 2, particle = electron" + line).reference == cv.Reference.from_energy("electron", 2e9)
+    reference = load("beginning[s] = 3; beginning[ref_time] = 1e-9; parameter[p0c] = 1e9" + line).reference
+    assert (reference.s, reference.t) == (3.0, 1e-9)
+
+
+def test_geometry(load: Load) -> None:
+    line = "\nd: drift\nc: lcavity, l = 1\nl: line = (d)\nk: line = (c)\nuse, l\n"
+    assert load(line).geometry == "closed"
+    assert load(line, line="k").geometry == "open", "a line that accelerates"
+    assert load("parameter[geometry] = open" + line).geometry == "open"
+    assert load("parameter[lattice_type] = circular_lattice" + line, line="k").geometry == "closed"
+
+
+def test_beginning(load: Load) -> None:
+    lattice = load("""
+        beginning[beta_a] = 10; beginning[eta_x] = -0.1; beginning[theta_position] = pi; beginning[s] = 4
+        beginning[mode_flip] = F
+        particle_start[x] = 1e-3
+        ptc_com[exact_model] = T; space_charge_com[n_bin] = 40; bmad_com[spin_tracking_on] = T
+        *[beta_b] = 20
+        d: drift
+        l: line = (d)
+        *[alpha_a] = 2
+        use, l
+        """)
+    assert lattice.beginning == {"beta_a": 10.0, "eta_x": -0.1, "theta_position": math.pi, "mode_flip": "f", "alpha_a": 2.0}
+
+
+def test_what_is_not_tracked_is_mentioned(load: Load, caplog: pytest.LogCaptureFixture) -> None:
+    load("bmad_com[radiation_damping_on] = T\nd: drift\nl: line = (d)\nuse, l")
+    assert "radiation_damping_on" in caplog.text
+
+
+# -------------------------------------------------------------------- files
+
+
+def test_calls(load: Load) -> None:
+    lattice = load(
+        "call, file = parts__elements.bmad\nk1 = 2\ncall, filename = 'parts/settings.bmad' ! more\nuse, l\n".replace("__", "/"),
+        parts__elements="call, file = more.bmad\nl: line = (q, d)\nend_file\nuse, nothing",
+        parts__more="q: quadrupole, l = 1\nd: drift",
+        parts__settings="q[k1] = k1",
+    )
+    assert names(lattice) == "q d"
+    assert lattice["q"].k1 == 2.0
+
+
+def test_calls_of_files_that_may_be_missing(load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CARAVAL_TEST_FOLDER", str(tmp_path))
+    lattice = load(
+        """
+        call, no_abort_on_open_error, file = nowhere.bmad
+        setenv PART = elements     ! of the name
+        call, file = $CARAVAL_TEST_FOLDER/${PART}.bmad
+        call, file = $LATTICE_ROOT_DIR/again.bmad
+        use, l
+        """,
+        elements="d: drift\nl: line = (d)",
+        again="d[l] = 2",
+    )
+    assert lattice.length == 2.0
+
+
+# -------------------------------------------------------------------- plugins and formats
+
+
+class PlasmaLens(cv.Element):
+    """A kind that a plugin brings."""
+
+    k1l: cv.Parameter = 0.0
+    radius: cv.Parameter = 1e-3
+
+
+class _Plugin:
+    @staticmethod
+    @cv.hookimpl
+    def register_tracking_methods() -> dict[tuple[type[cv.Element], str], object]:
+        return {(PlasmaLens, "linear"): lambda lens, reference_in, reference_out, xp: cv.LinearMap.identity(xp)}
+
+
+def test_kinds_of_plugins(load: Load) -> None:
+    text = "p: plasma_lens, k1l = 2, radius = 2e-3, type = lens\nq: plasmalens, l = 1\nl: line = (p, q)\nuse, l"
+    with pytest.raises(cv.core.errors.LatticeError, match="there is no element class or element 'plasma_lens'"):
+        load(text)
+    cv.core.registry.register_plugin(_Plugin, "plasma-lens-test")
+    try:
+        lattice = load(text)
+    finally:
+        cv.core.registry.unregister_plugin("plasma-lens-test")
+    assert lattice["p"] == PlasmaLens(name="p", k1l=2.0, radius=2e-3, metadata={"type": "lens"})
+    assert lattice["q"].length == 1.0
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("! only a comment, so far\n", True),
+        ("parameter[e_tot] = 1e9\n", True),
+        ("no_digested\n\n", True),
+        ("Q1: quadrupole, l = 1; Q2: Q1\n", True),
+        ("ring: line = (a, b)\n", True),
+        ("call, file = other.bmad\n", True),
+        ("kf = 1.1\nkd := -1.1\n", True),
+        ("q1: quadrupole, l := 0.3;\nbeam, particle = electron;\n", False),
+        ('{"elements": []}', False),
+        ("PALS:\n  - kind: Drift\n    length: 1\n", False),
+        ("&INPUT\n a = 3\n/\n", False),
+        ("", False),
+    ],
+)
+def test_recognition(head: str, expected: bool) -> None:
+    assert recognises(head) is expected
+
+
+def test_the_format_is_found_by_suffix_and_content(tmp_path: Path) -> None:
+    for suffix in (".bmad", ".lat", ".bmd", ""):
+        path = tmp_path / f"line{suffix}"
+        path.write_text("parameter[p0c] = 1e9\nd: drift, l = 1\nl: line = (d)\nuse, l\n")
+        assert cv.load(path).length == 1.0

@@ -1,0 +1,208 @@
+"""From Bmad's attributes to Caraval's elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import asin, pi, sin
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import caraval as cv
+from caraval.core.errors import LatticeError
+from caraval.core.methods import BmadStandard, KickDriftKick, Linear
+
+Make = Callable[[str], Any]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Make the element of a definition, ``class, attribute = value, ...``; more statements may follow."""
+
+    def make(definition: str) -> Any:
+        path = tmp_path / "element.bmad"
+        path.write_text(f"parameter[p0c] = 1e8\nele: {definition}\nl: line = (ele)\nuse, l\n")
+        return cv.load(path, format="bmad")["ele"]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("definition", "expected"),
+    [
+        ("drift, l = 0.5", cv.Drift(length=0.5)),
+        ("pipe, l = -0.5", cv.Pipe(length=-0.5)),
+        ("quadrupole, l = 0.5, k1 = -1.2, tilt", cv.Quadrupole(length=0.5, k1=-1.2, tilt=pi / 4)),
+        ("sextupole, l = 0.5, k2 = 3, tilt", cv.Sextupole(length=0.5, k2=3.0, tilt=pi / 6)),
+        ("quadrupole, fringe_type = full, fringe_at = no_end, fq1 = 0.1", cv.Quadrupole(fringe_type="full", fringe_at="no_end", fq1=0.1)),
+        ("kicker, l = 0.1, hkick = 1e-3, vkick = 2e-3", cv.Kicker(length=0.1, hkick=1e-3, vkick=2e-3)),
+        ("hkicker, kick = 1e-3", cv.HKicker(kick=1e-3)),
+        ("vkicker, bl_kick = 1e-3", cv.VKicker(bl_kick=1e-3, field_master=True)),
+        ("solenoid, l = 1, ks = 0.3", cv.Solenoid(length=1.0, ks=0.3)),
+        ("monitor, x_offset = 1e-3, hkick = 1e-3", cv.Monitor(x_offset=1e-3, hkick=1e-3)),
+        ("instrument, l = 0.1, is_on = F", cv.Instrument(length=0.1, is_on=False)),
+        ("marker", cv.Marker()),
+        ("quadrupole, l = 1, b2 = 0.1, a21 = 3, r0_mag = 0.01, scale_multipoles = .false.",
+         cv.Quadrupole(length=1.0, b2=0.1, a21=3.0, r0_mag=0.01, scale_multipoles=False)),
+        ("lcavity, l = 1, rf_frequency = 1.3e9, gradient = 1e7, phi0 = 0.1, n_cell = 9, cavity_type = Traveling_Wave",
+         cv.LCavity(length=1.0, rf_frequency=1.3e9, voltage=1e7, phi0=0.1, n_cell=9, cavity_type="traveling_wave")),
+        ("ecollimator, x_limit = 4e-3, y1_limit = 1e-3, y2_limit = 2e-3, aperture_at = both_ends",
+         cv.ECollimator(x_limit=4e-3, y1_limit=1e-3, y2_limit=2e-3, aperture_at="both_ends")),
+        ("rcollimator, aperture = 1e-3, x2_limit = 5e-3", cv.RCollimator(x1_limit=1e-3, x2_limit=5e-3, y_limit=1e-3)),
+        ("quadrupole, x2_limit = 5e-3, x_limit = 1e-3, aperture_type = elliptical, y_limit = 1e-3, offset_moves_aperture = T",
+         cv.Quadrupole(x_limit=1e-3, y_limit=1e-3, aperture_type="elliptical", offset_moves_aperture=True)),
+    ],
+)  # fmt: skip
+def test_elements(make: Make, definition: str, expected: cv.Element) -> None:
+    assert make(definition) == expected.replace(name="ele")
+
+
+def test_attributes_that_change_nothing_are_kept(make: Make) -> None:
+    element = make(
+        "solenoid, l = 1, type = 'a b', descrip = c d e, mat6_calc_method = tracking, symplectify, fringe_type = full, "
+        "csr_method = 1_dim, wall = {section = {s = 0, v(1) = {0.1}}}, field_calc = fieldmap, ELE_ORIGIN = end"
+    )
+    assert element == cv.Solenoid(
+        name="ele",
+        length=1.0,
+        metadata={
+            "type": "a b", "descrip": "c d e", "mat6_calc_method": "tracking", "symplectify": "T", "fringe_type": "full",
+            "csr_method": "1_dim", "wall": "{section = {s = 0, v(1) = {0.1}}}", "field_calc": "fieldmap",
+        },
+    )  # fmt: skip
+    assert make("pipe, sr_wake = off, b3_elec = 0, coupler_strength = 0.0").metadata.keys() == {
+        "sr_wake", "b3_elec", "coupler_strength",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("definition", "problem"),
+    [
+        ("pipe, sr_wake = {z_max = 1}", "2:21: pipe 'ele': sr_wake changes the tracking and is not understood yet"),
+        ("quadrupole, b3_elec = 2", "2:28: quadrupole 'ele': b3_elec changes"),
+        ("lcavity, coupler_strength = 0.1", "coupler_strength changes"),
+        ("marker, b2 = 0.1", "marker 'ele': b2 changes"),
+        ("quadrupole, fringe_type = basic_bend", "2:31: quadrupole 'ele': fringe_type must be one of none, full"),
+        ("drift, aperture_at = wall_transition", "aperture_at must be one of exit_end"),
+        ("drift, is_on = maybe", "is_on must be T or F, not 'maybe'"),
+        ("quadrupole, k1 = 1, b1_gradient = 2", "2:39: quadrupole 'ele': k1 is a strength and b1_gradient is a field"),
+        ("quadrupole, b1_gradient = 2, field_master = F", "strengths count and b1_gradient is a field"),
+        ("sbend, l = 1, angle = 0.1, b1_gradient = 2", "angle is a strength and b1_gradient is a field"),
+        ("rbend, l = 1, b_field = 0.1", "cannot make a rectangular bend from b_field"),
+        ("lcavity, l = 1, n_cell = 2.5", "n_cell must be a whole number, not 2.5"),
+        ("lcavity, l = 1, n_rf_steps = 0", "2:31: .*n_rf_steps must be a positive whole number"),
+        ("lcavity, l = 1, voltage = 1, gradient = 1", "2:32: .*voltage"),
+        ("sbend, l = 1, g = 1, rho = 2", "g and rho are not the same curvature"),
+        ("sbend, l = 1, g = 1, angle = 2", "say that l is 2.0, not 1.0; give two of the three"),
+        ("sbend, angle = 1", "a bend needs a length"),
+        ("rbend, l = 3, g = 1", "a chord of 3.0 m does not fit into a circle of radius 1.0 m"),
+        ("sbend, l_chord = 3, g = 1", "its length is given by l, not by l_chord"),
+        ("rbend, l = 1, l_arc = 1", "not by l and l_arc"),
+        ("rbend, l_rectangle = 1, angle = 0.1", "l_rectangle is understood with fiducial_pt = entrance_end or exit_end"),
+        ("rbend, l = 1, fiducial_pt = middle", "fiducial_pt must be one of none, center, entrance_end, exit_end, not 'middle'"),
+    ],
+)
+def test_refusals(make: Make, definition: str, problem: str) -> None:
+    with pytest.raises(LatticeError, match=problem) as caught:
+        make(definition)
+    assert str(caught.value.file).endswith("element.bmad")
+
+
+# -------------------------------------------------------------------- bends
+
+HALF = 2 * asin(0.5 * 0.4 / 2)
+"""Angle of a rectangular bend with a chord of 0.4 m and a curvature of 0.5 /m."""
+
+
+@pytest.mark.parametrize(
+    ("definition", "length", "angle", "e1", "e2"),
+    [
+        ("sbend, l = 0.5, angle = 0.2, e1 = 0.1", 0.5, 0.2, 0.1, 0.0),
+        ("sbend, l = 0.5, g = 0.4", 0.5, 0.2, 0.0, 0.0),
+        ("sbend, l = 0.5, rho = 2.5, g = 0.4", 0.5, 0.2, 0.0, 0.0),
+        ("sbend, rho = -2.5, angle = -0.2", 0.5, -0.2, 0.0, 0.0),
+        ("sbend, l = 0.5, g = 0, angle = 0.2, rho = 0", 0.5, 0.2, 0.0, 0.0),
+        ("sbend, l = 0.5", 0.5, 0.0, 0.0, 0.0),
+        ("sbend, l = 0.5, g = 0.4, angle = 0.2, fiducial_pt = exit_end", 0.5, 0.2, 0.0, 0.0),
+        ("rbend, l = 0.5", 0.5, 0.0, 0.0, 0.0),
+        ("rbend, l = 0.4, angle = 0.2, e1 = 0.05", 0.4 * 0.1 / sin(0.1), 0.2, 0.15, 0.1),
+        ("rbend, l = 0.4, g = 0.5, e2 = -0.01", HALF / 0.5, HALF, HALF / 2, HALF / 2 - 0.01),
+        ("rbend, l_arc = 0.5, angle = -0.2", 0.5, -0.2, -0.1, -0.1),
+        ("rbend, l_arc = 0.5, g = 0.4", 0.5, 0.2, 0.1, 0.1),
+        ("rbend, g = 0.4, angle = 0.2", 0.5, 0.2, 0.1, 0.1),
+        ("rbend, l_arc = 0.5, angle = 0.2, fiducial_pt = center", 0.5, 0.2, 0.1, 0.1),
+        ("rbend, l_arc = 0.5, angle = 0.2, fiducial_pt = entrance_end", 0.5, 0.2, 0.0, 0.2),
+        ("rbend, l_arc = 0.5, angle = 0.2, fiducial_pt = exit_end", 0.5, 0.2, 0.2, 0.0),
+        ("sbend, l_rectangle = 0.4, angle = 0.2, fiducial_pt = entrance_end", 0.4 * 0.2 / sin(0.2), 0.2, 0.0, 0.0),
+        ("sbend, l_rectangle = 0.4, g = 0.5, fiducial_pt = exit_end", asin(0.2) / 0.5, asin(0.2), 0.0, 0.0),
+    ],
+)
+def test_the_shape_of_bends(make: Make, definition: str, length: float, angle: float, e1: float, e2: float) -> None:
+    bend = make(definition)
+    assert (bend.length, bend.angle, bend.e1, bend.e2) == pytest.approx((length, angle, e1, e2), abs=1e-15)
+
+
+def test_more_about_bends(make: Make) -> None:
+    bend = make("sbend, l = 1, angle = 0.1, fint, hgap = 0.01, g_err = 1e-3, exact_multipole = vertically_pure, k1 = 0.2")
+    assert (bend.fint, bend.fintx, bend.hgap, bend.dg, bend.exact_multipoles) == (0.5, None, 0.01, 1e-3, "vertically_pure")
+    bend = make("sbend, l = 1, b_field = 0.1, b1_gradient = 2, e1 = 0.1")
+    assert (bend.angle, bend.b_field, bend.b1_gradient, bend.e1, bend.field_master) == (0.0, 0.1, 2.0, 0.1, True)
+    edge = make("sbend, rho = 0.5, e1 = 0.1, dg = 0.3")
+    assert (edge.length, edge.angle, edge.dg) == (0.0, 0.0, 2.3), "the edges of a bend without length see its whole field"
+
+
+def test_field_master_alone(make: Make) -> None:
+    assert make("quadrupole, l = 1, k1 = 2, field_master = T") == cv.Quadrupole(name="ele", length=1.0, field_master=True)
+    assert make("quadrupole, l = 1, b1_gradient = 0.0, b3 = 1").field_master is True
+    assert make("quadrupole, l = 1, k1 = 2, field_master = F").k1 == 2.0
+
+
+# -------------------------------------------------------------------- tracking methods
+
+
+@pytest.mark.parametrize(
+    ("definition", "method"),
+    [
+        ("quadrupole", None),
+        ("quadrupole, tracking_method = bmad_standard", BmadStandard()),
+        ("quadrupole, tracking_method = Linear", Linear()),
+        ("quadrupole, num_steps = 5", BmadStandard(num_steps=5)),
+        ("quadrupole, num_steps = 5, ds_step = 0.1", BmadStandard(num_steps=5, ds_step=0.1)),
+        ("quadrupole, num_steps = 0", None),
+        ("marker, ds_step = 0.1", BmadStandard(ds_step=0.1)),
+        ("quadrupole, tracking_method = symp_lie_ptc, num_steps = 4, integrator_order = 6",
+         KickDriftKick(order=6, num_steps=4, split="matrix")),
+        ("quadrupole, tracking_method = symp_lie_ptc, l = 1, ds_step = 0.3, integrator_order = 8",
+         KickDriftKick(order=6, num_steps=3, split="matrix")),
+        ("quadrupole, tracking_method = symp_lie_ptc, ptc_integration_type = drift_kick", KickDriftKick()),
+        ("quadrupole, tracking_method = symp_lie_bmad, integrator_order = 4, num_steps = 7",
+         KickDriftKick(order=2, num_steps=7, split="matrix")),
+    ],
+)  # fmt: skip
+def test_tracking_methods(make: Make, definition: str, method: Any) -> None:
+    assert make(definition).tracking_method == method
+
+
+@pytest.mark.parametrize(
+    ("definition", "problem"),
+    [
+        ("quadrupole, tracking_method = runge_kutta",
+         "2:35: quadrupole 'ele': tracking_method 'runge_kutta' is not understood.* bmad_standard, linear, symp_lie_ptc"),
+        ("quadrupole, tracking_method = bmad_standart", "did you mean 'bmad_standard'"),
+        ("lcavity, l = 1, tracking_method = symp_lie_ptc", "class lcavity have bmad_standard, linear$"),
+        ("quadrupole, tracking_method = symp_lie_ptc, integrator_order = 3", "must be 2, 4, 6 or 8, not 3"),
+        ("quadrupole, tracking_method = symp_lie_ptc, ptc_integration_type = ripken_kick", "must be matrix_kick or drift_kick"),
+        ("quadrupole, num_steps = 2.5", "2:30: .* num_steps must be a positive whole number, not 2.5"),
+        ("quadrupole, ds_step = -1", "ds_step must be a positive length"),
+        ("quadrupole, integrator_order = 4", "integrator_order alone"),
+        ("quadrupole, grid_field = {dz = 1}, tracking_method = symp_lie_ptc", "2:30: .* field maps .grid_field. are not understood yet"),
+    ],
+)  # fmt: skip
+def test_methods_that_are_not_there(make: Make, definition: str, problem: str) -> None:
+    with pytest.raises(LatticeError, match=problem):
+        make(definition)
+
+
+def test_bmad_standard_passes_over_field_maps(make: Make) -> None:
+    assert make("quadrupole, l = 1, grid_field = {dz = 1}").metadata == {"grid_field": "{dz = 1}"}
