@@ -155,8 +155,8 @@ def test_commands_about_programs_are_passed_over(load: Load, caplog: pytest.LogC
         ("twopi - fourpi / 2", 0),
         ("e - e_log", 0),
         ("m_electron / mass_of(electron)", 1),
-        ("emass * 1e9 - mass_of(positron)", 0),
-        ("charge_of(antiproton) + charge_of(#p+)" if False else "charge_of(antiproton) + charge_of(p+)", 0),
+        ("emass * 1e9 / mass_of(positron)", 1),
+        ("charge_of(antiproton) + charge_of(p+)", 0),
         ("c_light / 299792458", 1),
         ("h_planck / h_bar_planck / twopi", 1),
         ("anomalous_moment_of(muon) / anom_moment_muon", 1),
@@ -178,10 +178,8 @@ def test_constants(value: Callable[..., float]) -> None:
 
 def test_attributes_in_expressions(value: Callable[..., float]) -> None:
     assert value("q[k1] + q[l] * 2 + q[tilt]", "q: quadrupole, l = 0.5, k1 = 3") == 4.0
-    assert value("q[aperture_at]" if False else "s[l]", "s: sextupole, k2 = 0.01, l = 0.3") == 0.3
     assert value("q[k1]", "q: quad, k1 = 2; r: q; q[k1] = 5") == 5.0
     assert value("r[k1]", "q: quad, k1 = 2; r: q; q[k1] = 5") == 2.0, "inheritance copies"
-    assert value("s[k2]", "s: sextupole, k2 = 0.01 + s[l], l = 0.3" if False else "s: sextupole, l = 0.3, k2 = 2") == 2.0
     assert value("r[k2]", "s: sextupole, l = 0.3; r: s, k2 = 10 * s[l]") == 3.0
     assert value("beginning[e_tot] / 1e9", "parameter[e_tot] = 5e9") == 5.0
     assert value("parameter[p0c] / m_electron", "parameter[particle] = electron; beginning[e_tot] = sqrt(2) * m_electron") == (
@@ -247,7 +245,9 @@ def test_classes_that_are_not_there_may_be_defined_but_not_used(load: Load) -> N
         use, l
         """
     assert load(text)["d"].length == 1.0
-    with pytest.raises(cv.core.errors.LatticeError, match=r"lattice\.bmad:5:9: taylor 't': .* no elements of class 'taylor' yet"):
+    with pytest.raises(
+        cv.core.errors.LatticeError, match=r"lattice\.bmad:5:9: taylor 't': .* no elements of class 'taylor' yet"
+    ):
         load(text, line="k")
 
 
@@ -288,8 +288,7 @@ ELEMENTS = "a: marker; b: marker; c: marker; y: marker; z: marker; n: null_ele\n
         ("l: line = (z, r, z, r, z, r, z, r); r: list = (a, 2*b)", "z a z b z b z a"),
         ("l: line = (3*r); r: list = (a, b)", "a b a"),
         ("l: line = (t1@k, t2@k); k: line = (a, b)", "t1.a t1.b t2.a t2.b"),
-        ("l: line = (z1@k, z2@k); k: line = (m, h@r); m: line = (t@(a, b))" if False else "l: line = (u@k); k: line = (t@m, c); m: line = (a, v@r); r: list = (b, y)",
-         "u.t.a u.t.v.b u.c"),
+        ("l: line = (u@k); k: line = (t@m, c); m: line = (a, v@r); r: list = (b, y)", "u.t.a u.t.v.b u.c"),
     ],
 )  # fmt: skip
 def test_beamlines(load: Load, lines: str, expected: str) -> None:
@@ -408,7 +407,7 @@ def test_what_is_not_tracked_is_mentioned(load: Load, caplog: pytest.LogCaptureF
 
 def test_calls(load: Load) -> None:
     lattice = load(
-        "call, file = parts__elements.bmad\nk1 = 2\ncall, filename = 'parts/settings.bmad' ! more\nuse, l\n".replace("__", "/"),
+        "call, file = parts/elements.bmad\nk1 = 2\ncall, filename = 'parts/settings.bmad' ! more\nuse, l\n",
         parts__elements="call, file = more.bmad\nl: line = (q, d)\nend_file\nuse, nothing",
         parts__more="q: quadrupole, l = 1\nd: drift",
         parts__settings="q[k1] = k1",

@@ -29,15 +29,15 @@ def problem(folder: Path, text: str, **options: str) -> str:
     ("text", "expected"),
     [
         ("q: quadrupole, l = ", "1:20: unexpected end of the file; .*a number"),
-        ("q: quadrupole l = 1", "1:15: unexpected 'l'; ',' or .*would be right here"),
+        ("q: quadrupole l = 1", "1:15: unexpected 'l'; ','.* would be right here"),
         ("q: quadrupole, l 1", "1:18: unexpected '1'; .*'='"),
         ("q: quadrupole, k1 = (1 + 2", "1:27: unexpected end of the file; .*'\\)'"),
         ("q: quadrupole, k1 = 2^3^4", "1:24: unexpected '\\^4'"),
         ("x = 3 +\ny = 2", "1:8: unexpected end of the line"),
-        ("l: line = (a, b\nuse, l", "2:1: unexpected 'use,'"),
-        ("l: line = (a b)", "1:14: unexpected 'b\\)'; ',' or '\\)'"),
+        ("l: line = (a, b\nuse, l", "1:16: unexpected end of the line; ',', '\\)' or"),
+        ("l: line = (a b)", "1:14: unexpected 'b\\)'; ',', '\\)' or"),
         ("= 3", "1:1: unexpected '='; a statement is expected"),
-        ("q: quadrupole, type = \"abc", "1:23: .*the quotes are not closed on this line"),
+        ('q: quadrupole, type = "abc', "1:23: .*the quotes are not closed on this line"),
         ("q: quadrupole, wall = {a {b}", "1:29: unexpected end of the file; .*'}'"),
         ("use ring", "1:5: unexpected 'ring'"),
         ("q[k1 = 3", "1:2: unexpected '\\[k1'"),
@@ -61,7 +61,7 @@ def test_malformed_statements(tmp_path: Path, text: str, expected: str) -> None:
         ("x = exp(1e6)", "1:5: exp\\(1e\\+06\\) is not defined"),
         ("x = 1e300 * 1e300", "1:5: the value is too large"),
         ("x = 1e999", "1:5: the value is too large"),
-        ("x = factorial(2.5)", "factorial\\(2.5\\) is not defined"),
+        ("x = factorial(2.5)", "1:5: factorial\\(2.5\\) is not defined"),
         ("x = sine(1)", "1:5: unknown function 'sine'; did you mean 'sin'"),
         ("x = atan2(1)", "1:5: atan2\\(\\) takes 2 arguments, not 1"),
         ("x = ran_gauss()", "1:5: ran_gauss\\(\\) is another number whenever the file is read"),
@@ -123,10 +123,12 @@ def test_elements_and_attributes(tmp_path: Path, text: str, expected: str) -> No
         ("use, l\nl: line = ()", "2:1: line 'l' has no elements"),
         ("use, l\nl: line = (0*d)\nd: drift", "2:1: line 'l' has no elements"),
         ("use, l\nl: line = (a, b)\na: drift", "2:15: no element or line 'b' is defined"),
-        ("use, l\nl: line = (a, k)\nk: line = (m)\nm: line = (a, -l)\na: drift", "4:16: a line cannot contain itself: 'l' in 'm' in 'k' in 'l'"),
+        ("use, l\nl: line = (a, k)\nk: line = (m)\nm: line = (a, -l)\na: drift",
+         "4:16: a line cannot contain itself: 'l' in 'm' in 'k' in 'l'"),
         ("use, l\nl: line = (2*l)", "2:14: a line cannot contain itself: 'l' in 'l'"),
         ("use, l\nl: line = (--a)\na: drift", "2:14: reversed elements \\(--\\) are not understood yet"),
-        ("use, l\nl: line = (k[a:b])\nk: line = (a)\na: drift", "2:12: slices of lines \\(k\\[a:b\\]\\) are not understood yet"),
+        ("use, l\nl: line = (k[a:b])\nk: line = (a)\na: drift",
+         "2:12: slices of lines \\(k\\[a:b\\]\\) are not understood yet"),
         ("use, l\nl: line = (k)\nk: line[multipass] = (a)\na: drift", "2:12: line 'k' is a multipass line"),
         ("use, l\nl: line = (k(a))\nk(x, y): line = (x, y)\na: drift", "2:12: line 'k' takes 2 arguments \\(x, y\\), not 1"),
         ("use, l\nl: line = (a(a))\na: drift", "2:12: 'a' is no line, so it takes no arguments"),
@@ -134,7 +136,7 @@ def test_elements_and_attributes(tmp_path: Path, text: str, expected: str) -> No
         ("use, l\nl: line = (r)\nr: list = (a, k)\nk: line = (a)\na: drift", "3:15: the members of a list are elements"),
         ("use, l\nl: line = (r)\nr: list = ()", "3:1: list 'r' has no members"),
         ("use, l\nl: line = (99999999*a)\na: drift", "2:12: nothing can be repeated 99999999 times"),
-        ("use, l\nl: line = (9999*(9999*(9999*a)))\na: drift", "2:1: line 'l' has more than 10000000 members"),
+        ("use, l\nl: line = (9999*(9999*(9999*a)))\na: drift", "2:1: line 'l' has more than 2000000 members"),
     ],
 )  # fmt: skip
 def test_beamlines(tmp_path: Path, text: str, expected: str) -> None:
@@ -142,7 +144,6 @@ def test_beamlines(tmp_path: Path, text: str, expected: str) -> None:
 
 
 def test_another_line_that_is_not_there(tmp_path: Path) -> None:
-    assert "no line 'll' is defined; did you mean 'l'?" in problem(tmp_path, LINE, line="ll") or True
     assert "no line 'lx' is defined" in problem(tmp_path, LINE, line="lx")
 
 
@@ -172,7 +173,10 @@ def test_absolute_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("o: overlay = {d[k1]: 2*a}, var = {a}, a = 3", "1:1: overlay 'o': elements that control others are not understood yet"),
+        (
+            "o: overlay = {d[k1]: 2*a}, var = {a}, a = 3",
+            "1:1: overlay 'o': elements that control others are not understood yet",
+        ),
         ("g: group = {d}, l", "1:1: group 'g': elements that control"),
         ("m: marker, superimpose, ref = d", "1:12: superposition is not understood yet"),
         ("m: marker\nsuperimpose, element = m, ref = d, offset = 0.1", "2:1: superposition is not understood yet"),
@@ -202,13 +206,14 @@ def test_superposition_that_does_not_take_place(tmp_path: Path, text: str) -> No
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("q: quad; b: sbend, l = 1, g = 1\nk: line = (b)\nuse, k\nexpand_lattice\nx = b[angle]", "5:5: sbend 'b': angle follows from other"),
-        ("b: sbend, l = 1, g = 1\nk: line = (b)\nuse, k\nexpand_lattice\nb[angle] = 2", "5:1: sbend 'b': angle cannot be changed once"),
-        ("q: quad; b: drift\nk: line = (b)\nuse, k\nexpand_lattice\nq[k1] = 2", "5:1: no element 'q' is in the expanded lattice"),
+        ("x = b[angle]", "2:5: sbend 'b': angle follows from other attributes"),
+        ("b[angle] = 2", "2:1: sbend 'b': angle cannot be changed once the lattice is expanded"),
+        ("q[k1] = 2", "2:1: no element 'q' is in the expanded lattice"),
     ],
-)  # fmt: skip
+)
 def test_expanded_lattices(tmp_path: Path, text: str, expected: str) -> None:
-    assert re.match(f"bad.bmad:{expected}", problem(tmp_path, text))
+    before = "q: quad; b: sbend, l = 1, g = 1; k: line = (b); use, k; expand_lattice\n"
+    assert re.match(f"bad.bmad:{expected}", problem(tmp_path, before + text))
 
 
 # -------------------------------------------------------------------- files
@@ -217,13 +222,16 @@ def test_expanded_lattices(tmp_path: Path, text: str, expected: str) -> None:
 def test_calls(tmp_path: Path) -> None:
     (tmp_path / "elements.bmad").write_text("d: drift\n\n  q: quadrupole, kk = 1\n")
     (tmp_path / "loop.bmad").write_text("call, file = bad.bmad")
-    assert problem(tmp_path, "x = 1\ncall, file = elements.bmad").startswith("elements.bmad:3:18: quadrupole 'q' has no attribute")
-    assert re.match("bad.bmad:1:14: no file 'element.bmad' in .*; did you mean 'elements.bmad'", problem(tmp_path, "call, file = element.bmad"))
+    inside = problem(tmp_path, "x = 1\ncall, file = elements.bmad")
+    assert inside.startswith("elements.bmad:3:18: quadrupole 'q' has no attribute")
+    missing = problem(tmp_path, "call, file = element.bmad")
+    assert re.match("bad.bmad:1:14: no file 'element.bmad' in .*; did you mean 'elements.bmad'", missing)
     assert problem(tmp_path, "call, file = loop.bmad") == (
         "loop.bmad:1:14: a file cannot call itself: bad.bmad calls loop.bmad calls bad.bmad"
     )
     assert problem(tmp_path, "call, elements.bmad") == "bad.bmad:1:1: a file is called by 'call, file = name'"
-    assert re.match("bad.bmad:1:14: the environment variable NO_SUCH_FOLDER in .* is not set", problem(tmp_path, "call, file = $NO_SUCH_FOLDER/x"))  # fmt: skip
+    unset = problem(tmp_path, "call, file = $NO_SUCH_FOLDER/x")
+    assert re.match("bad.bmad:1:14: the environment variable NO_SUCH_FOLDER in .* is not set", unset)
     assert "no file" in problem(tmp_path, "call, file = " + 1000 * "x")
     assert "no file" in problem(tmp_path, "call, file = a\0b")
 
@@ -238,14 +246,19 @@ PIECES = [
 ]  # fmt: skip
 
 
+def complaint(path: Path) -> LatticeError | None:
+    """What is wrong with a file, if anything is."""
+    try:
+        read(path)
+    except LatticeError as error:
+        return error
+    return None
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from(PIECES), max_size=25).map("".join)))
 def test_nothing_but_lattice_errors(tmp_path: Path, text: str) -> None:
     path = tmp_path / "any.bmad"
     path.write_text(text, encoding="utf-8", errors="replace")
-    try:
-        read(path)
-    except LatticeError as error:
-        assert error.file is not None
-        assert error.line is not None
-        assert error.column is not None
+    error = complaint(path)
+    assert error is None or None not in (error.file, error.line, error.column)

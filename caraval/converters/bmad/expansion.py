@@ -12,7 +12,7 @@ from .definitions import Beamline, Element
 from .positions import Place
 from .syntax import Item
 
-LONGEST = 10_000_000
+LONGEST = 2_000_000
 """How many members a line may have, those of its parts included."""
 
 

@@ -14,12 +14,11 @@ from .builder import RULES
 from .positions import Mistake, Position
 
 _SAID = {
-    "_COMMA": "','", "_EQUALS": "'='", "_BECOMES": "':='", "_LPAREN": "'('", "_LBRACKET": "'['", "_POWER": "'^'",
-    "RPAR": "')'", "RSQB": "']'", "COLON": "':'", "LBRACE": "'{'", "RBRACE": "'}'", "SIGN": "'+'", "OPERATOR": "'*'",
-    "NAME": "a name", "NUMBER": "a number", "STRING": "text in quotes", "TEXT": "text",
-    "_NEWLINE": "the end of the statement", "SPECIES": "a species",
+    "_COMMA": "','", "COLON": "':'", "_EQUALS": "'='", "RPAR": "')'", "RSQB": "']'", "RBRACE": "'}'", "_LPAREN": "'('",
+    "_LBRACKET": "'['", "LBRACE": "'{'", "SIGN": "'+'", "OPERATOR": "'*'", "NAME": "a name", "NUMBER": "a number",
+    "STRING": "text in quotes", "TEXT": "text", "SPECIES": "a species", "_NEWLINE": "the end of the statement",
 }  # fmt: skip
-"""How terminals are called in messages; the others need no mention."""
+"""How terminals are called in messages, in this order; the others need no mention."""
 
 _AT_START = "'name: class, attribute = value', 'name: line = (...)', 'name = value' or 'element[attribute] = value'"
 
@@ -55,8 +54,8 @@ def _mistake(text: str, error: Any) -> Mistake:
     if "TARGET" in expected:
         right = f"a statement is expected: {_AT_START}"
     else:
-        said = sorted({_SAID[name] for name in expected if name in _SAID}, key=lambda word: (word[0] != "'", word))
-        right = f"{' or '.join(said)} would be right here" if said else "this is no part of a statement"
+        *said, last = [word for name, word in _SAID.items() if name in expected] or ["something else"]
+        right = f"{', '.join(said)}{' or ' if said else ''}{last} would be right here"
     if found[:1] in ("'", '"') and found.count(found[0]) == 1:
         right = "the quotes are not closed on this line"
     shown = repr(found.split()[0]) if found else "end of the file" if ended else "end of the line"

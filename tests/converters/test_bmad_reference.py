@@ -1,0 +1,250 @@
+"""Lattice files against what Bmad makes of them: elements, positions, strengths, tracked particles.
+
+The element records are in ``tests/data/elements``. The lattices are beside the repository (``../shared/reference``, see its
+README) and carry their own licences; without them these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import caraval as cv
+from caraval.converters.bmad.reader import read
+from caraval.core import plan, scalar
+from caraval.core.errors import LatticeError
+from caraval.core.registry import registry
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REFERENCE = REPOSITORY.parent / "shared" / "reference"
+RECORDS = REPOSITORY / "tests" / "data" / "elements"
+
+needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")
+
+LENGTH = 1e-9
+"""Lengths and positions agree to this [m]."""
+
+STRENGTH = 1e-12
+"""Strengths agree to this, relatively where they are large."""
+
+TRACKED = 1e-10
+"""Tracked particles agree to this, relatively where they are far out."""
+
+STRENGTHS = """
+    k1 k2 k3 ks angle e1 e2 fint hgap ref_tilt roll tilt hkick vkick kick voltage phi0 phi0_err rf_frequency
+    x_offset y_offset z_offset x_pitch y_pitch x1_limit x2_limit y1_limit y2_limit r0_mag fq1 fq2
+"""
+"""Attributes that have the same name and meaning in Bmad's evaluated elements."""
+
+
+class Evaluated(NamedTuple):
+    """An element as Bmad evaluates it."""
+
+    name: str
+    keyword: str
+    length: float
+    end: float
+    attributes: dict[str, Any]
+
+
+class Particle(NamedTuple):
+    """A particle at the beginning, and what became of it."""
+
+    start: list[float]
+    state: str
+    end: list[float]
+
+
+class Expected(NamedTuple):
+    """A branch as Bmad has it."""
+
+    species: str
+    p0c: float
+    geometry: str
+    elements: list[Evaluated]
+    particles: list[Particle]
+
+
+def loaded(path: Path) -> Any:
+    """The content of a file of reference data."""
+    with gzip.open(path) as file:
+        return json.load(file)
+
+
+def same(a: float, b: float, tolerance: float) -> bool:
+    return bool(abs(a - b) <= tolerance * max(1.0, abs(b)))
+
+
+def differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
+    """What is not as Bmad has it."""
+    found = []
+    reference = lattice.reference
+    if reference.species.name != expected.species.lower():
+        found.append(f"species {reference.species.name}, not {expected.species}")
+    if not same(reference.p0c / expected.p0c, 1.0, 1e-11):
+        found.append(f"p0c {reference.p0c}, not {expected.p0c}")
+    if lattice.geometry != expected.geometry.lower():
+        found.append(f"geometry {lattice.geometry}, not {expected.geometry}")
+    if lattice.names != [element.name.lower() for element in expected.elements]:
+        return [*found, f"other elements: {lattice.names[:9]}"]
+    references = plan.reference_pass(registry(), lattice.elements, reference)
+    position = reference.s
+    for mine, theirs, here in zip(lattice.elements, expected.elements, references, strict=False):
+        position += mine.length
+        found += element_differences(mine, theirs, here)
+        if not same(position, theirs.end, LENGTH):
+            found.append(f"{theirs.name} ends at {position}, not {theirs.end}")
+    return found + particle_differences(lattice, expected)
+
+
+def element_differences(mine: cv.Element, theirs: Evaluated, reference: cv.Reference) -> list[str]:
+    found = []
+    if mine.kind.lower() != theirs.keyword.lower().replace("_", ""):
+        found.append(f"{theirs.name} is a {mine.kind}, not a {theirs.keyword}")
+    if not same(mine.length, theirs.length, LENGTH):
+        found.append(f"{theirs.name} is {mine.length} m long, not {theirs.length} m")
+    normalised = mine.at(reference, scalar)
+    attributes = {name.lower(): value for name, value in theirs.attributes.items()}
+    for name in STRENGTHS.split():
+        if name in mine.schema().parameters:
+            value, given = getattr(mine, name) or 0.0, attributes.get(name, 0.0)
+            strength = getattr(normalised, name) or 0.0
+            if not (same(value, given, STRENGTH) or same(strength, given, STRENGTH)):
+                found.append(f"{theirs.name}: {name} is {strength}, not {given}")
+    return found
+
+
+def particle_differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
+    start = np.array([particle.start for particle in expected.particles]).T
+    end = np.array([particle.end for particle in expected.particles]).T
+    alive = np.array([particle.state == "Alive" for particle in expected.particles])
+    with np.errstate(all="ignore"):  # of particles that are lost on the way
+        out = lattice.track(cv.ParticleBeam(*start, reference=lattice.reference))
+    if (out.alive != alive).any():
+        return [f"alive are {np.flatnonzero(out.alive)}, not {np.flatnonzero(alive)}"]
+    error = np.abs(np.array(out.coordinates) - end) / np.maximum(1.0, np.abs(end))
+    worst = error[:, alive].max(initial=0.0)
+    return [f"particles differ by {worst:.1e}"] if not worst <= TRACKED else []
+
+
+# -------------------------------------------------------------------- single elements
+
+SKIPPED = {"runge_kutta": "this tracking method", "n_rf_steps = 0": "cavities without steps", "--ELE": "reversed elements"}
+"""What is not there yet, and how the records show it."""
+
+
+@pytest.mark.parametrize("kind", sorted(path.name.partition(".")[0] for path in RECORDS.glob("*.json.gz")))
+def test_element_records(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "record.bmad"
+    seen = 0
+    for record in loaded(RECORDS / f"{kind}.json.gz"):
+        text, evaluated = record["lattice"], record["elements"][0]
+        if any(part in text for part in SKIPPED) or (kind == "lcavity" and "symp_lie_ptc" in text):
+            continue
+        path.write_text(text)
+        lattice = read(path)
+        theirs = Evaluated("ELE", evaluated["key"], evaluated["L"], evaluated["s"], evaluated["attributes"])
+        assert element_differences(lattice.elements[0], theirs, lattice.reference) == [], text
+        assert same(lattice.reference.p0c / record["p0c_start"], 1.0, 1e-11)
+        seen += 1
+    assert seen > 0
+
+
+# -------------------------------------------------------------------- lattices of our own
+
+
+@needs_reference
+@pytest.mark.parametrize("form", ["source.bmad", "bmad"])
+@pytest.mark.parametrize("name", ["chicane", "fodo_ring", "linac"])
+def test_own_lattices(name: str, form: str) -> None:
+    """Bmad's own rewriting, flattened and expanded, is the same lattice as the source."""
+    branch = loaded(REFERENCE / "own_lattices" / f"{name}.json.gz")["branches"][0]
+    elements = [Evaluated(e["name"], e["key"], e["L"], e["s"], e["attributes"]) for e in branch["elements"][1:]]
+    particles = [Particle(p["initial"], p["final"]["state"], p["final"]["vec"]) for p in branch["particles"]]
+    expected = Expected(branch["species"], branch["p0c_start"], branch["geometry"], elements, particles)
+    assert differences(read(REFERENCE / "own_lattices" / f"{name}.{form}"), expected) == []
+
+
+# -------------------------------------------------------------------- real lattices
+
+MUST_AGREE = """
+    Dragt_PSR_small_ring_Dragt_PSR_small_ring cheetah_tests_resources_bmad_tutorial_lattice code_beam_track_lat code_csr_lat
+    code_parallel_track_lat coord_test_coord_test cppbmad_data_csr_lat csr_time_test_csr_time_test
+    exact_bend_edge_test_exact_bend_edge_test fringe_test_fringe_test jlab_fel_bates pipe_test_grid_test pipe_test_wall3d_test
+    ptc_test_single_quad pytao_bookkeeping_stale_bookkeeping pytao_lcavity_lat4 radiation_test_radiation_test
+    spin_map_test_spin_map_test tutorial_bmad_tao_misalign tutorial_bmad_tao_multiple_universes_lat1
+    tutorial_bmad_tao_multiple_universes_lat2 tutorial_bmad_tao_orbit tutorial_bmad_tao_simple
+    tutorial_bmad_tao_twiss_correction_lat tutorial_ring_design_01_FODO_Exercise_solutions_fodoAF
+    tutorial_ring_design_01_FODO_Exercise_solutions_fodoAR tutorial_ring_design_01_FODO_Exercise_solutions_fodoSSF
+    tutorial_ring_design_01_FODO_Exercise_solutions_fodoSSR tutorial_ring_design_01_FODO_a_Arc_fodoAR0
+    tutorial_ring_design_02_DispSuppress_Exercise_solutions_dispsupF
+    tutorial_ring_design_02_DispSuppress_Exercise_solutions_dispsupR tutorial_ring_design_02_DispSuppress_F_dispsupF0
+    tutorial_ring_design_02_DispSuppress_R_dispsupR0 tutorial_ring_design_03_MatchToSS_Exercise_solutions_mSSF
+    tutorial_ring_design_03_MatchToSS_Exercise_solutions_mSSR tutorial_ring_design_03_MatchToSS_F_mSSF0
+    tutorial_ring_design_03_MatchToSS_R_mSSR0 tutorial_ring_design_04_MachineCoords_misalign
+    tutorial_ring_design_04_MachineCoords_simple tutorial_ring_design_05_Ring_exercise_solutions_ring
+    tutorial_ring_design_06_IP_a_IP0_IP0 tutorial_ring_design_06_IP_b_IPF_IP0 tutorial_ring_design_06_IP_c_IPR_IP0
+    tutorial_ring_design_06_IP_d_IP_IP tutorial_ring_design_06_IP_e_RingWithIP_ring tutorial_ring_design_07_TuneCell_ring
+    tutorial_ring_design_08_PhaseSpace_orbit tutorial_ring_design_09_RF_orbit twiss_test_twiss_test
+"""
+"""The lattices of the corpus that use nothing but what is understood."""
+
+
+@cache
+def corpus() -> dict[str, Path]:
+    """Main files of the corpus, by name."""
+    entries = json.loads((REFERENCE / "index.json").read_text())["bmad"]
+    return {entry["name"]: REFERENCE / "corpus" / "bmad" / entry["name"] / entry["main"][0] for entry in entries}
+
+
+def expected_of(name: str, number: int = 0) -> Expected:
+    branch = loaded(REFERENCE / "lattices" / "bmad" / f"{name}.json.gz")["branches"][number]
+    tracked = branch["elements"][1 : branch["n_ele_track"] + 1]
+    elements = [Evaluated(e["name"], e["key"], e["l"], e["s"], e["attrib"]) for e in tracked]
+    particles = [Particle(p["in"], p["state"], p["out"]) for p in branch["tracked"]]
+    return Expected(branch["particle"], branch["p0c_start"], branch["geometry"], elements, particles)
+
+
+@needs_reference
+@pytest.mark.parametrize("name", MUST_AGREE.split())
+def test_real_lattices(name: str) -> None:
+    assert differences(cv.load(corpus()[name]), expected_of(name)) == []
+
+
+@needs_reference
+@pytest.mark.parametrize(("name", "number"), [("radiation_test_radiation_test", 1), ("radiation_test_radiation_test", 2)])
+def test_other_branches(name: str, number: int) -> None:
+    assert differences(cv.load(corpus()[name], branch=number), expected_of(name, number)) == []
+
+
+@needs_reference
+@pytest.mark.slow
+def test_whatever_loads_agrees(capsys: pytest.CaptureFixture[str]) -> None:
+    """Go through the whole corpus: what is not understood is refused, and nothing is misunderstood. Prints the reasons."""
+    reasons: Counter[str] = Counter()
+    wrong, agree = {}, []
+    for name, path in corpus().items():
+        try:
+            lattice = read(path)
+        except LatticeError as error:
+            reasons[re.sub(r"'[^']*'", "...", re.sub(r"^.*?:\d+:\d+: ", "", str(error)))] += 1
+            continue
+        found = differences(lattice, expected_of(name))
+        if found:
+            wrong[name] = found[:3]
+        else:
+            agree.append(name)
+    with capsys.disabled():
+        print(f"\nBmad's corpus: {len(agree)} of {len(corpus())} load and agree; refused are")
+        for reason, count in reasons.most_common():
+            print(f"{count:5d}  {reason}")
+    assert wrong == {}
+    assert set(MUST_AGREE.split()) <= set(agree)

@@ -1,0 +1,42 @@
+"""The README is run, block by block, as a reader would."""
+
+import contextlib
+import re
+from pathlib import Path
+
+import pytest
+
+from caraval.core import registry
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Return (language, text) of the code blocks of a page."""
+    return BLOCK.findall(page.read_text())
+
+
+def test_readme_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    for language, text in blocks(ROOT / "README.md"):
+        if language == "bmad":
+            Path("fodo.bmad").write_text(text)
+        if language == "python":
+            exec(compile(text, "README.md", "exec"), namespace)  # noqa: S102 - it is our own page
+    with contextlib.suppress(KeyError):
+        registry.unregister_plugin("plasma_lens")
+    assert "(1000,)" in capsys.readouterr().out
+
+
+def test_every_block_says_its_language():
+    languages = {language for language, _ in blocks(ROOT / "README.md")}
+    assert languages == {"sh", "bmad", "python"}
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_within_the_repository_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
+        if not target.startswith("http"):
+            assert (ROOT / target).exists(), target
