@@ -129,7 +129,7 @@ def _reader(path: Path, format: str | None) -> Reader:
     head = path.read_bytes()[:LOOK_AT].decode("utf-8", "replace")
     every = [entry.value for entry in readers.values()]
     fitting = _with_suffix(every, path)
-    sure = [r for r in fitting if r.recognises is None or r.recognises(head)]
+    sure = fitting if len(fitting) == 1 else [r for r in fitting if r.recognises is None or r.recognises(head)]
     if not fitting:
         sure = [r for r in every if r.recognises is not None and r.recognises(head)]
     return _one(path, sure, [r.format for r in sure or fitting or every])

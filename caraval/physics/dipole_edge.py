@@ -249,7 +249,12 @@ _MODELS: dict[str, Callable[[SBend, int], Chain]] = {
 }
 """What Bmad puts at an edge (Bmad manual, "Fringe Fields")."""
 
-_SYMPLECTIC = {**_MODELS, "basic_bend": _full, "hard_edge_only": _full, "sad_full": _full}
+_SYMPLECTIC = {
+    **_MODELS,
+    "basic_bend": lambda bend, side: _exact_edge(side),
+    "hard_edge_only": lambda bend, side: _exact_edge(side),
+    "sad_full": lambda bend, side: _exact_edge(side),
+}
 """The same with exact edges in place of those of second order, which are not symplectic."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,7 +117,9 @@ def test_commands_about_programs_are_passed_over(load: Load, caplog: pytest.LogC
         write_digested
         calc_reference_orbit
         title_of_it = 0.5
-        d: drift, l = title_of_it
+        return.it := title_of_it
+        print_it = return.it
+        d: drift, l = print_it
         l: line = (d)
         use, l
         """)
@@ -394,7 +398,7 @@ def test_beginning(load: Load) -> None:
         *[alpha_a] = 2
         use, l
         """)
-    assert lattice.beginning == {"beta_a": 10.0, "eta_x": -0.1, "theta_position": math.pi, "mode_flip": "f", "alpha_a": 2.0}
+    assert lattice.beginning == {"beta_a": 10.0, "eta_x": -0.1, "theta_position": math.pi, "mode_flip": False, "alpha_a": 2.0}
 
 
 def test_what_is_not_tracked_is_mentioned(load: Load, caplog: pytest.LogCaptureFixture) -> None:
@@ -481,6 +485,11 @@ def test_kinds_of_plugins(load: Load) -> None:
 )
 def test_recognition(head: str, expected: bool) -> None:
     assert recognises(head) is expected
+
+
+def test_the_parser_is_loaded_when_it_is_needed() -> None:
+    program = "import sys, caraval; caraval.core.registry.registry(); sys.exit('lark' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_the_format_is_found_by_suffix_and_content(tmp_path: Path) -> None:

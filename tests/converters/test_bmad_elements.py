@@ -151,6 +151,8 @@ def test_more_about_bends(make: Make) -> None:
     assert (bend.angle, bend.b_field, bend.b1_gradient, bend.e1, bend.field_master) == (0.0, 0.1, 2.0, 0.1, True)
     edge = make("sbend, rho = 0.5, e1 = 0.1, dg = 0.3")
     assert (edge.length, edge.angle, edge.dg) == (0.0, 0.0, 2.3), "the edges of a bend without length see its whole field"
+    edge = make("sbend, b_field = 0.5, e1 = 0.1")
+    assert (edge.length, edge.b_field, edge.db_field) == (0.0, None, 0.5)
 
 
 def test_field_master_alone(make: Make) -> None:

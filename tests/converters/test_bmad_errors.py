@@ -84,7 +84,7 @@ def test_expressions(tmp_path: Path, text: str, expected: str) -> None:
         ("q: sol", "1:1: 'sol' may be sol_quad or solenoid; write more of it"),
         ("q: quadrupole, k_1 = 3", "1:16: quadrupole 'q' has no attribute 'k_1'; did you mean 'k1'?"),
         ("m: marker, k1 = 3", "1:12: marker 'm' has no attribute 'k1'"),
-        ("m: marker, {1: 2}", "1:12: marker 'm': this is not understood yet"),
+        ("m: marker, {1: 2}", "1:12: marker 'm': {...} as an attribute is not understood yet"),
         ("q: quadrupole, k1", "1:16: quadrupole 'q': k1 needs a value, k1 = ..."),
         ("q: quadrupole, k1 = 'big'", "1:21: quadrupole 'q': k1 must be a number, not 'big'"),
         ("q: quadrupole, fringe_type", "1:16: quadrupole 'q': fringe_type needs a value"),
@@ -126,7 +126,7 @@ def test_elements_and_attributes(tmp_path: Path, text: str, expected: str) -> No
         ("use, l\nl: line = (a, k)\nk: line = (m)\nm: line = (a, -l)\na: drift",
          "4:16: a line cannot contain itself: 'l' in 'm' in 'k' in 'l'"),
         ("use, l\nl: line = (2*l)", "2:14: a line cannot contain itself: 'l' in 'l'"),
-        ("use, l\nl: line = (--a)\na: drift", "2:14: reversed elements \\(--\\) are not understood yet"),
+        ("use, l\nl: line = (--a)\na: drift", "2:14: reversed elements \\(--a\\) are not understood yet"),
         ("use, l\nl: line = (k[a:b])\nk: line = (a)\na: drift",
          "2:12: slices of lines \\(k\\[a:b\\]\\) are not understood yet"),
         ("use, l\nl: line = (k)\nk: line[multipass] = (a)\na: drift", "2:12: line 'k' is a multipass line"),
@@ -187,7 +187,7 @@ def test_absolute_time(tmp_path: Path) -> None:
         ("qa, quad, l = 0.6", "1:1: 'qa' is no command; an element is defined with a colon: 'qa: quad, ...'"),
         ("parametr, p0c = 3", "1:1: 'parametr' is no command; did you mean 'parameter'?"),
         ("setenv = 3", "1:1: an environment variable is set by 'setenv NAME = value'"),
-        ("d1: drift\nq: quad, call::file.bmad", "2:10: quadrupole 'q': this is not understood yet"),
+        ("d1: drift\nq: quad, call::file.bmad", "2:10: quadrupole 'q': call:: as an attribute is not understood yet"),
     ],
 )
 def test_what_is_not_understood(tmp_path: Path, text: str, expected: str) -> None:
@@ -232,6 +232,9 @@ def test_calls(tmp_path: Path) -> None:
     assert problem(tmp_path, "call, elements.bmad") == "bad.bmad:1:1: a file is called by 'call, file = name'"
     unset = problem(tmp_path, "call, file = $NO_SUCH_FOLDER/x")
     assert re.match("bad.bmad:1:14: the environment variable NO_SUCH_FOLDER in .* is not set", unset)
+    for number in range(60):
+        (tmp_path / f"f{number}").write_text(f"call, file = f{number + 1}")
+    assert "files call each other more than 50 deep" in problem(tmp_path, "call, file = f0")
     assert "no file" in problem(tmp_path, "call, file = " + 1000 * "x")
     assert "no file" in problem(tmp_path, "call, file = a\0b")
 
@@ -241,8 +244,8 @@ def test_calls(tmp_path: Path) -> None:
 PIECES = [
     "q1", "d", "l", "line", "drift", "quadrupole", "overlay", "use", "call", "title", "expand_lattice", "superimpose", "redef:",
     "parameter", "beginning", "[k1]", "[", "]", "(", ")", "{", "}", ":", "=", ":=", ",", ";", "\n", " ", "&", "!", "-", "--",
-    "*", "3*", "/", "^", "1", "2.5e3", "sin(", "mass_of(", "electron", "%", "@", "##2", ">>", "::", "*", "'", '"', "k1", "tilt", "file",
-    "type", "end_file", "return", "print", "\t", "\\", "#", "$X", "call::x", "1_dim", ".true.", "é", "\0",
+    "*", "3*", "/", "^", "1", "2.5e3", "sin(", "mass_of(", "electron", "%", "@", "##2", ">>", "::", "'", '"', "k1", "tilt",
+    "file", "type", "end_file", "return", "print", "\t", "\\", "#", "$X", "call::x", "1_dim", ".true.", "é", "\0",
 ]  # fmt: skip
 
 

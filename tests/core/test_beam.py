@@ -79,7 +79,7 @@ def test_energies_below_the_rest_energy_are_refused(energy):
 
 @pytest.mark.parametrize("p0c", [0.0, -1e8, math.nan, math.inf])
 def test_impossible_momenta_are_refused(p0c):
-    with pytest.raises(InputError, match="p0c must be a positive momentum"):
+    with pytest.raises(InputError, match="p0c must be"):
         cv.ParticleBeam(x=[0.0], p0c=p0c)
 
 
@@ -158,7 +158,10 @@ def test_coordinates_are_finite(backend, array, name, bad):
         cv.ParticleBeam(**{name: array([0.0, bad, 1.0], backend)}, p0c=1e8)
 
 
-@pytest.mark.parametrize("value", ["many", ["a", "b"], {"x": 1}, np.array([1j]), np.array([True, False]), np.zeros(2, dtype="float16")])  # fmt: skip
+NO_COORDINATES = ["many", ["a", "b"], {"x": 1}, np.array([1j]), np.array([True, False]), np.zeros(2, dtype="float16")]
+
+
+@pytest.mark.parametrize("value", NO_COORDINATES)
 def test_coordinates_are_real_numbers(value):
     with pytest.raises(InputError):
         cv.ParticleBeam(x=value, p0c=1e8)
@@ -306,5 +309,7 @@ def test_transmission_weighs_charge():
 
 
 def test_repr_says_what_it_is(make_beam):
-    assert repr(make_beam("torch", n=5, p0c=1e8)) == "ParticleBeam(5 x electron, p0c=100000000.0 eV, s=0.0 m, torch torch.float64)"
+    assert (
+        repr(make_beam("torch", n=5, p0c=1e8)) == "ParticleBeam(5 x electron, p0c=100000000.0 eV, s=0.0 m, torch torch.float64)"
+    )
     assert "2 x 3 x 5 x electron" in repr(cv.ParticleBeam(x=np.zeros((2, 3, 5)), p0c=1e8))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -46,11 +47,10 @@ def test_defaults_are_those_declared():
 
 
 def test_a_parameter_without_default_is_refused():
+    class Bad(cv.Element):
+        strength: cv.Parameter
+
     with pytest.raises(InputError, match=r"Bad\.strength needs a default"):
-
-        class Bad(cv.Element):
-            strength: cv.Parameter
-
         Bad()
 
 
@@ -131,14 +131,21 @@ def test_numbers_that_are_not_finite_are_refused(value):
         cv.Quadrupole(name="q1", k1=value)
 
 
-def test_arrays_that_are_not_finite_are_refused(backend, array):
+def test_arrays_that_are_not_finite_are_refused(backend, array, make_beam):
+    """Of NumPy at once; of others, whose values may be far away or traced, when a beam is tracked."""
+    values = array([1.0, math.nan, math.inf], backend)
     with pytest.raises(InputError, match=r"Quadrupole 'q1': k1 must be finite; 2 of its values are not"):
-        cv.Quadrupole(name="q1", k1=array([1.0, math.nan, math.inf], backend))
+        cv.Lattice([cv.Quadrupole(name="q1", k1=values)]).track(make_beam(backend))
+    with pytest.raises(InputError, match=r"Quadrupole 'q1': k1 must be finite; 2 of its values are not"):
+        cv.Quadrupole(name="q1", k1=[1.0, math.nan, math.inf])
 
 
-@pytest.mark.parametrize(
-    "value", ["1.3", None, True, 1j, np.complex128(1 + 1j), {"k1": 1}, object(), ["a"], np.array(["a"]), np.array([1j]), np.array([True])]
-)  # fmt: skip
+NO_NUMBERS = [
+    "1.3", None, True, 1j, np.complex128(1 + 1j), {"k1": 1}, object(), ["a"], np.array(["a"]), np.array([1j]), np.array([True]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
 def test_what_is_no_number_is_refused(value):
     with pytest.raises(InputError, match="k1 must"):
         cv.Quadrupole(name="q1", k1=value)
@@ -233,6 +240,6 @@ def test_slices_add_up(a, b):
     start, end = sorted((a, b))
     edges = [0.0, start, end, 2.0] if start < end else [0.0, start, 2.0]
     whole = Ring(length=2.0, share=6.0)
-    pieces = [whole.cut(*pair) for pair in zip(edges[:-1], edges[1:], strict=True)]
+    pieces = [whole.cut(*pair) for pair in pairwise(edges)]
     assert sum(piece.length for piece in pieces) == pytest.approx(2.0, rel=1e-15)
     assert sum(piece.share for piece in pieces) == pytest.approx(6.0, rel=1e-14)

@@ -130,7 +130,9 @@ def test_operators_on_arrays(expression, backend, array, to_numpy):
 
 
 @pytest.mark.parametrize("expression", ["c * x", "x * c", "c + x", "x + c", "c - x", "x - c", "c / x", "x / c"])
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
 def test_arrays_of_settings_meet_jets_from_either_side(expression, backend, array, to_numpy):
+    """These libraries let a jet on the right have its turn; the standard does not ask for it (see test_standard)."""
     c = np.array([2.0, -3.0])
     x = Jet(X, (1.0, *(None,) * 5))
     result = eval(expression, {"c": array(c, backend), "x": x})
@@ -145,7 +147,7 @@ def test_comparisons_are_those_of_the_values():
     x, _, y, *_ = seed((X, 0.0, Y, 0.0, 0.0, 0.0))
     assert (x > y, x >= y, x < y, x <= y) == (True, True, False, False)
     assert (x > 0.7, x >= 0.7, x < 0.7, x <= 0.7) == (False, True, False, True)
-    assert (0.5 < x, 0.5 > x) == (True, False)
+    assert (x > 0.5, x < 0.5) == (True, False)
 
 
 def test_equality_is_that_of_the_values():

@@ -241,7 +241,9 @@ def test_linear_tracking_says_what_becomes_a_drift(line, caplog):
     with caplog.at_level(logging.WARNING, logger="caraval"):
         line.with_tracking("linear")
         line.with_tracking("linear", where="Quadrupole")
-    assert [record.getMessage() for record in caplog.records] == ["tracked linearly, these act as drifts on the axis: Sextupole"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "tracked linearly, these act as drifts on the axis: Sextupole"
+    ]
 
 
 # -------------------------------------------------------------------- tracking
@@ -340,9 +342,14 @@ def test_tracking_changes_neither_beam_nor_lattice(line, make_beam):
 def test_batches_of_settings_are_the_loop_over_them(backend, array, to_numpy, make_beam):
     k1 = np.array([[0.5], [1.0]])
     tilt = np.array([0.0, 0.1, 0.2])
-    def lattice(k, angle):  # noqa: E306
+
+    def lattice(k, angle):
         return cv.Lattice(
-            [cv.Quadrupole(length=0.2, k1=k, tilt=angle), cv.Drift(length=0.5), cv.SBend(length=0.5, angle=0.1, tracking_method="linear")]
+            [
+                cv.Quadrupole(length=0.2, k1=k, tilt=angle),
+                cv.Drift(length=0.5),
+                cv.SBend(length=0.5, angle=0.1, tracking_method="linear"),
+            ]
         )
 
     out = lattice(array(k1, backend), array(tilt, backend)).track(make_beam(backend, n=20))
@@ -374,7 +381,9 @@ def test_batches_of_lengths_move_the_reference(to_numpy, backend, array, make_be
 
 def test_settings_of_another_backend_are_refused(array, make_beam):
     lattice = cv.Lattice([cv.Quadrupole(name="q1", length=0.2, k1=array([1.0], "torch"))])
-    with pytest.raises(BackendError, match=r"Quadrupole 'q1': k1 is a torch array and the beam is on numpy; use lattice\.to\('numpy'\)"):
+    with pytest.raises(
+        BackendError, match=r"Quadrupole 'q1': k1 is a torch array and the beam is on numpy; use lattice\.to\('numpy'\)"
+    ):
         lattice.track(make_beam("numpy"))
     mixed = cv.Lattice([cv.Quadrupole(name="q1", k1=array([1.0], "torch")), cv.Quadrupole(name="q2", k1=array([1.0], "jax"))])
     for backend in ("torch", "jax"):
@@ -384,7 +393,8 @@ def test_settings_of_another_backend_are_refused(array, make_beam):
 
 def test_a_lattice_moves_to_another_backend(array, backend, make_beam, to_numpy):
     lattice = cv.Lattice(
-        [cv.Quadrupole(name="q1", length=0.2, k1=np.array([1.0, 2.0])), cv.Drift(length=0.5)], reference=cv.Reference("electron", 1e8)
+        [cv.Quadrupole(name="q1", length=0.2, k1=np.array([1.0, 2.0])), cv.Drift(length=0.5)],
+        reference=cv.Reference("electron", 1e8),
     )
     there = lattice.to(backend)
     assert type(there["q1"].k1) is type(array([1.0], backend))
@@ -448,6 +458,13 @@ def test_what_is_observed_is_the_beam_there(line, make_beam, backend, to_numpy):
     assert np.array_equal(to_numpy(history["b1"][0].lost_s), to_numpy(there.lost_s))
     assert history["b1"][0].reference == there.reference
     assert np.array_equal(to_numpy(history["end"][0].coordinates), to_numpy(out.coordinates))
+
+
+def test_of_what_is_observed_one_keeps_what_one_wants(line, make_beam):
+    beam = make_beam()
+    _, sizes = line.track(beam, observe=["bpm*"], keep=lambda b: float(b.sigma_x))
+    _, beams = line.track(beam, observe=["bpm*"])
+    assert sizes == {name: [float(b.sigma_x) for b in found] for name, found in beams.items()}
 
 
 def test_observing_changes_nothing(line, make_beam):

@@ -134,7 +134,10 @@ def test_losses_in_a_batch_of_settings(backend, array, to_numpy):
     line = cv.Lattice([cv.HKicker(kick=kick), cv.Drift(length=1.0, x2_limit=limit), cv.Drift(length=1.0)])
     out = line.track(cv.ParticleBeam(x=array([0.0, 1e-5, 0.9], backend), p0c=P0C))
     assert out.shape == (2, 2)
-    assert to_numpy(out.alive).tolist() == [[[False, False, False], [True, True, False]], [[True, True, False], [True, True, False]]]
+    assert to_numpy(out.alive).tolist() == [
+        [[False, False, False], [True, True, False]],
+        [[True, True, False], [True, True, False]],
+    ]
     assert to_numpy(out.lost_s)[0, 0].tolist() == [1.0, 1.0, 1.0]
     assert to_numpy(out.x)[:, :, 0] == pytest.approx(np.array([[1e-3, 2e-3], [-2e-3, -2e-3]]), rel=1e-6)
 
@@ -186,7 +189,8 @@ def test_what_was_observed_before_a_loss_is_untouched(make_beam):
 
 def test_derivatives_of_the_survivors_are_finite(differentiable, array):
     """Losses, and what was lost sideways, leave no trace of NaN."""
-    def size(k1, beam):  # noqa: E306
+
+    def size(k1, beam):
         line = cv.Lattice([drift(x_limit=2e-3), cv.Quadrupole(length=0.5, k1=k1), drift(x_limit=2e-3)])
         return line.track(beam).sigma_x
 

@@ -143,7 +143,9 @@ def test_moments_on_every_backend(line, make_beam, backend, dtype, epsilon, to_n
 
 def test_energy_change_damps_the_emittance_and_keeps_the_normalized_one():
     cavity = cv.Lattice([cv.LCavity(length=1.0, voltage=5e7, rf_frequency=1.3e9)])
-    beam = cv.ParticleBeam.from_twiss(500, beta_x=5.0, emittance_x=1e-9, beta_y=3.0, emittance_y=1e-9, p0c=1e8, seed=1).to_moments()
+    beam = cv.ParticleBeam.from_twiss(
+        500, beta_x=5.0, emittance_x=1e-9, beta_y=3.0, emittance_y=1e-9, p0c=1e8, seed=1
+    ).to_moments()
     out = cavity.track(beam)
     assert out.reference.energy == pytest.approx(beam.reference.energy + 5e7, rel=1e-14)
     assert float(out.normalized_emittance_x) == pytest.approx(float(beam.normalized_emittance_x), rel=1e-9)
@@ -162,7 +164,7 @@ def test_moments_are_observed(line, make_beam):
     assert sorted(history) == ["bpm1", "bpm2", "end"]
     assert history["end"][0].covariance == pytest.approx(out.covariance, rel=1e-12, abs=1e-24)
     assert history["bpm1"][0].s == pytest.approx(0.6, rel=1e-15)
-    up_to = line[: "s1"].track(moments)
+    up_to = line[:"s1"].track(moments)
     assert history["bpm1"][0].covariance == pytest.approx(up_to.covariance, rel=1e-13, abs=1e-24)
 
 

@@ -78,8 +78,9 @@ def test_is_pattern(name, expected):
 
 
 @pytest.mark.parametrize(
-    ("key", "parts"), [("q1.k1", ("q1", "k1")), ("q1##2.k1", ("q1##2", "k1")), ("b.1.angle", ("b.1", "angle")), ("qf*.k1", ("qf*", "k1"))]
-)  # fmt: skip
+    ("key", "parts"),
+    [("q1.k1", ("q1", "k1")), ("q1##2.k1", ("q1##2", "k1")), ("b.1.angle", ("b.1", "angle")), ("q*.k1", ("q*", "k1"))],
+)
 def test_parameter_of(key, parts):
     assert parameter_of(key) == parts
 

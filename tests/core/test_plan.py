@@ -41,7 +41,11 @@ def test_a_run_of_linear_elements_is_one_stage():
 
 
 def test_a_particle_step_ends_the_run():
-    assert stages([linear(), cv.Quadrupole(length=0.1, k1=1.0), linear(), linear()]) == [("map", [0]), ("step", 1), ("map", [2, 3])]
+    assert stages([linear(), cv.Quadrupole(length=0.1, k1=1.0), linear(), linear()]) == [
+        ("map", [0]),
+        ("step", 1),
+        ("map", [2, 3]),
+    ]
 
 
 def test_an_aperture_ends_the_run():
@@ -63,9 +67,7 @@ def test_a_look_ends_the_run():
 
 
 def test_markers_leave_no_trace():
-    assert stages([linear(), cv.Marker(), linear()]) == [("map", [0, 1, 2])] or stages([linear(), cv.Marker(), linear()]) == [
-        ("map", [0, 2])
-    ]
+    assert stages([linear(), cv.Marker(), linear()]) == [("map", [0, 2])]
 
 
 def test_misaligned_linear_elements_are_maps_too():
@@ -76,7 +78,8 @@ def test_misaligned_linear_elements_are_maps_too():
 
 def test_a_merged_run_is_its_elements_one_after_the_other(make_beam):
     elements = [
-        linear(k1=1.0, x_offset=1e-3), linear(cv.Drift), linear(cv.SBend, angle=0.1, e1=0.05), linear(cv.Sextupole, k2=30.0, y_offset=2e-3),
+        linear(k1=1.0, x_offset=1e-3), linear(cv.Drift), linear(cv.SBend, angle=0.1, e1=0.05),
+        linear(cv.Sextupole, k2=30.0, y_offset=2e-3),
     ]  # fmt: skip
     beam = make_beam(n=20)
     merged = cv.Lattice(elements).track(beam)
@@ -155,7 +158,8 @@ def test_arrays_are_prepared_in_every_call(prepared):
 def test_linear_follows_from_a_particle_method(prepared):
     lattice = cv.Lattice([Comb(kick=1e-3, tracking_method="linear"), linear()])
     assert stages(lattice.elements) == [("map", [0, 1])]
-    m = cv.Lattice([Comb(kick=1e-3, tracking_method="linear")]).transfer_map(REFERENCE)
+    m = cv.Lattice([Comb(name="a", kick=1e-3, tracking_method="linear")]).transfer_map(REFERENCE)
+    assert prepared == ["a"]
     assert np.array_equal(m.matrix, np.eye(6))
     assert m.offset[1] == pytest.approx(1e-3, rel=1e-15)
 
@@ -209,7 +213,9 @@ def test_the_number_of_steps_is_inherited_where_a_trace_hides_it(hidden):
     def fresh(strength):
         return cv.Lattice([Hidden(name="h", strength=strength)]).track(beam).z[0]
 
-    with pytest.raises(InputError, match=r"Hidden 'h' is divided depends on values that a trace hides; give num_steps .* or start from"):
+    with pytest.raises(
+        InputError, match=r"Hidden 'h' is divided depends on values that a trace hides; give num_steps .* or start from"
+    ):
         jax.jit(fresh)(4.0)
 
 
@@ -243,7 +249,7 @@ def test_values_are_unknown_in_traces_only():
 
 def test_errors_in_preparing_name_the_element():
     lattice = cv.Lattice([cv.Drift(), cv.LCavity(name="cav", length=1.0, voltage=-2e8, rf_frequency=1e9)])
-    with pytest.raises(InputError, match="LCavity 'cav': total energy .* is not above the rest energy"):
+    with pytest.raises(InputError, match=r"LCavity 'cav': total energy .* is not above the rest energy"):
         lattice.track(cv.ParticleBeam(x=[0.0], p0c=1e8))
 
 

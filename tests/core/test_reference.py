@@ -19,14 +19,14 @@ PROTON = 938272089.43
 def test_rest_energies_and_charges_are_codatas():
     assert as_species("electron").mass == pytest.approx(ELECTRON, rel=1e-10)
     assert as_species("proton").mass == pytest.approx(PROTON, rel=1e-10)
-    assert [as_species(name).charge for name in ("electron", "positron", "proton", "antiproton", "muon", "alpha", "helion")] == [
-        -1, +1, +1, -1, -1, +2, +2,
-    ]  # fmt: skip
+    charges = {"electron": -1, "positron": +1, "proton": +1, "antiproton": -1, "muon": -1, "alpha": +2, "helion": +2}
+    assert {name: as_species(name).charge for name in charges} == charges
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"), [("e-", "electron"), ("E+", "positron"), (" Proton", "proton"), ("mu+", "antimuon"), ("pbar", "antiproton")]
-)  # fmt: skip
+    ("name", "meant"),
+    [("e-", "electron"), ("E+", "positron"), (" Proton", "proton"), ("mu+", "antimuon"), ("pbar", "antiproton")],
+)
 def test_species_have_other_names(name, meant):
     assert as_species(name) is as_species(meant)
 

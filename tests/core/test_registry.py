@@ -119,7 +119,10 @@ def test_a_module_is_a_plugin_by_its_own_name():
 
 
 def test_a_plugin_adds_a_method_to_a_kind_of_another(plugin):
-    plugin("pushers", register_tracking_methods=lambda: {(cv.Drift, "push"): cv.Routine(track=lambda c, q, xp: q._replace(z=q.z + 1))})
+    plugin(
+        "pushers",
+        register_tracking_methods=lambda: {(cv.Drift, "push"): cv.Routine(track=lambda c, q, xp: q._replace(z=q.z + 1))},
+    )
     assert registry().method_names(cv.Drift)[-1] == "push"
     assert registry().kinds["Drift"].plugin == "caraval.physics.drift"
     out = cv.Lattice([cv.Drift(tracking_method="push")]).track(cv.ParticleBeam(x=[0.0], p0c=1e8))
@@ -127,7 +130,9 @@ def test_a_plugin_adds_a_method_to_a_kind_of_another(plugin):
 
 
 def test_the_first_method_is_the_default_and_bmads_goes_before(plugin):
-    plugin("widgets", register_tracking_methods=lambda: {(Widget, "push"): ROUTINE, (Widget, "other"): cv.Routine(track=nothing)})
+    plugin(
+        "widgets", register_tracking_methods=lambda: {(Widget, "push"): ROUTINE, (Widget, "other"): cv.Routine(track=nothing)}
+    )
     assert registry().method_of(Widget()).name == "push"
     assert registry().method_of(cv.Quadrupole()).name == "bmad_standard"
     assert registry().method_of(cv.Quadrupole(tracking_method="linear")).name == "linear"
@@ -143,8 +148,10 @@ def test_a_kind_inherits_the_methods_of_its_base(plugin):
 
 
 def test_a_method_with_a_map_only(plugin):
-    plugin("widgets", register_tracking_methods=lambda: {(Widget, "linear"): lambda w, before, after, xp: cv.LinearMap.from_blocks(
-        x=[[1.0, 0.0], [-1 * w.strength, 1.0]])})  # fmt: skip
+    def thin(widget, reference_in, reference_out, xp):
+        return cv.LinearMap.from_blocks(x=[[1.0, 0.0], [-1 * widget.strength, 1.0]])
+
+    plugin("widgets", register_tracking_methods=lambda: {(Widget, "linear"): thin})
     lattice = cv.Lattice([Widget(name="w", strength=0.5)])
     assert lattice.track(cv.ParticleBeam(x=[1e-3], p0c=1e8)).px[0] == pytest.approx(-5e-4, rel=1e-15)
     with pytest.raises(MethodError, match="Widget 'w' has no tracking method 'bmad_standard'; it has linear"):
@@ -182,7 +189,7 @@ def test_two_plugins_with_one_kind(plugin, hook):
     claims = {"register_elements": lambda: [other], "register_tracking_methods": lambda: {(other, "push"): ROUTINE}}
     with pytest.raises(
         PluginError,
-        match=r"the element kind 'Widget' is claimed by two plugins, '(first|second)' and '(first|second)'; .*CARAVAL_DISABLE_PLUGINS=",
+        match=r"the element kind 'Widget' is claimed by two plugins, .*CARAVAL_DISABLE_PLUGINS=",
     ) as caught:
         plugin("second", **{hook: claims[hook]})
     assert "'first'" in str(caught.value)
@@ -201,7 +208,9 @@ def test_two_plugins_with_one_method(plugin):
     plugin("first", register_tracking_methods=lambda: {(Widget, "push"): ROUTINE})
     with pytest.raises(PluginError, match=r"the method 'push' of Widget is claimed by two plugins, 'first' and 'second'"):
         plugin("second", register_tracking_methods=lambda: {(Widget, "push"): ROUTINE})
-    with pytest.raises(PluginError, match=r"the method 'linear' of Drift is claimed by .*'caraval\.physics\.drift' and 'third'"):
+    with pytest.raises(
+        PluginError, match=r"the method 'linear' of Drift is claimed by .*'caraval\.physics\.drift' and 'third'"
+    ):
         plugin("third", register_tracking_methods=lambda: {(cv.Drift, "linear"): nothing})
 
 
@@ -229,7 +238,9 @@ def test_two_methods_that_change_the_reference_differently(plugin):
     faster = cv.Routine(track=push, reference=lambda e, r, xp: r.with_energy(r.energy * 2))
     plugin("first", register_tracking_methods=lambda: {(Widget, "push"): faster})
     with pytest.raises(PluginError, match="the change of the reference in Widget is claimed by"):
-        plugin("second", register_tracking_methods=lambda: {(Widget, "pull"): cv.Routine(track=push, reference=lambda e, r, xp: r)})
+        plugin(
+            "second", register_tracking_methods=lambda: {(Widget, "pull"): cv.Routine(track=push, reference=lambda e, r, xp: r)}
+        )
 
 
 # -------------------------------------------------------------------- what hooks must return
@@ -279,7 +290,9 @@ def test_methods_are_registered_under_class_and_name(plugin, key):
 
 
 def test_methods_are_routines_composites_or_functions(plugin):
-    with pytest.raises(PluginError, match=r"plugin 'wrong': Widget 'push' must be a Routine, a Composite or a map function, not 3"):
+    with pytest.raises(
+        PluginError, match=r"plugin 'wrong': Widget 'push' must be a Routine, a Composite or a map function, not 3"
+    ):
         plugin("wrong", register_tracking_methods=lambda: {(Widget, "push"): 3})
 
 
@@ -287,7 +300,7 @@ def test_a_hook_that_raises_is_named(plugin):
     def broken():
         raise ZeroDivisionError("ouch")
 
-    with pytest.raises(PluginError, match="(?s)'broken'.*ouch"):
+    with pytest.raises(PluginError, match=r"(?s)'broken'.*ouch"):
         plugin("broken", register_elements=broken)
 
 
@@ -333,7 +346,9 @@ def test_a_distribution_is_found_by_its_entry_point(installed):
 @pytest.mark.parametrize("error", [ImportError("no module named 'wheels'"), SyntaxError("bad"), RuntimeError("ouch")])
 def test_a_plugin_that_fails_to_import_is_left_out_with_a_warning(installed, error):
     installed(good=hooks(register_elements=lambda: [Widget]), bad=error)
-    with pytest.warns(PluginWarning, match=rf"plugin 'bad' could not be loaded and is left out: {type(error).__name__}: {error}"):
+    with pytest.warns(
+        PluginWarning, match=rf"plugin 'bad' could not be loaded and is left out: {type(error).__name__}: {error}"
+    ):
         found = registry()
     assert found.kinds["Widget"].plugin == "good"
     assert "bad" not in found.plugins
@@ -357,7 +372,9 @@ def test_plugins_on_the_block_list_are_not_even_imported(installed, monkeypatch)
 
 def test_the_block_list_settles_a_collision(installed, monkeypatch):
     installed(first=hooks(register_elements=lambda: [Widget]), second=hooks(register_elements=lambda: [other_widget()]))
-    with pytest.raises(PluginError, match=r"'first' and 'second'; uninstall one or leave it out: CARAVAL_DISABLE_PLUGINS=second"):
+    with pytest.raises(
+        PluginError, match=r"'first' and 'second'; uninstall one or leave it out: CARAVAL_DISABLE_PLUGINS=second"
+    ):
         registry()
     monkeypatch.setenv("CARAVAL_DISABLE_PLUGINS", "second")
     registering.reset()
@@ -396,7 +413,9 @@ def test_a_plugin_adds_a_backend(plugin):
 
 def test_a_backend_whose_library_is_missing(plugin):
     plugin("missing", register_backends=lambda: {"abacus": "abacus_of_this_test:Backend"})
-    with pytest.raises(BackendError, match=r"the abacus backend is not installed \(No module named 'abacus_of_this_test'\); try"):
+    with pytest.raises(
+        BackendError, match=r"the abacus backend is not installed \(No module named 'abacus_of_this_test'\); try"
+    ):
         registry().backend("abacus")
 
 

@@ -33,9 +33,7 @@ def beam(q, charge, alive, backend, array) -> cv.ParticleBeam:
     """Make a beam whose lost particles hold values that must not count."""
     held = np.where(alive, q, 1e3)
     coordinates = {name: array(value, backend) for name, value in zip(NAMES, held, strict=True)}
-    return cv.ParticleBeam(
-        **coordinates, p0c=1e8, charge=array(charge, backend), alive=array(alive.astype(float), backend)
-    )
+    return cv.ParticleBeam(**coordinates, p0c=1e8, charge=array(charge, backend), alive=array(alive.astype(float), backend))
 
 
 @pytest.fixture

@@ -114,25 +114,33 @@ def test_names_stand_for_all_occurrences(cell, make_beam, to_numpy):
     assert out.s == expected.s
 
 
-@pytest.mark.parametrize("key", ["col.x_limit", "b.g", "q.hkick", "q.x_offset", "b.x_offset", "col.length", "b.length", "b.angle", "cav.length"])  # fmt: skip
+SETTINGS = {
+    "col.x_limit": 1e-4, "col.length": 0.7, "b.g": 0.1, "b.angle": 0.1, "b.length": 0.7, "b.x_offset": 2e-3, "b.roll": 0.01,
+    "q.x_offset": 1e-3, "q.x_pitch": 1e-3, "q.tilt": 0.1, "q.hkick": 1e-3, "q.length": 0.3,
+    "cav.length": 1.1, "cav.voltage": 2e7, "d.length": 0.0,
+}  # fmt: skip
+"""What may be zero in the lattice compiled, so that nothing of it is in the plan; what must not be; shorthands."""
+
+
+@pytest.mark.parametrize("key", SETTINGS)
 def test_whatever_is_a_setting_can_be_a_parameter(make_beam, to_numpy, key):
-    """What is zero in the lattice, so that nothing of it is in the plan; shorthands; what must not be zero."""
+    # a number of steps that is given: else it follows from the strengths of the lattice compiled
+    fixed = cv.BmadStandard(num_steps=2)
     lattice = cv.Lattice(
         [
-            cv.RCollimator(name="col", length=0.1),
-            cv.SBend(name="b", length=0.5, angle=0.05) if key != "b.g" else cv.SBend(name="b", length=0.5),
-            cv.Quadrupole(name="q", length=0.2, k1=1.0),
-            cv.LCavity(name="cav", length=1.0, voltage=1e7, rf_frequency=1.3e9),
+            cv.RCollimator(name="col", length=0.1, tracking_method=fixed),
+            cv.SBend(name="b", length=0.5, angle=0.0 if key == "b.g" else 0.05, x_offset=1e-3, tracking_method=fixed),
+            cv.Quadrupole(name="q", length=0.2, k1=1.0, tracking_method=fixed),
+            cv.LCavity(name="cav", length=1.0, voltage=1e7, rf_frequency=1.3e9, n_rf_steps=1),
+            cv.Drift(name="d", length=0.2),
         ]
     )
-    value = {"x_limit": 1e-4, "g": 0.1, "hkick": 1e-3, "x_offset": 1e-3, "length": 0.7, "angle": 0.1}[key.partition(".")[2]]
-    out = lattice.compile("jax", parameters=[key])(make_beam("jax"), {key: value})
-    expected = lattice.replace({key: value}).track(make_beam())
+    settings = {key: SETTINGS[key]}
+    out = lattice.compile("jax", parameters=[key])(make_beam("jax"), settings)
+    expected = lattice.replace(settings).track(make_beam())
     assert np.array_equal(to_numpy(out.alive), expected.alive)
     scale = np.abs(np.stack(expected.coordinates)).max(axis=-1, keepdims=True)
-    # kicks: the number of steps is that of the lattice compiled, one, which leaves the thick kick's own error
-    tolerance = 1e-3 if key == "q.hkick" else 1e-12
-    assert (np.abs(to_numpy(out.coordinates) - np.stack(expected.coordinates)) / scale).max() < tolerance
+    assert (np.abs(to_numpy(out.coordinates) - np.stack(expected.coordinates)) / scale).max() < 1e-12
 
 
 def test_batches_of_settings(cell, make_beam, compiled, to_numpy, array):
@@ -183,7 +191,7 @@ def test_a_beam_on_another_backend(cell, make_beam):
 
 def test_settings_of_another_backend(cell, make_beam, array):
     tracker = cell.compile("numpy", parameters=["qf.k1"])
-    with pytest.raises(BackendError, match="qf.*k1 is a torch array and the beam is on numpy"):
+    with pytest.raises(BackendError, match=r"qf.*k1 is a torch array and the beam is on numpy"):
         tracker(make_beam(), {"qf.k1": array(1.0, "torch")})
 
 
@@ -202,7 +210,7 @@ def test_a_backend_without_compiler(cell):
     ("key", "message"),
     [
         ("qf.k_1", r"Quadrupole 'qf' has no parameter 'k_1'; did you mean 'k1'\?"),
-        ("qg.k1", r"no element 'qg' in the lattice; did you mean"),
+        ("quad.k1", "no element 'quad' in the lattice"),
         ("qf", "names no parameter"),
     ],
 )
@@ -257,7 +265,7 @@ def test_value_and_grad_on_torch_and_jax_and_by_finite_differences(cell, make_be
             monkeypatch.setattr(tracker, "_compiled", TorchBackend())
         value, gradients = tracker.value_and_grad(sigma2)(make_beam(backend), settings)
         found[backend] = [float(value), *(float(gradients[key]) for key in settings)]
-        assert list(gradients) == list(settings)
+        assert set(gradients) == set(settings)
     assert found["torch"] == pytest.approx(found["jax"], rel=1e-12)
     beam = make_beam()
     assert found["jax"][0] == pytest.approx(float(sigma2(cell.replace(settings).track(beam))), rel=1e-13)
@@ -312,7 +320,9 @@ def test_new_values_are_differentiated_without_recompilation(cell, make_beam):
 
 def test_no_derivatives_on_numpy(cell, make_beam):
     tracker = cell.compile("numpy", parameters=["qf.k1"])
-    with pytest.raises(BackendError, match="the numpy backend has no gradients; use a beam with backend='torch' or backend='jax'"):
+    with pytest.raises(
+        BackendError, match="the numpy backend has no gradients; use a beam with backend='torch' or backend='jax'"
+    ):
         tracker.value_and_grad(sigma2)(make_beam(), {"qf.k1": 1.0})
 
 
@@ -325,5 +335,5 @@ def test_derivatives_by_nothing(cell, make_beam, settings):
 
 def test_derivatives_by_something_unknown(cell, make_beam):
     tracker = cell.compile("jax", parameters=["qf.k1"])
-    with pytest.raises(UnknownNameError, match="not compiled for 'qd.k1'"):
+    with pytest.raises(UnknownNameError, match=r"not compiled for 'qd\.k1'"):
         tracker.value_and_grad(sigma2)(make_beam("jax"), {"qd.k1": 1.0})

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("caraval")
 
+DEEPEST = 50
+"""How many files may call each other."""
+
 
 def run(interpreter: Interpreter, command: syntax.Command) -> None:
     """Carry out a command.
@@ -71,6 +74,8 @@ def call(interpreter: Interpreter, command: syntax.Command) -> None:
     if path.resolve() in [file.resolve() for file in interpreter.files]:
         through = " calls ".join(file.name for file in [*interpreter.files, path])
         raise Mistake(f"a file cannot call itself: {through}", position)
+    if len(interpreter.files) >= DEEPEST:
+        raise Mistake(f"files call each other more than {DEEPEST} deep", position)
     interpreter.run(path, str(Path(interpreter.file).parent / given))
 
 

@@ -30,6 +30,7 @@ class Converter:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._made: dict[int, CaravalElement] = {}
+        self._methods: dict[type[CaravalElement], list[str]] = {}
 
     def element(self, element: Element) -> CaravalElement:
         """Return what one of Bmad's elements is in Caraval.
@@ -57,7 +58,10 @@ class Converter:
             values.update(_shape(element, left))
         elif "l" in left:
             values["length"] = left.pop("l").number("l")
-        method = tracking.method(element, left, values.get("length", 0.0), registry().method_names(kind))
+        if kind not in self._methods:
+            self._methods[kind] = registry().method_names(kind)
+        methods = self._methods[kind]
+        method = tracking.method(element, left, values.get("length", 0.0), methods)
         for name, setting in left.items():
             if name in known:
                 values[name] = _value(element, kind, name, setting)
@@ -65,7 +69,8 @@ class Converter:
                 values["metadata"][name] = self._kept(element, name, setting, method)
         try:
             made = kind(**values, tracking_method=method)
-            registry().method_of(made)
+            if method is not None and method.name not in methods:
+                registry().method_of(made)  # says which there are
         except CaravalError as error:
             raise _blamed(element, str(error)).place.error(str(error)) from None
         return made
@@ -119,11 +124,11 @@ def _shape(element: Element, left: Settings) -> dict[str, float]:
     shape = bends.shape(element, left)
     faces = {name: left.pop(name).number(name) if name in left else 0.0 for name in ("e1", "e2")}
     values = {"length": shape.length, "e1": faces["e1"] + shape.e1, "e2": faces["e2"] + shape.e2}
-    if field is not None:
-        return values
-    if shape.length == 0:  # there is no way to bend along, and the edges do not ask which part of the field is the design's
-        return {**values, "dg": shape.g + (left.pop("dg").number("dg") if "dg" in left else 0.0)}
-    return {**values, "angle": shape.angle}
+    if shape.length != 0:
+        return values if field is not None else {**values, "angle": shape.angle}
+    # There is no way to bend along, and the edges do not ask which part of the field is the design's.
+    rest, design = ("dg", shape.g) if field is None else ("db_field", left.pop("b_field").number("b_field"))
+    return {**values, rest: design + (left.pop(rest).number(rest) if rest in left else 0.0)}
 
 
 def _value(element: Element, kind: type[CaravalElement], name: str, setting: Setting) -> Any:

@@ -74,7 +74,7 @@ class Expansion:
         frame = stack[-1]
         place = Place(frame.line.place.file, *item.position)
         if item.reversed:
-            raise place.error("reversed elements (--) are not understood yet")
+            raise place.error(f"reversed elements (--{item.name or '(...)'}) are not understood yet")
         if item.slice:
             raise place.error(f"slices of lines ({item.name}[{item.slice}]) are not understood yet")
         if item.count != 1:

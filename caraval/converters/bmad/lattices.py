@@ -9,7 +9,7 @@ from caraval.core.element import Element as CaravalElement
 from caraval.core.lattice import Lattice
 
 from . import start
-from .definitions import Branch, Settings
+from .definitions import LOGICALS, Branch, Settings
 from .elements import Converter
 from .parameters import BEGINNING
 from .state import State
@@ -45,7 +45,10 @@ def lattice(state: State, branch: Branch, *, is_first: bool) -> Lattice:
     elements = [convert(element) for element in branch.elements]
     _check_switches(state, elements)
     kept = BEGINNING - {*start.ENERGIES, "s", "ref_time"}
-    beginning = {name: setting.value for name, setting in settings.items() if name in kept}
+    values = {name: setting.value for name, setting in settings.items() if name in kept}
+    beginning = {
+        name: LOGICALS.get(value.lower(), value) if isinstance(value, str) else value for name, value in values.items()
+    }
     return Lattice(elements, reference=reference, geometry=geometry, name=branch.name, beginning=beginning)
 
 

@@ -11,7 +11,9 @@ from .definitions import Branch, Element
 from .positions import Mistake, Position
 from .vocabulary import Vocabulary
 
-_PARTS = re.compile(r"(?:(?P<branch>[^>:]+)>>)?(?:(?P<keyword>[^:]+)::)?(?P<name>[^:#]+)(?:##(?P<number>\d+))?")
+_PARTS = re.compile(
+    r"(?:(?P<branch>[^>:]+)>>)?(?:(?P<keyword>[^:]+)::)?(?P<name>(?:[^:#]|#(?!#))+)(?:##(?P<number>[1-9]\d{0,8}))?"
+)
 
 STRINGS = ("type", "alias", "descrip")
 """Attributes by which elements can be selected, too."""

@@ -8,7 +8,7 @@ from caraval.core.errors import suggest
 
 from . import start
 from .definitions import LOGICALS, Beamline, Branch, Element, Setting, Settings
-from .expressions import Name, Node, Reference, Value, number
+from .expressions import Literal, Name, Node, Reference, Value, number
 from .functions import CONSTANTS
 from .parameters import BEAM, GEV, GROUPS, LINE, PARAMETERS, Wanted, wanted
 from .patterns import Pattern
@@ -212,9 +212,8 @@ class State:
     def no_attribute(self, element: Element, given: Given) -> Mistake:
         """Return the mistake that an element has no such attribute."""
         if not given.name:
-            return Mistake(
-                f"{element.label}: this is not understood yet; attributes are given as 'name = value'", given.position
-            )
+            said = "call::" if isinstance(given.value, Literal) and given.value.text.startswith("call::") else "{...}"
+            return Mistake(f"{element.label}: {said} as an attribute is not understood yet", given.position)
         near = suggest(given.name, self.vocabulary.attributes(element.keyword))
         return Mistake(f"{element.label} has no attribute {given.name!r}{near}", given.position)
 

@@ -132,7 +132,7 @@ class Vocabulary:
         """Return what an attribute means that is given without a value; None: it needs one."""
         if name in WITHOUT_VALUE and keyword in WITHOUT_VALUE[name]:
             return WITHOUT_VALUE[name][keyword]
-        order = re.fullmatch(r"t(\d+)", name) if keyword == "multipole" else None
+        order = re.fullmatch(r"t(\d{1,2})", name) if keyword == "multipole" else None
         if order:
             return pi / (2 * int(order[1]) + 2)
         wanted, kind = self.wanted(keyword, name), self.kind(keyword)

@@ -1,0 +1,38 @@
+"""The command line: ``caraval track``, ``info``, ``methods``, ``plugins``, ``demo``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .demo import demo
+from .info import info
+from .listing import methods, plugins
+from .messages import Commands, print_version
+from .track import track
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def main(
+    traceback: Annotated[
+        bool, typer.Option("--traceback", envvar="CARAVAL_TRACEBACK", help="Show where in the code an error came from.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Say the version, and stop.")
+    ] = False,
+) -> None:
+    """Particle beams through accelerators: Bmad's physics on NumPy, PyTorch and JAX."""
+
+
+for command in (track, info, methods, plugins, demo):
+    app.command()(command)
+
+__all__ = ["app"]

@@ -1,0 +1,56 @@
+"""Values of options: numbers that are numbers, and lists of NAME=VALUE."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import isfinite
+
+import typer
+
+from caraval.core.errors import suggest
+
+_APART = re.compile(r",(?![^(]*\))")  # commas outside of parentheses
+
+
+def number(text: str) -> float:
+    """Return a finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a number") from None
+    if not isfinite(value):
+        raise typer.BadParameter(f"it must be finite, not {text}")
+    return value
+
+
+def count(text: str) -> int:
+    """Return a positive whole number, which may be written ``1e6`` or ``100_000``."""
+    value = number(text)
+    if value < 1 or value != int(value):
+        raise typer.BadParameter(f"it must be a positive whole number, not {text}")
+    return int(value)
+
+
+def separate(values: Sequence[str] | None) -> list[str]:
+    """Return the items of an option that may be repeated, and separated by commas."""
+    return [item.strip() for value in values or () for item in _APART.split(value) if item.strip()]
+
+
+def named_numbers(values: Sequence[str] | None, known: Sequence[str], option: str) -> dict[str, float]:
+    """Return ``{name: number}`` of items ``NAME=VALUE``."""
+    found: dict[str, float] = {}
+    for item in separate(values):
+        name, equals, value = (part.strip() for part in item.partition("="))
+        if not equals or not value:
+            raise typer.BadParameter(f"{item!r} must be NAME=VALUE, such as {known[0]}=1e-4", param_hint=option)
+        if name not in known:
+            near = suggest(name, known)
+            raise typer.BadParameter(f"there is no {name!r}{near}; there are {', '.join(known)}", param_hint=option)
+        if name in found:
+            raise typer.BadParameter(f"{name} is given twice", param_hint=option)
+        try:
+            found[name] = number(value)
+        except typer.BadParameter as error:
+            raise typer.BadParameter(f"{name}: {error.message}", param_hint=option) from None
+    return found
