@@ -49,7 +49,7 @@ def caraval_line(number: int = 10) -> cv.Lattice:
     return cv.Lattice(line, reference=cv.Reference("electron", P0C))
 
 
-def cheetah_line(number: int = 10):  # noqa: ANN201 - a cheetah.Segment, where Cheetah is installed
+def cheetah_line(number: int = 10):
     """Return the same line for Cheetah, tracked by its drift_kick_drift; an aperture is an element there."""
     import cheetah
     import torch
@@ -84,7 +84,7 @@ def beam(n: int, backend: str = "numpy", dtype: str = "float64") -> cv.ParticleB
     return cv.ParticleBeam.gaussian(n, p0c=P0C, **sigmas, seed=1, backend=backend, dtype=dtype)
 
 
-def cheetah_beam(incoming: cv.ParticleBeam):  # noqa: ANN201
+def cheetah_beam(incoming: cv.ParticleBeam):
     """Return the same particles for Cheetah: tau = -z / beta, delta = (E - E0) / p0c."""
     import cheetah
     import torch
@@ -96,7 +96,7 @@ def cheetah_beam(incoming: cv.ParticleBeam):  # noqa: ANN201
     return cheetah.ParticleBeam(particles, energy=torch.tensor(ENERGY, dtype=torch.float64), dtype=torch.float64)
 
 
-def from_cheetah(out) -> np.ndarray:  # noqa: ANN001
+def from_cheetah(out) -> np.ndarray:
     """Return Cheetah's coordinates as Caraval's, ``(6, n)``."""
     x, px, y, py, tau, delta, _ = out.particles.detach().numpy().T
     energy = ENERGY + delta * P0C

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from .core.beam import ParticleBeam
@@ -95,10 +96,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Find an element kind that a plugin brought: ``cv.PlasmaLens``."""
-    from .core.registry import registry
+_SUBMODULES = ("demo", "plot")
+"""Modules that are imported when they are first used."""
 
-    if not name.startswith("_") and name in registry().kinds:
-        return registry().kinds[name].value
+
+def __getattr__(name: str) -> Any:
+    """Find a module, or an element kind that a plugin brought: ``cv.PlasmaLens``."""
+    if name in _SUBMODULES:
+        return import_module(f"caraval.{name}")
+    if name[:1].isupper():
+        from .core.registry import registry
+
+        if name in registry().kinds:
+            return registry().kinds[name].value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,7 +24,7 @@ def test_readme_runs(tmp_path, monkeypatch, capsys):
         if language == "bmad":
             Path("fodo.bmad").write_text(text)
         if language == "python":
-            exec(compile(text, "README.md", "exec"), namespace)  # noqa: S102 - it is our own page
+            exec(compile(text, "README.md", "exec"), namespace)
     with contextlib.suppress(KeyError):
         registry.unregister_plugin("plasma_lens")
     assert "(1000,)" in capsys.readouterr().out

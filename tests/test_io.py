@@ -229,6 +229,6 @@ def test_there_must_be_a_folder_to_write_into(formats, tmp_path):
 
 def test_a_lattice_is_not_written_over_its_folder(formats, tmp_path):
     (tmp_path / "a.plain").mkdir()
-    with pytest.raises(cv.InputError, match="a.plain is a folder"):
+    with pytest.raises(cv.InputError, match=r"a\.plain is a folder"):
         cv.save(LINE, tmp_path / "a.plain")
     assert [file.name for file in tmp_path.iterdir()] == ["a.plain"]

@@ -12,7 +12,7 @@ from caraval.core.arrays import is_number, library
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, suggest
 from caraval.core.loss import ALIVE
-from caraval.core.plan import Row, Variant, unflatten
+from caraval.core.rows import Row, Variant, unflatten
 
 PRECISIONS = ("float64", "float32")
 
@@ -43,13 +43,21 @@ class Backend:
         InputError
             If it is another.
         """
-        name = str(name).rpartition(".")[2]
+        name = getattr(name, "__name__", None) or str(name).rpartition(".")[2]  # np.float32, torch.float32, "float32"
         if name not in PRECISIONS:
             raise InputError(f"dtype must be float64 or float32, not {name!r}{suggest(name, PRECISIONS)}")
         return getattr(self.xp, name)
 
     def device(self, device: Any) -> Any:
-        """Return the library's device of that name (None: its default)."""
+        """Return the library's device of that name (None: its default).
+
+        Raises
+        ------
+        BackendError
+            If there is none.
+        """
+        if isinstance(device, str) and device != "cpu":
+            raise BackendError(f"the {self.name} backend has no device {device!r}; it has 'cpu'")
         return device
 
     def asarray(self, value: Any, dtype: Any = None, device: Any = None) -> Any:

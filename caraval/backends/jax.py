@@ -18,8 +18,8 @@ from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError
 from caraval.core.loss import ALIVE, LOST_BEFORE
-from caraval.core.plan import Row, Variant, flatten
 from caraval.core.reference import Reference
+from caraval.core.rows import Row, Variant, flatten
 from caraval.core.tree import subscribe
 
 from .base import Backend, fused
@@ -209,12 +209,25 @@ def _called(step: Callable[..., Any], row: Any, q: Any, lost: Any) -> Any:
 
 
 def _register(cls: type) -> None:
-    """Let JAX's transformations see the numbers and arrays in a class."""
-    jax.tree_util.register_pytree_node(
-        cls,
-        lambda tree: tree.tree_flatten(),
-        lambda rest, children: cls.tree_unflatten(rest, children),  # type: ignore[attr-defined]
-    )
+    """Let JAX's transformations see the numbers and arrays in a class.
+
+    Masks travel as numbers: JAX differentiates by numbers only, and a whole beam should be something to differentiate by.
+    """
+    masks: tuple[int, ...] = getattr(cls, "masks", ())
+
+    def flatten_(tree: Any) -> tuple[list[Any], Any]:
+        children, rest = tree.tree_flatten()
+        return [_number(child) if i in masks else child for i, child in enumerate(children)], rest
+
+    def unflatten_(rest: Any, leaves: Any) -> Any:
+        children = [leaf > 0.5 if i in masks and hasattr(leaf, "dtype") else leaf for i, leaf in enumerate(leaves)]
+        return cls.tree_unflatten(rest, children)  # type: ignore[attr-defined]
+
+    jax.tree_util.register_pytree_node(cls, flatten_, unflatten_)
+
+
+def _number(mask: Any) -> Any:
+    return mask.astype(float) if getattr(mask, "dtype", None) in (bool, jnp.bool_) else mask
 
 
 subscribe(_register)

@@ -23,7 +23,7 @@ from caraval.core import scalar
 from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
 from caraval.core.loss import ALIVE
-from caraval.core.plan import Row, Variant, flatten
+from caraval.core.rows import Row, Variant, flatten
 
 from .numpy import NumpyBackend
 

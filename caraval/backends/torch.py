@@ -13,7 +13,8 @@ from torch.utils import _pytree
 
 from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
-from caraval.core.plan import Row, Variant, flatten
+from caraval.core.errors import BackendError
+from caraval.core.rows import Row, Variant, flatten
 from caraval.core.tree import Fixed, subscribe
 
 from .base import Backend, fused
@@ -27,13 +28,22 @@ class TorchBackend(Backend):
     chunk = 32_768
     """Particles at a time, where nothing needs derivatives."""
 
+    def device(self, device: Any) -> Any:
+        """Return PyTorch's device of a name such as ``"cpu"`` or ``"cuda:1"``."""
+        if device is None:
+            return None
+        try:
+            return torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError) as error:
+            raise BackendError(f"PyTorch has no device {device!r} here ({str(error).splitlines()[0]})") from error
+
     def asarray(self, value: Any, dtype: Any = None, device: Any = None) -> Any:
         """Return numbers, or an array of PyTorch or NumPy, as a tensor; a tensor keeps its tape."""
         if isinstance(value, torch.Tensor):
-            return value.to(device=device, dtype=dtype)
+            return value.to(device=self.device(device), dtype=dtype)
         if isinstance(value, np.ndarray):
-            return torch.tensor(value, dtype=dtype, device=device)
-        return torch.as_tensor(value, dtype=dtype, device=device)
+            return torch.tensor(value, dtype=dtype, device=self.device(device))
+        return torch.as_tensor(value, dtype=dtype, device=self.device(device))
 
     def to_numpy(self, array: Any) -> np.ndarray:
         """Return a tensor's values in NumPy."""
@@ -135,7 +145,8 @@ def _register(cls: type) -> None:
 
     def flatten_(tree: Any) -> tuple[list[Any], Any]:
         children, rest = tree.tree_flatten()
-        places = [i for i, child in enumerate(children) if not (child is None or is_number(child))]
+        # only floats are fixed: while it takes trees apart itself, PyTorch puts other things into their places
+        places = [i for i, child in enumerate(children) if not (child is None or isinstance(child, float))]
         fixed = [None if i in places else child for i, child in enumerate(children)]
         return [children[i] for i in places], Fixed(places=places, fixed=fixed, rest=rest)
 

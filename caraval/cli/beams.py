@@ -13,7 +13,8 @@ from caraval.core.arrays import is_number
 from caraval.core.beam import ParticleBeam
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, CaravalError, InputError
-from caraval.core.lattice import SAME_MOMENTUM, Lattice
+from caraval.core.lattice import Lattice
+from caraval.core.planner import SAME_MOMENTUM
 from caraval.core.reference import Reference, Species, as_species
 from caraval.core.registry import registry
 from caraval.io import load_beam

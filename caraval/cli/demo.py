@@ -37,7 +37,7 @@ def demo(
     seconds = perf_counter() - started
     with report.progress(lattice, beam, compiled=False) as told:
         table = along(lattice, beam, progress=told)
-    report.rows(table, lattice.observed(linac.PLACES))
+    report.rows(table, lattice.planner.keys(linac.PLACES))
     report.line(f"\n{report.speed(lattice, beam, seconds)}")
     report.losses(table.beam, lattice)
     write_figure(beam_sizes(table, lattice, title=report.title(lattice, beam)), target)

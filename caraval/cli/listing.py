@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import warnings
 from importlib.metadata import entry_points
 from typing import Annotated
@@ -11,12 +10,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from caraval.core import registry as registering
 from caraval.core.element import Element
 from caraval.core.errors import PluginWarning
 from caraval.core.hookspecs import PROJECT
 from caraval.core.methods import as_method
-from caraval.core.registry import BUILT_IN, DISABLE, Registry, methods_table, registry
+from caraval.core.registry import BUILT_IN, Registry, methods_table, registry
 
 from . import report
 from .messages import console
@@ -65,26 +63,19 @@ def _methods_of(kind: type[Element]) -> Table:
 
 def plugins() -> None:
     """Say which plugins there are, and what each brought."""
-    known, failures = _built()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # it is said in the table
+        known = registry()
     brought = _brought(known)
     table = plain_table("plugin", "brought")
     for name in known.plugins:
         if name in brought or not name.startswith(BUILT_IN):  # modules of helpers bring nothing
             table.add_row(name, "; ".join(brought.get(name, ["nothing"])))
-    for name in _disabled():
+    for name in known.blocked:
         table.add_row(name, "blocked" if _exists(name) else "blocked, but there is none of this name")
+    for name, reason in known.failed.items():
+        table.add_row(name, f"failed: {reason}")
     console().print(table)
-    for failure in failures:
-        report.line(f"\nfailed: {failure}")
-
-
-def _built() -> tuple[Registry, list[str]]:
-    """Return the registry, built anew to see what fails, and the failures."""
-    registering.reset()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        found = registry()
-    return found, [str(warning.message) for warning in caught if issubclass(warning.category, PluginWarning)]
 
 
 def _brought(known: Registry) -> dict[str, list[str]]:
@@ -94,16 +85,14 @@ def _brought(known: Registry) -> dict[str, list[str]]:
         found.setdefault(kind.plugin, {}).setdefault(name, [])
     for (owner, method), routine in known.methods.items():
         found.setdefault(routine.plugin, {}).setdefault(owner.__name__, []).append(method)
+    for wrapper in known.wrappers:
+        found.setdefault(wrapper.plugin, {}).setdefault("steps of the plan", [])
     for attribute, what in FEATURES.items():
         for name, entry in getattr(known, attribute).items():
             found.setdefault(entry.plugin, {}).setdefault(what, []).append(name)
     return {
         plugin: [" ".join((what, ", ".join(names))).strip() for what, names in its.items()] for plugin, its in found.items()
     }
-
-
-def _disabled() -> list[str]:
-    return [name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip()]
 
 
 def _exists(name: str) -> bool:

@@ -132,7 +132,7 @@ def track(
     if reference == "lattice":
         check_reference(bunch, found)
     names = options.separate(observe)
-    shown = found.observed(names)
+    shown = found.planner.keys(names)
     report.line(f"{report.heading(found)}\n{description}\n")
     started = perf_counter()
     with report.progress(found, bunch, compiled=compiled) as told:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from collections.abc import Sequence
 from typing import Any
 
 from caraval.core.errors import InputError, UnknownNameError, suggest
@@ -81,18 +80,14 @@ def _check_name(name: str) -> None:
 
 def _with_options(method: TrackingMethod, text: str | None) -> TrackingMethod:
     items = [item for item in (text or "").split(",") if item.strip()]
-    known = [f.name for f in fields(method) if f.name != "name"]
-    return replace(method, **dict(_options(items, method.name, known))) if items else method
+    return method.with_options(**dict(_option(item, method.name) for item in items))
 
 
-def _options(items: Iterable[str], method: str, known: Sequence[str]) -> Iterable[tuple[str, Any]]:
-    for item in items:
-        key, equals, value = (part.strip() for part in item.partition("="))
-        if not equals or key not in known:
-            raise UnknownNameError(
-                f"{method} has no option {key!r}{suggest(key, known)}; it has {', '.join(known) or 'none'}, as in NAME=VALUE"
-            )
-        yield key, _literal(value)
+def _option(item: str, method: str) -> tuple[str, Any]:
+    key, equals, value = (part.strip() for part in item.partition("="))
+    if not equals:
+        raise UnknownNameError(f"an option of {method} is written NAME=VALUE, not {item.strip()!r}")
+    return key, _literal(value)
 
 
 def _literal(text: str) -> Any:

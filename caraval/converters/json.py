@@ -35,7 +35,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,14 +48,14 @@ from caraval.core.errors import CaravalError, LatticeError, UnknownNameError, su
 from caraval.core.formats import Reader, Writer
 from caraval.core.hookspecs import hookimpl
 from caraval.core.lattice import Lattice
-from caraval.core.methods import TrackingMethod, as_method
+from caraval.core.methods import Named, TrackingMethod, as_method
 from caraval.core.reference import Reference, Species, as_species
 from caraval.core.registry import backend_of, registry
 
 FORMAT = "json"
 SUFFIXES = (".json",)
 VERSION = 1
-KEYS = ("caraval", "name", "geometry", "reference", "beginning", "plugins", "elements", "line")
+KEYS = ("caraval", "name", "geometry", "reference", "beginning", "metadata", "plugins", "elements", "line")
 
 ARRAY, TUPLE, MAPPING = "$array", "$tuple", "$mapping"
 TAGS = frozenset((ARRAY, TUPLE, MAPPING))
@@ -94,17 +94,17 @@ def write(lattice: Lattice, path: str | Path) -> None:
 
 def text(lattice: Lattice) -> str:
     """Return what :func:`write` writes."""
-    if not isinstance(lattice.name, str):
-        raise LatticeError(f"the name of a lattice must be a string, not {lattice.name!r}")
     definitions, line = _named_once(lattice)
     plugins = _plugins(lattice)
     reference, beginning = lattice.reference, _plain("beginning", dict(lattice.beginning))
+    metadata = _plain("metadata", dict(lattice.metadata))
     parts = {
         "caraval": _dump({"version": VERSION}),
         "name": lattice.name and _dump(lattice.name),
         "geometry": _dump(lattice.geometry),
         "reference": reference and _dump(_plain_reference(reference)),
         "beginning": beginning and _dump(beginning),
+        "metadata": metadata and _dump(metadata),
         "plugins": plugins and _dump(plugins),
         "elements": definitions and "{\n  " + ",\n  ".join(f"{_dump(k)}: {body}" for k, body in definitions.items()) + "\n}",
         "line": "[\n  " + ",\n  ".join(_rows(line)) + "\n]",
@@ -205,7 +205,7 @@ def _plain_reference(reference: Reference) -> dict[str, Any]:
     }
     for name in ("p0c", "s", "t"):
         value = getattr(reference, name)
-        if name == "p0c" or not (is_number(value) and value == 0):
+        if name == "p0c" or not (is_number(value) and repr(value) == "0.0"):  # there is -0.0, too
             out[name] = _plain_setting(f"reference: {name}", value)
     return out
 
@@ -491,7 +491,8 @@ def _lattice(root: Node, name: str) -> Lattice:
     if geometry not in ("open", "closed"):
         raise root["geometry"].error(f'geometry is "open" or "closed", not {_shortly(geometry)}')
     reference = _reference(root["reference"]) if "reference" in root.value else None
-    return Lattice(elements, reference=reference, geometry=geometry, name=name, beginning=_mapping(root, "beginning"))
+    kept = {key: _mapping(root, key) for key in ("beginning", "metadata")}
+    return Lattice(elements, reference=reference, geometry=geometry, name=name, **kept)
 
 
 def _mapping(parent: Node, key: str) -> Any:
@@ -550,15 +551,15 @@ def _method(node: Node) -> TrackingMethod:
     node.expected(dict, 'a tracking method is a name or an object, {"name": ..., ...}')
     if "name" not in node.value:
         raise node.error("the tracking method does not say its name")
-    cls = type(as_method(node["name"].expected(str, "a name is a text")))
+    method = as_method(node["name"].expected(str, "a name is a text"))
     options = {key: _data(child) for key, child in node.members() if key != "name"}
-    if options and cls is TrackingMethod:
+    if options and isinstance(method, Named):
         raise node.error(
             f"no tracking method {node.value['name']!r} with options is known; the plugin that brings it may be missing"
         )
-    node.only(("name", *(f.name for f in fields(cls))), f"the tracking method {node.value['name']!r}")
+    node.only(("name", *method.options), f"the tracking method {node.value['name']!r}")
     try:
-        return cls(**options)
+        return method.with_options(**options)
     except CaravalError as error:
         raise node.error(str(error)) from error
 

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device, size
+from array_api_compat import array_namespace, device
 from scipy.constants import elementary_charge
 
 from . import sampling
-from .arrays import is_number, library, shape_of
+from .arrays import is_number, library
 from .coordinates import Coordinates
-from .errors import BackendError, InputError
+from .errors import InputError
+from .inputs import coordinates_from, field
 from .moments import MomentBeam
-from .reference import Reference, Species, reference_from
+from .reference import Reference, Species, reference_from, reference_given
 from .registry import backend_of, registry
 from .statistics import Statistics
 from .tree import tree
@@ -29,6 +30,7 @@ class ParticleBeam(Statistics):
     x, px, y, py, z, pz : array (..., n)
         Bmad's canonical coordinates (see :class:`Coordinates`); those left out are zero.
     species : Species or str
+        Left out: electrons.
     p0c : number or array (...)
         Reference momentum times the speed of light [eV]. Or give `energy`, the reference's total energy [eV].
     charge : number or array (..., n), optional
@@ -60,6 +62,9 @@ class ParticleBeam(Statistics):
     alive: Any
     lost_s: Any
 
+    masks = (3,)
+    """Which of the children of the tree says yes or no."""
+
     def __init__(
         self,
         x: Any = None,
@@ -69,46 +74,46 @@ class ParticleBeam(Statistics):
         z: Any = None,
         pz: Any = None,
         *,
-        species: Species | str = "electron",
+        species: Species | str | None = None,
         p0c: Any = None,
         energy: Any = None,
         charge: Any = None,
         alive: Any = None,
         lost_s: Any = None,
-        s: Any = 0.0,
-        t: Any = 0.0,
+        s: Any = None,
+        t: Any = None,
         reference: Reference | None = None,
     ) -> None:
-        reference = reference or reference_from(species, p0c, energy, s, t)
-        q = _coordinates({"x": x, "px": px, "y": y, "py": py, "z": z, "pz": pz})
-        backend = backend_of(q.x)
-        kind = {"dtype": q.x.dtype, "device": device(q.x)}
-        n = q.x.shape[-1]
-        xp = array_namespace(q.x)
+        reference = reference_given(reference, species, p0c, energy, s, t)
+        q = coordinates_from({"x": x, "px": px, "y": y, "py": py, "z": z, "pz": pz})
+        xp, n, dtype = array_namespace(q.x), q.x.shape[-1], q.x.dtype
         if charge is None:
             charge = n * elementary_charge * abs(reference.species.charge)
-        if is_number(charge) or shape_of(charge) == ():
+        if is_number(charge) and not charge > 0:
+            raise InputError(f"charge must be positive, whatever the sign of the particles' own, not {charge!r}")
+        if is_number(charge) or (hasattr(charge, "shape") and charge.shape == ()):
             charge = charge / n
-        charge = _field(backend, "charge", charge, q.x.shape, **kind)
-        if alive is None:
-            alive = xp.ones(q.x.shape, dtype=xp.bool, device=kind["device"])
-        else:
-            alive = xp.broadcast_to(xp.astype(backend.asarray(alive, device=kind["device"]), xp.bool), q.x.shape)
+        charge = field("charge", charge, q.x, dtype)
+        alive = field("alive", True if alive is None else alive, q.x, xp.bool)
         if lost_s is None:
-            lost_s = xp.where(alive, xp.full_like(q.x, float("inf")), xp.zeros_like(q.x) + reference.s)
-        lost_s = _field(backend, "lost_s", lost_s, q.x.shape, **kind)
-        self._set(q, reference, charge, alive, lost_s)
-        self._check_values(backend)
+            lost_s = xp.where(alive, xp.full_like(q.x, float("inf")), xp.zeros_like(q.x) + reference.expanded().s)
+        self._set(q, reference, charge, alive, field("lost_s", lost_s, q.x, dtype))
+        self._check_values()
 
     def _set(self, coordinates: Any, reference: Any, charge: Any, alive: Any, lost_s: Any) -> None:
         self.__dict__.update(coordinates=coordinates, reference=reference, charge=charge, alive=alive, lost_s=lost_s)
 
-    def _check_values(self, backend: Any) -> None:
+    def _check_values(self) -> None:
+        backend = backend_of(self.x)
         for name, array in (*self.coordinates._asdict().items(), ("charge", self.charge)):
             values = backend.value(array)
-            if values is not None and not np.isfinite(values).all():
+            if values is None:
+                continue
+            if not np.isfinite(values).all():
                 bad = np.count_nonzero(~np.isfinite(values))
                 raise InputError(f"{name} must be finite; {bad} of {values.size} values are not")
+            if name == "charge" and (values < 0).any():
+                raise InputError("charge must be positive, whatever the sign of the particles' own")
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("a beam is immutable; use beam.replace(...)")
@@ -266,7 +271,7 @@ class ParticleBeam(Statistics):
 
     def to_moments(self) -> MomentBeam:
         """Return mean and covariance of the living particles."""
-        return MomentBeam(self.mean, self.covariance, reference=self.reference, charge=self.total_charge)
+        return MomentBeam(*self._moments(), reference=self.reference, charge=self.total_charge)
 
     # ---------------------------------------------------------------- what it is
 
@@ -339,7 +344,7 @@ class ParticleBeam(Statistics):
         total = self._sum(weight)
         known = backend_of(self.x).value(total)
         if known is not None and not known.any():
-            raise InputError("no particle is alive, so the beam has no statistics")
+            raise InputError("no charge is alive, so the beam has no statistics")
         return weight / total[..., None]
 
     def mean_of(self, i: int) -> Any:
@@ -359,17 +364,20 @@ class ParticleBeam(Statistics):
     @property
     def mean(self) -> Any:
         """Mean of the six coordinates, (..., 6)."""
-        xp = array_namespace(self.x)
-        weight = self._normalised_weight()
-        return xp.stack([self._sum(weight * value) for value in self.coordinates], axis=-1)
+        return self._moments()[0]
 
     @property
     def covariance(self) -> Any:
         """Covariance of the six coordinates, (..., 6, 6)."""
+        return self._moments()[1]
+
+    def _moments(self) -> tuple[Any, Any]:
         xp = array_namespace(self.x)
-        weight = self._normalised_weight()
-        centred = xp.stack([self._centred(weight, i) for i in range(6)], axis=-2)
-        return (centred * weight[..., None, :]) @ xp.matrix_transpose(centred)
+        weight = self._normalised_weight()[..., None, :]
+        q = xp.stack(list(self.coordinates), axis=-2)
+        mean = xp.sum(q * weight, axis=-1)
+        q = q - mean[..., None]
+        return mean, (q * weight) @ xp.matrix_transpose(q)
 
     # ---------------------------------------------------------------- as a tree of arrays
 
@@ -393,57 +401,3 @@ def beam_from(coordinates: Any, reference: Any, charge: Any, alive: Any, lost_s:
     beam = object.__new__(ParticleBeam)
     beam._set(coordinates, reference, charge, alive, lost_s)
     return beam
-
-
-def _coordinates(given: dict[str, Any]) -> Coordinates:
-    """Return the coordinates as arrays of one shape, library and precision; what is left out is zero."""
-    arrays = {name: _as_array(name, value) for name, value in given.items() if value is not None}
-    if not arrays:
-        raise InputError("a beam needs at least one coordinate; give x=, px=, y=, py=, z= or pz= with one value per particle")
-    libraries = {library(array) for array in arrays.values()}
-    if len(libraries) > 1:
-        raise BackendError(f"coordinates of different backends: {', '.join(f'{n} is {library(a)}' for n, a in arrays.items())}")
-    backend = backend_of(next(iter(arrays.values())))
-    shapes = {name: shape_of(array) for name, array in arrays.items()}
-    try:
-        shape = np.broadcast_shapes(*shapes.values())
-    except ValueError:
-        raise InputError(
-            f"coordinates must have one shape (..., n): {', '.join(f'{n} {s}' for n, s in shapes.items())}"
-        ) from None
-    sizes = {s[-1] for s in shapes.values() if s}
-    if not shape or len(sizes - {1}) > 1 or (1 in sizes and len(sizes) > 1):
-        raise InputError(f"coordinates must have one shape (..., n): {', '.join(f'{n} {s}' for n, s in shapes.items())}")
-    if shape[-1] == 0:
-        raise InputError("a beam needs at least one particle")
-    first = next(iter(arrays.values()))
-    xp = array_namespace(first)
-    dtype = xp.result_type(*(a for a in arrays.values()))
-    if not xp.isdtype(dtype, "real floating"):
-        dtype = backend.dtype("float64")
-    if str(dtype).rpartition(".")[2] not in ("float64", "float32"):
-        raise InputError(f"coordinates must be float64 or float32, not {dtype}")
-    zero = xp.zeros(shape, dtype=dtype, device=device(first))
-    full = {name: xp.broadcast_to(xp.astype(array, dtype), shape) for name, array in arrays.items()}
-    return Coordinates(*(full.get(name, zero) for name in Coordinates._fields))
-
-
-def _as_array(name: str, value: Any) -> Any:
-    if is_number(value) or isinstance(value, (list, tuple)):
-        try:
-            return np.atleast_1d(np.asarray(value, dtype=float))
-        except (TypeError, ValueError):
-            raise InputError(f"{name} must hold numbers, not {value!r}") from None
-    if not hasattr(value, "shape"):
-        raise InputError(f"{name} must be an array (..., n), not {type(value).__name__}")
-    return value
-
-
-def _field(backend: Any, name: str, value: Any, shape: tuple[int, ...], **kind: Any) -> Any:
-    array = backend.asarray(value, **kind)
-    try:
-        if size(array) is not None and len(array.shape) > len(shape):
-            raise ValueError
-        return array_namespace(array).broadcast_to(array, shape)
-    except (ValueError, RuntimeError):
-        raise InputError(f"{name} has shape {tuple(array.shape)}, the coordinates {tuple(shape)}") from None

@@ -41,6 +41,7 @@ class Schema(NamedTuple):
     parameters: tuple[str, ...]
     options: tuple[str, ...]
     defaults: dict[str, Any]
+    factories: dict[str, Callable[[], Any]]
     choices: dict[str, tuple[Any, ...]]
     types: dict[str, tuple[type, ...]]
     optional: frozenset[str]
@@ -120,7 +121,8 @@ class Element:
 
     def __init__(self, **values: Any) -> None:
         schema = self.schema()
-        values = {**schema.defaults, **self._spelled_out(values)}
+        fresh = {name: make() for name, make in schema.factories.items()}
+        values = {**schema.defaults, **fresh, **self._spelled_out(values)}
         self.__dict__.update(self._checked(values))
         self.validate()
 
@@ -195,9 +197,24 @@ class Element:
         """Return the element in the units that routines use, where it was given in others (fields, in magnets)."""
         return self
 
-    def design(self) -> tuple[Any, Any, Any]:
-        """Return curvature [1/m], tilt and roll [rad] of the element's place in the line; kinds that bend say theirs."""
-        return 0.0, self.tilt, 0.0
+    @property
+    def g(self) -> Any:
+        """Curvature of the reference trajectory [1/m]."""
+        return 0.0
+
+    @property
+    def plane(self) -> Any:
+        """Angle [rad] by which the element is turned about the beam: a tilt, in bends that of the design plane."""
+        return self.tilt
+
+    @property
+    def chord_roll(self) -> Any:
+        """Rotation about the chord [rad], which only bends have."""
+        return 0.0
+
+    def is_bent(self) -> bool:
+        """Whether the reference trajectory may bend inside."""
+        return False
 
     def is_plain(self) -> bool:
         """Whether the kind's own linear map describes the element: nothing is added to the ideal element."""
@@ -205,6 +222,32 @@ class Element:
 
     def validate(self) -> None:
         """Check that the fields fit together; kinds add their own."""
+
+    def with_values(self, values: Mapping[str, Any]) -> Element:
+        """Return the element with other values, unchecked: they may be expanded, traced, or not known yet."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new.__dict__.update(values)
+        return new
+
+    def with_open(self, name: str, value: Any) -> Element:
+        """Return the element with `value`, of which nothing is known, for a parameter, or for all that a shorthand means.
+
+        Raises
+        ------
+        UnknownNameError
+            If the kind has no such parameter.
+        """
+        if name in self.shorthands:
+            names = list(self.shorthands[name]({**self.__dict__, name: 1.0}))
+        elif name in self.schema().parameters:
+            names = [name]
+        elif name in self.schema().options:
+            raise InputError(f"{self.label}: {name} is no number, so it decides how a tracker is made and cannot be left open")
+        else:
+            known = [*self.schema().parameters, *self.shorthands]
+            raise UnknownNameError(f"{self.label} has no parameter {name!r}{suggest(name, known)}")
+        return self.with_values(dict.fromkeys(names, value))
 
     # ---------------------------------------------------------------- checks
 
@@ -291,6 +334,7 @@ def _schema_of(cls: type[Element]) -> Schema:
     parameters: list[str] = []
     options: list[str] = []
     defaults: dict[str, Any] = {}
+    factories: dict[str, Callable[[], Any]] = {}
     choices, types, optional = {}, {}, set()
     for f in fields(cls):
         hint = hints[f.name]
@@ -308,10 +352,11 @@ def _schema_of(cls: type[Element]) -> Schema:
         if f.default is not MISSING:
             defaults[f.name] = f.default
         elif f.default_factory is not MISSING:
+            factories[f.name] = f.default_factory
             defaults[f.name] = f.default_factory()
         else:
             raise InputError(f"{cls.__name__}.{f.name} needs a default value, as every element parameter does")
-    return Schema(tuple(parameters), tuple(options), defaults, choices, types, frozenset(optional))
+    return Schema(tuple(parameters), tuple(options), defaults, factories, choices, types, frozenset(optional))
 
 
 def _is_union(hint: Any) -> bool:
@@ -324,7 +369,7 @@ def _marked(hint: Any) -> bool:
 
 def _number(label: str, name: str, value: Any) -> Any:
     """Return a plain number as a float and an array as it is; refuse what is neither, and what is not finite."""
-    if type(value) is float or is_number(value) or isinstance(value, np.number):
+    if type(value) is float or is_number(value) or isinstance(value, (np.floating, np.integer)):
         try:
             value = float(value)
         except OverflowError:
@@ -340,7 +385,7 @@ def _number(label: str, name: str, value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "fiu":
             raise InputError(f"{label}: {name} must hold real numbers, not {value.dtype}")
-        value = value.astype(float) if value.dtype.kind in "iu" else value
+        value = value.astype(float if value.dtype.kind in "iu" else value.dtype)  # a copy, which nobody else will change
         if not np.isfinite(value).all():
             raise InputError(f"{label}: {name} must be finite; {np.count_nonzero(~np.isfinite(value))} of its values are not")
         return value

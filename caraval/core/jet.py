@@ -11,11 +11,16 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from array_api_compat import array_namespace
+
 from .arrays import is_number
 from .coordinates import Coordinates
 from .maps import LinearMap
 
 DIMENSIONS = 6
+
+NOTHING = (None,) * DIMENSIONS
+"""Derivatives of a constant."""
 
 
 class Jet:
@@ -81,8 +86,15 @@ class Jet:
         return self.chain(self.value**power, power * self.value ** (power - 1))
 
     def __abs__(self) -> Jet:
-        sign = 1 if is_number(self.value) and self.value >= 0 else -1 if is_number(self.value) else _sign(self.value)
-        return self.chain(abs(self.value), sign)
+        return self.chain(abs(self.value), _sign(self.value))
+
+    def __eq__(self, other: object) -> Any:
+        return self.value == _value(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self.value != _value(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __lt__(self, other: Any) -> Any:
         return self.value < _value(other)
@@ -102,7 +114,11 @@ def _value(a: Any) -> Any:
 
 
 def _sign(a: Any) -> Any:
-    return (a >= 0) * 2 - 1
+    """Sign of a number or an array, which counts zero as positive."""
+    if is_number(a):
+        return 1.0 if a >= 0 else -1.0
+    xp = array_namespace(a)
+    return xp.where(a >= 0, xp.ones_like(a), -xp.ones_like(a))
 
 
 def _plus(a: Any, b: Any) -> Any:
@@ -134,7 +150,7 @@ _DERIVATIVES: dict[str, Callable[[Any, Any, Any], Any]] = {
     "tanh": lambda xp, v, f: 1 - f * f,
     "exp": lambda xp, v, f: f,
     "log": lambda xp, v, f: 1 / v,
-    "abs": lambda xp, v, f: xp.where(v >= 0, 1.0, -1.0),
+    "abs": lambda xp, v, f: _sign(v),
 }
 """Derivatives ``(xp, v, f(v))`` of the functions that routines may use."""
 
@@ -165,8 +181,8 @@ class JetNamespace:
         """Choose value and derivatives alike."""
         if not isinstance(then, Jet) and not isinstance(otherwise, Jet):
             return self.xp.where(condition, then, otherwise)
-        a = then if isinstance(then, Jet) else Jet(then, (None,) * DIMENSIONS)
-        b = otherwise if isinstance(otherwise, Jet) else Jet(otherwise, (None,) * DIMENSIONS)
+        a = then if isinstance(then, Jet) else Jet(then, NOTHING)
+        b = otherwise if isinstance(otherwise, Jet) else Jet(otherwise, NOTHING)
         slopes = (
             None if s is None and t is None else self.xp.where(condition, 0.0 if s is None else s, 0.0 if t is None else t)
             for s, t in zip(a.slopes, b.slopes, strict=True)
@@ -187,7 +203,7 @@ class JetNamespace:
             return self.xp.atan2(y, x)
         a, b = _value(y), _value(x)
         square = a * a + b * b
-        change = Jet(0.0, y.slopes) * (b / square) if isinstance(y, Jet) else Jet(0.0, (None,) * DIMENSIONS)
+        change = Jet(0.0, y.slopes) * (b / square) if isinstance(y, Jet) else Jet(0.0, NOTHING)
         if isinstance(x, Jet):
             change = change - Jet(0.0, x.slopes) * (a / square)
         return Jet(self.xp.atan2(a, b), change.slopes)
@@ -208,12 +224,20 @@ def seed(values: Any) -> Coordinates:
     return Coordinates(*(Jet(v, tuple(1.0 if i == j else None for j in range(DIMENSIONS))) for i, v in enumerate(values)))
 
 
+def lifted(constants: Any) -> Any:
+    """Return constants with their arrays as jets without derivatives: not every library leaves arithmetic to jets."""
+    if isinstance(constants, tuple):
+        parts = [lifted(part) for part in constants]
+        return type(constants)(*parts) if hasattr(constants, "_fields") else tuple(parts)
+    return constants if is_number(constants) else Jet(constants, NOTHING)
+
+
 def expansion(q: Any) -> tuple[list[Any], list[list[Any]]]:
     """Return the values and the derivatives (zeros filled in) of coordinates."""
     values, rows = [], []
     for a in q:
         values.append(_value(a))
-        slopes = a.slopes if isinstance(a, Jet) else (None,) * DIMENSIONS
+        slopes = a.slopes if isinstance(a, Jet) else NOTHING
         rows.append([0.0 if s is None else s for s in slopes])
     return values, rows
 

@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from . import names as naming
-from . import plan as planning
 from . import tracking
-from .arrays import arrays, is_number, library
-from .beam import ParticleBeam
+from .arrays import arrays, is_number, library, same
 from .element import Element
-from .errors import BackendError, InputError, LatticeError, MethodError
+from .errors import InputError, LatticeError, UnknownNameError
+from .maps import LinearMap
 from .methods import TrackingMethod, as_method
-from .moments import MomentBeam
-from .plan import Plan, Prepared
+from .plan import reference_pass
+from .planner import Observe, Planner
 from .reference import Reference
 from .registry import backend_of, registry
+from .tracker import Tracker
+from .tracking import Beam
 from .tree import Fixed, tree
-
-if TYPE_CHECKING:
-    from .tracker import Tracker
 
 log = logging.getLogger("caraval")
 
-Beam = ParticleBeam | MomentBeam
 Where = str | Callable[[Element], bool] | None
 
-SAME_MOMENTUM = 1e-9
-"""Reference momenta that differ relatively by less than this are the same (a file round trip keeps 12 digits)."""
+_OWN = ("reference", "geometry", "name", "beginning", "metadata")
+"""What a lattice has besides its elements."""
 
 
 @tree
@@ -49,6 +45,8 @@ class Lattice:
     name : str
     beginning : mapping
         What else is known at the start, by Bmad's names: ``beta_a``, ``alpha_a``, ..., floor position.
+    metadata : mapping
+        What a lattice file says besides: its title, parameters of the program that it was written for.
 
     Raises
     ------
@@ -63,6 +61,8 @@ class Lattice:
     geometry: str
     name: str
     beginning: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    planner: Planner
 
     def __init__(
         self,
@@ -72,6 +72,7 @@ class Lattice:
         geometry: Literal["open", "closed"] = "open",
         name: str = "",
         beginning: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         line = tuple(_elements(elements))
         if not line:
@@ -82,13 +83,9 @@ class Lattice:
             raise InputError(f"name must be text, not {name!r}")
         if reference is not None and not isinstance(reference, Reference):
             raise InputError(f"reference must be a Reference, not {type(reference).__name__}")
-        self._set(line, reference, geometry, name, dict(beginning or {}), None)
-
-    def _set(self, elements: Any, reference: Any, geometry: Any, name: Any, beginning: Any, counts: Any) -> None:
-        self.__dict__.update(
-            elements=elements, reference=reference, geometry=geometry, name=name, beginning=beginning,
-            _given_counts=counts, _counts={}, _plans={}, _prepared={}, _lookup={},
-        )  # fmt: skip
+        self.__dict__.update(elements=line, reference=reference, geometry=geometry, name=name)
+        self.__dict__.update(beginning=dict(beginning or {}), metadata=dict(metadata or {}))
+        self.__dict__["planner"] = Planner(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("a lattice is immutable; use lattice.replace(...)")
@@ -144,24 +141,24 @@ class Lattice:
         return self.elements[key]
 
     def _part(self, key: slice) -> Lattice:
-        start, stop = (self._place(edge) for edge in (key.start, key.stop))
+        start, stop = (self.select(edge)[0] if isinstance(edge, str) else edge for edge in (key.start, key.stop))
         places = range(len(self))[start : stop : key.step]
         if len(places) == 0:
             raise LatticeError(f"no elements between {key.start!r} and {key.stop!r}")
         reference = self.reference
         if reference is not None and key.step in (None, 1):
-            reference = planning.reference_pass(registry(), self.elements[: places[0]], reference)[-1]
+            reference = reference_pass(registry(), self.elements[: places[0]], reference)[-1]
         return Lattice((self.elements[i] for i in places), reference=reference, name=self.name)
 
-    def _place(self, edge: int | str | None) -> int | None:
-        return self.select(edge)[0] if isinstance(edge, str) else edge
-
     def select(self, pattern: str) -> list[int]:
-        """Return the places of the elements that a name means (``"q1"``, ``"q1##2"``, ``"qf*"``, ``"Quadrupole::q*"``)."""
-        cache = self.__dict__["_lookup"]
-        if pattern not in cache:
-            cache[pattern] = naming.select(pattern, self.names, self.kinds)
-        return list(cache[pattern])
+        """Return the places of the elements that a name means (``"q1"``, ``"q1##2"``, ``"qf*"``, ``"Quadrupole::q*"``).
+
+        Raises
+        ------
+        UnknownNameError
+            If there is none.
+        """
+        return naming.select(pattern, self.names, self.kinds)
 
     # ---------------------------------------------------------------- new lattices from old
 
@@ -173,21 +170,23 @@ class Lattice:
         settings : mapping
             ``{"q1.k1": 4.2}``; the key says which elements, as in :meth:`select`.
         **changes
-            `reference`, `geometry`, `name`, `beginning` or `elements` of the lattice itself.
+            `elements`, `reference`, `geometry`, `name`, `beginning` or `metadata` of the lattice itself.
         """
+        own = {name: getattr(self, name) for name in _OWN}
+        unknown = set(changes) - set(own) - {"elements"}
+        if unknown:
+            raise UnknownNameError(
+                f"a lattice has no {', '.join(sorted(unknown))} to replace; settings of elements go in a mapping: "
+                'lattice.replace({"q1.k1": 4.2})'
+            )
         elements = list(self.elements)
         for key, value in (settings or {}).items():
             pattern, parameter = naming.parameter_of(key)
             for i in self.select(pattern):
                 elements[i] = elements[i].replace(**{parameter: value})
-        values = {
-            "elements": elements,
-            **{n: getattr(self, n) for n in ("reference", "geometry", "name", "beginning")},
-            **changes,
-        }
-        new = Lattice(values.pop("elements"), **values)
+        new = Lattice(**{**own, "elements": elements, **changes})
         if "elements" not in changes:
-            new.__dict__["_given_counts"] = self._inherited_counts()
+            new.__dict__["planner"] = Planner(new, self.planner.inheritance()[1])
         return new
 
     def with_tracking(self, method: TrackingMethod | str, where: Where = None) -> Lattice:
@@ -205,31 +204,24 @@ class Lattice:
             If an element lacks the method.
         """
         chosen = as_method(method)
-        known = registry()
         elements = list(self.elements)
         for i in self._where(where):
-            element = elements[i].replace(tracking_method=chosen)
-            known.method_of(element)
-            elements[i] = element
-        new = self.replace(elements=elements)
+            elements[i] = elements[i].replace(tracking_method=chosen)
+            registry().method_of(elements[i])
         if chosen.name == "linear":
-            self._say_drifts(elements)
-        return new
+            turned = sorted({elements[i].kind for i in self._where(where) if elements[i].only_nonlinear})
+            if turned:
+                log.warning("tracked linearly, these act as drifts on the axis: %s", ", ".join(turned))
+        return self.replace(elements=elements)
 
     def _where(self, where: Where) -> list[int]:
         if where is None:
             return list(range(len(self)))
         if callable(where):
             return [i for i, element in enumerate(self.elements) if where(element)]
-        kinds = {kind.lower(): kind for kind in registry().kinds}
-        if where.lower() in kinds:
+        if where.lower() in {kind.lower() for kind in registry().kinds}:
             return [i for i, kind in enumerate(self.kinds) if kind.lower() == where.lower()]
         return self.select(where)
-
-    def _say_drifts(self, elements: Sequence[Element]) -> None:
-        turned = sorted({e.kind for e in elements if e.only_nonlinear and str(e.tracking_method) == "linear"})
-        if turned:
-            log.warning("tracked linearly, these act as drifts on the axis: %s", ", ".join(turned))
 
     def to(self, backend: str, *, device: Any = None, dtype: str = "float64") -> Lattice:
         """Return the lattice with its arrays on another backend; plain numbers stay plain."""
@@ -261,7 +253,7 @@ class Lattice:
         self,
         beam: Beam,
         *,
-        observe: str | Sequence[str] | None = None,
+        observe: Observe = None,
         keep: Callable[[Any], Any] = tracking.everything,
         reference: Literal["lattice", "beam"] = "lattice",
     ) -> Any:
@@ -270,7 +262,7 @@ class Lattice:
         Parameters
         ----------
         beam : ParticleBeam or MomentBeam
-        observe : name, pattern, or sequence of them, optional
+        observe : name, pattern, place, or sequence of them, optional
             Elements after which to keep the beam; ``"all"`` for every element.
         keep : callable, optional
             What to keep of each beam observed, ``beam -> anything``; the beam itself, if left out.
@@ -282,9 +274,10 @@ class Lattice:
         beam
             Or ``(beam, history)`` with `observe`: ``history["bpm1"]`` is a list of beams, one per occurrence.
         """
-        plan, keys = self._planned(observe, beam.reference)
-        prepared = self.prepare(plan, beam, reference)
-        out, looks = run(prepared, beam, backend_of(first_array(beam)), keep)
+        backend = backend_of(tracking.first_array(beam))
+        keys = self.planner.keys(observe)
+        plan = self.planner.plan(list(keys), beam.reference)
+        out, looks = tracking.track(self.planner.prepare(plan, beam, reference), beam, backend, keep)
         return out if observe is None else (out, tracking.observed(looks, keys))
 
     def transfer_matrix(self, reference: Reference | None = None) -> Any:
@@ -297,23 +290,22 @@ class Lattice:
         """
         return self.transfer_map(reference).matrix
 
-    def transfer_map(self, reference: Reference | None = None) -> Any:
-        """Return the first-order expansion ``matrix, offset`` about the orbit that starts on the axis."""
+    def transfer_map(self, reference: Reference | None = None) -> LinearMap:
+        """Return the first-order expansion about the orbit that starts on the axis, see :meth:`transfer_matrix`."""
         start = reference or self.reference
         if start is None:
             raise InputError(
                 "the lattice has no reference; give one: lattice.transfer_matrix(cv.Reference('electron', p0c=1e8))"
             )
-        plan, _ = self._planned(None, start)
-        prepared = plan.prepare(self.elements, start, particles=False)
-        found = self._arrays() + arrays((start.p0c, start.s, start.t))
+        self.planner.libraries()
+        prepared = self.planner.plan([], start).prepare(self.elements, start, particles=False)
+        settings = (value for element in self.elements for value in element.parameters.values())
+        found = arrays([*settings, start.p0c, start.s, start.t])
         backend = backend_of(found[0]) if found else registry().backend("numpy")
         zero = backend.asarray(np.zeros(6), dtype=backend.dtype("float64"))
         return tracking.transfer_map(prepared, backend, zero)
 
-    def compile(
-        self, backend: str = "numpy", *, parameters: Sequence[str] = (), observe: str | Sequence[str] | None = None
-    ) -> Tracker:
+    def compile(self, backend: str = "numpy", *, parameters: Sequence[str] = (), observe: Observe = None) -> Tracker:
         """Return a tracker that is compiled once and called often.
 
         Parameters
@@ -325,149 +317,31 @@ class Lattice:
         observe
             As in :meth:`track`.
         """
-        from .tracker import Tracker
-
         return Tracker(self, backend, parameters, observe)
-
-    # ---------------------------------------------------------------- plans
-
-    def _planned(self, observe: str | Sequence[str] | None, start: Reference) -> tuple[Plan, dict[int, str]]:
-        keys = self.observed(observe)
-        counts = self.counts(start)
-        key = (frozenset(keys), counts)
-        plans = self.__dict__["_plans"]
-        plan = plans.get(key)
-        if plan is None or plan.registry is not registry():
-            looks = [i in keys for i in range(len(self))] if keys else None
-            plan = planning.build(registry(), self.elements, counts=counts, looks=looks)
-            plans[key] = plan
-            self.__dict__["_prepared"].clear()
-        return plan, keys
-
-    def observed(self, observe: str | Sequence[str] | None) -> dict[int, str]:
-        """Return the places to look at, and the key in the history of each."""
-        if observe is None:
-            return {}
-        patterns = [observe] if isinstance(observe, str) else list(observe)
-        keys: dict[int, str] = {}
-        for pattern in patterns:
-            if pattern == "all" and "all" not in self.names:
-                return {i: element.name or f"{element.kind}#{i}" for i, element in enumerate(self.elements)}
-            exact = pattern in self.names or "##" in pattern
-            for i in self.select(pattern):
-                keys[i] = pattern if exact or not naming.is_pattern(pattern) else self.elements[i].name
-        return keys
-
-    def counts(self, start: Reference | None = None) -> tuple[int | None, ...]:
-        """Return into how many parts each element is divided: by its own numbers, or by those of its forebear.
-
-        Parameters
-        ----------
-        start : Reference, optional
-            Where the lattice has no reference of its own: elements given by fields need the momentum.
-        """
-        start = self.reference or start
-        key = start.p0c if start is not None and is_number(start.p0c) else None
-        found = self.__dict__["_counts"]
-        if key not in found:
-            known = registry()
-            references: Sequence[Reference | None] = [None] * len(self)
-            if start is not None and key is not None:
-                references = planning.reference_pass(known, self.elements, start)[:-1]
-            given = self.__dict__["_given_counts"] or [None] * len(self)
-            own = [planning.count(known, e, r) for e, r in zip(self.elements, references, strict=True)]
-            found[key] = tuple(c if c is not None else g for c, g in zip(own, given, strict=True))
-        counts: tuple[int | None, ...] = found[key]
-        return counts
-
-    def _inherited_counts(self) -> tuple[int | None, ...] | None:
-        try:
-            return self.counts()
-        except (MethodError, InputError):  # such a lattice cannot be tracked; the error belongs there
-            return None
-
-    def prepare(self, plan: Plan, beam: Beam, reference: str = "lattice") -> Prepared:
-        """Return a plan with this lattice's numbers for a beam; kept, where they are plain numbers."""
-        particles = isinstance(beam, ParticleBeam)
-        self._check_reference(beam.reference, reference)
-        self._check_library(library(first_array(beam)))
-        start = beam.reference
-        numbers = (start.p0c, start.s, start.t)
-        if not all(map(is_number, numbers)):
-            return plan.prepare(self.elements, start, particles=particles)
-        cache = self.__dict__["_prepared"]
-        key = (id(plan), particles, start)
-        if key not in cache:
-            prepared = plan.prepare(self.elements, start, particles=particles)
-            if not planning.is_static(prepared):
-                return prepared
-            if len(cache) >= _KEPT:
-                cache.clear()
-            cache[key] = prepared
-        found: Prepared = cache[key]
-        return found
-
-    def _check_reference(self, given: Reference, which: str) -> None:
-        if which not in ("lattice", "beam"):
-            raise InputError(f'reference must be "lattice" or "beam", not {which!r}')
-        own = self.reference
-        if which == "beam" or own is None:
-            return
-        known = [_known(p0c) for p0c in (own.p0c, given.p0c)]
-        momentum_differs = (
-            known[0] is not None and known[1] is not None and bool(np.any(abs(known[0] - known[1]) > SAME_MOMENTUM * known[0]))
-        )
-        if given.species != own.species or momentum_differs:
-            raise InputError(
-                f"the beam's reference ({given.species.name}, p0c = {given.p0c} eV) is not the lattice's "
-                f"({own.species.name}, p0c = {own.p0c} eV); make the beam with lattice.reference, "
-                'or track(..., reference="beam")'
-            )
-
-    def _check_library(self, wanted: str) -> None:
-        for found, where in self._libraries().items():
-            if found != wanted:
-                raise BackendError(
-                    f"{where} is a {found} array and the beam is on {wanted}; use lattice.to({wanted!r}) or beam.to({found!r})"
-                )
-
-    def _libraries(self) -> dict[str, str]:
-        """Return the libraries of the arrays among the settings, and where the first of each is."""
-        found: dict[str, str] | None = self.__dict__.get("_found_libraries")
-        if found is None:
-            found = {}
-            for element in self.elements:
-                for name, value in element.parameters.items():
-                    if value is not None and not is_number(value):
-                        found.setdefault(library(value), f"{element.label}: {name}")
-                        _check_array(f"{element.label}: {name}", value)
-            self.__dict__["_found_libraries"] = found
-        return found
-
-    def _arrays(self) -> list[Any]:
-        return arrays(value for element in self.elements for value in element.parameters.values())
 
     # ---------------------------------------------------------------- as a tree of arrays
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], Fixed]:
-        """Elements and reference, and the rest."""
-        rest = Fixed(geometry=self.geometry, name=self.name, beginning=self.beginning, counts=self._inherited_counts())
-        return (self.elements, self.reference), rest
+        """Elements and reference, and the rest; step counts, too, which nothing could decide inside a trace."""
+        rest = {name: getattr(self, name) for name in _OWN if name != "reference"}
+        counts, of_all = self.planner.inheritance()
+        return (self.elements, self.reference), Fixed(aside=of_all, **rest, counts=counts)
 
     @classmethod
     def tree_unflatten(cls, rest: Fixed, children: Any) -> Lattice:
         """Put together again, unchecked."""
         lattice = object.__new__(cls)
+        values = dict(rest.values)
+        counts = values.pop("counts")
         elements, reference = children
-        values = rest.values
-        lattice._set(elements, reference, values["geometry"], values["name"], values["beginning"], values["counts"])
+        lattice.__dict__.update(values, elements=elements, reference=reference)
+        lattice.__dict__["planner"] = Planner(lattice, rest.aside, counts)
         return lattice
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Lattice):
             return NotImplemented
-        parts = ("elements", "reference", "geometry", "name", "beginning")
-        return all(getattr(self, part) == getattr(other, part) for part in parts)
+        return all(same(getattr(self, part), getattr(other, part)) for part in ("elements", *_OWN))
 
     def __hash__(self) -> int:
         return hash((self.name, len(self)))
@@ -475,17 +349,6 @@ class Lattice:
     def __repr__(self) -> str:
         shown = self.length if is_number(self.length) else "batched"
         return f"Lattice({self.name!r}, {len(self)} elements, {shown} m, {self.geometry})"
-
-
-_KEPT = 8
-"""Prepared plans kept for beams of different reference."""
-
-
-def run(prepared: Prepared, beam: Beam, backend: Any, keep: tracking.Keep = tracking.everything) -> tuple[Any, Any]:
-    """Track a beam of either kind along a prepared plan."""
-    if isinstance(beam, ParticleBeam):
-        return tracking.track_particles(prepared, beam, backend, keep)
-    return tracking.track_moments(prepared, beam, backend, keep)
 
 
 def _elements(items: Iterable[Any]) -> Iterator[Element]:
@@ -496,25 +359,3 @@ def _elements(items: Iterable[Any]) -> Iterator[Element]:
             yield from item.elements
         else:
             raise InputError(f"a lattice is made of elements, not of {item!r}")
-
-
-def first_array(beam: Any) -> Any:
-    """Return an array of a beam, by which its backend is known."""
-    if isinstance(beam, ParticleBeam):
-        return beam.x
-    if isinstance(beam, MomentBeam):
-        return beam.mean
-    raise InputError(f"a ParticleBeam or a MomentBeam can be tracked, not {type(beam).__name__}")
-
-
-def _check_array(label: str, array: Any) -> None:
-    if not array_namespace(array).isdtype(array.dtype, "real floating"):
-        raise InputError(f"{label} must hold floating-point numbers, not {array.dtype}")
-    values = backend_of(array).value(array)
-    if values is not None and not np.isfinite(values).all():
-        raise InputError(f"{label} must be finite; {np.count_nonzero(~np.isfinite(values))} of its values are not")
-
-
-def _known(value: Any) -> Any:
-    """Return a number or an array's values, or None where a trace hides them."""
-    return value if is_number(value) else backend_of(value).value(value)

@@ -6,48 +6,80 @@ routines under a new name, and a subclass of :class:`TrackingMethod` only if the
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from .errors import InputError
+from .errors import InputError, UnknownNameError, suggest
 
-_with_options: dict[str, type[TrackingMethod]] = {}
+_known: dict[str, type[TrackingMethod]] = {}
 
 
-@dataclass(frozen=True)
 class TrackingMethod:
-    """A tracking method by its name; the base of those that have options."""
+    """Base of the methods: a subclass has a `name`, and is a frozen dataclass if it has options."""
 
-    name: str
+    name: ClassVar[str]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if isinstance(vars(cls).get("name"), str):
-            _with_options[vars(cls)["name"]] = cls
+            _known[cls.name] = cls
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options by name, without the method's name."""
-        return {key: value for key, value in asdict(self).items() if key != "name"}
+        """The options by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)} if is_dataclass(self) else {}
+
+    def with_options(self, **options: Any) -> TrackingMethod:
+        """Return the method with other options.
+
+        Raises
+        ------
+        UnknownNameError
+            If it has no such option.
+        """
+        for key in options:
+            if key not in self.options:
+                known = ", ".join(self.options) or "none"
+                raise UnknownNameError(f"{self.name} has no option {key!r}{suggest(key, self.options)}; it has {known}")
+        return replace(self, **options) if options else self  # type: ignore[type-var]
 
     def __str__(self) -> str:
-        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name" and getattr(self, f.name) != f.default}
-        inside = ", ".join(f"{key}={value!r}" for key, value in given.items())
+        defaults: dict[str, Any] = {f.name: f.default for f in fields(self)} if is_dataclass(self) else {}
+        inside = ", ".join(f"{key}={value!r}" for key, value in self.options.items() if value != defaults[key])
         return f"{self.name}({inside})" if inside else self.name
+
+
+class Named(TrackingMethod):
+    """A method that a plugin registered under a name, without options."""
+
+    def __init__(self, name: str) -> None:
+        self.__dict__["name"] = name
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("a tracking method is immutable")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Named) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"Named({self.name!r})"
 
 
 @dataclass(frozen=True)
 class Linear(TrackingMethod):
     """First derivative of the element as it stands in the line, on the reference orbit."""
 
-    name: ClassVar[str] = "linear"  # type: ignore[misc]
+    name = "linear"
 
 
 @dataclass(frozen=True)
 class SecondOrder(TrackingMethod):
     """First and second derivative of the element as it stands in the line, on the reference orbit."""
 
-    name: ClassVar[str] = "second_order"  # type: ignore[misc]
+    name = "second_order"
 
 
 @dataclass(frozen=True)
@@ -62,12 +94,13 @@ class BmadStandard(TrackingMethod):
         Length of a step [m]; wins over `num_steps`. With neither, Bmad's own rule decides.
     """
 
-    name: ClassVar[str] = "bmad_standard"  # type: ignore[misc]
+    name = "bmad_standard"
     num_steps: int | None = None
     ds_step: float | None = None
 
     def __post_init__(self) -> None:
-        _check_steps(self.num_steps)
+        if self.num_steps is not None:
+            _check_steps(self.num_steps)
         if self.ds_step is not None and not self.ds_step > 0:
             raise InputError(f"ds_step must be a positive length in m, not {self.ds_step!r}")
 
@@ -86,7 +119,7 @@ class KickDriftKick(TrackingMethod):
         What is solved exactly between the kicks: the field-free (in bends: the dipole) motion, or the linear body.
     """
 
-    name: ClassVar[str] = "kick_drift_kick"  # type: ignore[misc]
+    name = "kick_drift_kick"
     order: Literal[2, 4, 6] = 2
     num_steps: int = 10
     split: Literal["drift", "matrix"] = "drift"
@@ -100,7 +133,7 @@ class KickDriftKick(TrackingMethod):
 
 
 def _check_steps(num_steps: Any) -> None:
-    if num_steps is not None and (not isinstance(num_steps, int) or num_steps < 1):
+    if not isinstance(num_steps, int) or isinstance(num_steps, bool) or num_steps < 1:
         raise InputError(f"num_steps must be a positive whole number, not {num_steps!r}")
 
 
@@ -114,5 +147,4 @@ def as_method(method: TrackingMethod | str) -> TrackingMethod:
     if not isinstance(method, str):
         raise InputError(f"a tracking method is a name or an object such as BmadStandard(), not {method!r}")
     name = method.strip().lower()
-    cls = _with_options.get(name)
-    return cls() if cls else TrackingMethod(name)  # type: ignore[call-arg]
+    return _known[name]() if name in _known else Named(name)

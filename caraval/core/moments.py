@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 from .arrays import is_number, library
-from .errors import InputError
-from .reference import Reference, Species, reference_from
+from .errors import BackendError, InputError
+from .reference import Reference, Species, reference_given
 from .registry import backend_of, registry
 from .statistics import Statistics
 from .tree import tree
@@ -45,22 +45,23 @@ class MomentBeam(Statistics):
         mean: Any,
         covariance: Any,
         *,
-        species: Species | str = "electron",
+        species: Species | str | None = None,
         p0c: Any = None,
         energy: Any = None,
         charge: Any = 0.0,
-        s: Any = 0.0,
-        t: Any = 0.0,
+        s: Any = None,
+        t: Any = None,
         reference: Reference | None = None,
     ) -> None:
-        reference = reference or reference_from(species, p0c, energy, s, t)
+        reference = reference_given(reference, species, p0c, energy, s, t)
         mean = np.asarray(mean, dtype=float) if isinstance(mean, (list, tuple)) else mean
         covariance = np.asarray(covariance, dtype=float) if isinstance(covariance, (list, tuple)) else covariance
         if tuple(mean.shape[-1:]) != (6,):
             raise InputError(f"mean must have shape (..., 6), not {tuple(mean.shape)}")
         if tuple(covariance.shape[-2:]) != (6, 6):
             raise InputError(f"covariance must have shape (..., 6, 6), not {tuple(covariance.shape)}")
-        array_namespace(mean, covariance)
+        if library(mean) != library(covariance):
+            raise BackendError(f"mean is a {library(mean)} array and covariance a {library(covariance)} array")
         backend = backend_of(mean)
         for name, array in (("mean", mean), ("covariance", covariance)):
             values = backend.value(array)

@@ -110,7 +110,7 @@ class Reference:
         object.__setattr__(self, "species", as_species(self.species))
         for name in ("p0c", "s", "t"):
             object.__setattr__(self, name, _quantity(name, getattr(self, name)))
-        if is_number(self.p0c) and not self.p0c > 0:
+        if isinstance(self.p0c, (float, np.ndarray)) and not np.all(np.asarray(self.p0c) > 0):
             raise InputError(f"p0c must be a positive momentum in eV, not {self.p0c!r}")
 
     def __eq__(self, other: object) -> bool:
@@ -131,9 +131,10 @@ class Reference:
             If the energy is not above the rest energy of the species.
         """
         species = as_species(species)
-        if is_number(energy) and not energy > species.mass:
+        least = energy if is_number(energy) else np.min(energy) if isinstance(energy, np.ndarray) else None
+        if least is not None and not least > species.mass:
             raise InputError(
-                f"total energy {energy:g} eV is not above the rest energy of a {species.name}, {species.mass:g} eV"
+                f"total energy {least:g} eV is not above the rest energy of the {species.name}, {species.mass:g} eV"
             )
         xp = namespace(energy)
         return cls(species, xp.sqrt((energy - species.mass) * (energy + species.mass)), s, t)
@@ -191,6 +192,21 @@ def reference_from(species: Species | str, p0c: Any, energy: Any, s: Any, t: Any
     return Reference(as_species(species), p0c, s, t)
 
 
+def reference_given(reference: Reference | None, species: Any, p0c: Any, energy: Any, s: Any, t: Any) -> Reference:
+    """Return the reference, which is given whole or in parts, those left out being None.
+
+    Raises
+    ------
+    InputError
+        If it is given both ways.
+    """
+    if reference is None:
+        return reference_from(species or "electron", p0c, energy, 0.0 if s is None else s, 0.0 if t is None else t)
+    if any(value is not None for value in (species, p0c, energy, s, t)):
+        raise InputError("give the reference, or species, p0c or energy, s and t, not both")
+    return reference
+
+
 def _reference(species: Species, p0c: Any, s: Any, t: Any) -> Reference:
     """Make a reference without any check: inside traces the values may be anything."""
     reference = object.__new__(Reference)
@@ -201,7 +217,9 @@ def _reference(species: Species, p0c: Any, s: Any, t: Any) -> Reference:
 
 def _quantity(name: str, value: Any) -> Any:
     """Return a plain number as a float and an array as it is; refuse what is neither, and what is not finite."""
-    if is_number(value) or isinstance(value, np.number) or (isinstance(value, np.ndarray) and value.ndim == 0):
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if is_number(value) or isinstance(value, (np.floating, np.integer)):
         value = float(value)
         if value - value != 0:
             raise InputError(f"{name} must be finite, not {value}")

@@ -8,7 +8,7 @@ import pkgutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -42,7 +42,19 @@ class Entry(Generic[T]):
 
 @dataclass(frozen=True)
 class Registry:
-    """What there is to track with, and to read and write."""
+    """What there is to track with, and to read and write.
+
+    Attributes
+    ----------
+    kinds, methods, references, backends, readers, writers, beam_readers, beam_writers : mapping
+        Of names, for `methods` of ``(kind, name)``, to entries; `references` has functions by kind.
+    wrappers : tuple of Entry
+        Functions that wrap the steps of every element.
+    plugins, blocked : tuple of str
+        Names of the plugins that are in, and of those that the environment keeps out.
+    failed : mapping
+        Of names of plugins that could not be loaded to the reason.
+    """
 
     kinds: Mapping[str, Entry[type[Element]]]
     methods: Mapping[tuple[type[Element], str], Entry[Method]]
@@ -52,8 +64,10 @@ class Registry:
     writers: Mapping[str, Entry[Writer]]
     beam_readers: Mapping[str, Entry[BeamReader]]
     beam_writers: Mapping[str, Entry[BeamWriter]]
-    wrappers: tuple[Callable[..., Any], ...]
+    wrappers: tuple[Entry[Callable[..., Any]], ...]
     plugins: tuple[str, ...]
+    blocked: tuple[str, ...]
+    failed: Mapping[str, str]
 
     def kind(self, name: str) -> type[Element]:
         """Return the element kind of that name, whatever the case of its letters.
@@ -102,7 +116,8 @@ class Registry:
             if not names:
                 raise MethodError(f"{element.label} has no tracking method; register one for {element.kind}")
             return as_method("bmad_standard" if "bmad_standard" in names else names[0])
-        assert isinstance(chosen, TrackingMethod)
+        if not isinstance(chosen, TrackingMethod):
+            chosen = as_method(chosen)
         if chosen.name not in names:
             raise MethodError(
                 f"{element.label} has no tracking method {chosen.name!r}{suggest(chosen.name, names)}; "
@@ -117,6 +132,13 @@ class Registry:
             method = methods.get(name)
             if isinstance(method, (Routine, Composite)):
                 return name, method
+        return None
+
+    def reference_of(self, kind: type[Element]) -> Callable[..., Any] | None:
+        """Return how a kind changes the reference, if it does more than let it drift."""
+        for cls in kind.__mro__:
+            if cls in self.references:
+                return self.references[cls].value
         return None
 
     def backend(self, name: str) -> Any:
@@ -180,7 +202,7 @@ def registry() -> Registry:
     """
     global _registry
     if _registry is None:
-        _registry = _build(_plugin_manager())
+        _registry = _build(*_plugin_manager())
     return _registry
 
 
@@ -222,25 +244,60 @@ def reset() -> None:
     _registry = None
 
 
-def _plugin_manager() -> pluggy.PluginManager:
+def _plugin_manager() -> tuple[pluggy.PluginManager, dict[str, str]]:
+    """Return the plugins that are there, and why others could not be loaded."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
+    failed: dict[str, str] = {}
     for name in _disabled():
         manager.set_blocked(name)
     for package in BUILT_IN:
         for module in _modules(package):
             manager.register(module, name=module.__name__)
-    for point in sorted(entry_points(group=hookspecs.PROJECT), key=lambda p: p.name):
-        if manager.is_blocked(point.name) or manager.has_plugin(point.name):
+    for point in _entry_points():
+        if manager.is_blocked(point.name):
             continue
         try:
-            manager.register(point.load(), name=point.name)
+            _add(manager, point.load(), point.name)
+        except PluginError:
+            raise
         except Exception as error:
-            _warn(point.name, f"{type(error).__name__}: {error}")
+            failed[point.name] = f"{type(error).__name__}: {error}"
+            _warn(point.name, failed[point.name])
     for name, plugin in _added.items():
         if not manager.is_blocked(name):
-            manager.register(plugin, name=name)
-    return manager
+            _add(manager, plugin, name)
+    return manager, failed
+
+
+def _entry_points() -> list[EntryPoint]:
+    """Return the installed plugins by name.
+
+    Raises
+    ------
+    PluginError
+        If two distributions call theirs the same.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=hookspecs.PROJECT), key=lambda p: p.name):
+        other = found.setdefault(point.name, point)
+        if other.value != point.value:
+            both = " and ".join(repr(p.dist.name if p.dist else p.value) for p in (other, point))
+            raise PluginError(f"two distributions, {both}, have a plugin called {point.name!r}; uninstall one")
+    return list(found.values())
+
+
+def _add(manager: pluggy.PluginManager, plugin: Any, name: str) -> None:
+    """Add a plugin, and make sure that all its hooks are hooks."""
+    if manager.has_plugin(name) or manager.is_registered(plugin):
+        other = name if manager.has_plugin(name) else manager.get_name(plugin)
+        raise PluginError(f"plugin {name!r} is there already, as {other!r}")
+    manager.register(plugin, name=name)
+    known = [n for n in vars(hookspecs) if n.startswith("register_")] + ["plan_steps"]
+    for hook in vars(manager.hook).values():
+        if isinstance(hook, pluggy.HookCaller) and not hook.has_spec():
+            manager.unregister(plugin)
+            raise PluginError(f"plugin {name!r} has a hook {hook.name!r} that does not exist{suggest(hook.name, known)}")
 
 
 def _disabled() -> list[str]:
@@ -262,7 +319,7 @@ def _modules(package: str) -> Iterator[ModuleType]:
             yield importlib.import_module(f"{package}.{info.name}")
 
 
-def _build(manager: pluggy.PluginManager) -> Registry:
+def _build(manager: pluggy.PluginManager, failed: Mapping[str, str]) -> Registry:
     methods: dict[tuple[type[Element], str], Entry[Method]] = {}
     kinds: dict[str, Entry[type[Element]]] = {}
     for plugin, returned in _results(manager, "register_tracking_methods", Mapping):
@@ -274,36 +331,52 @@ def _build(manager: pluggy.PluginManager) -> Registry:
                 _enter(kinds, key[0].__name__, Entry(key[0], plugin), lambda k: f"the element kind {k!r}")
     for plugin, returned in _results(manager, "register_elements", Iterable):
         for kind in returned:
+            if not (isinstance(kind, type) and issubclass(kind, Element)):
+                raise PluginError(f"plugin {plugin!r}: register_elements returns subclasses of Element, not {kind!r}")
             known = kinds.get(kind.__name__)
             if known is None or known.value is not kind:
                 _enter(kinds, kind.__name__, Entry(kind, plugin), lambda k: f"the element kind {k!r}")
     backends: dict[str, Entry[str]] = {}
     for plugin, returned in _results(manager, "register_backends", Mapping):
         for name, target in returned.items():
+            if not isinstance(target, str) or target.count(":") != 1:
+                raise PluginError(f'plugin {plugin!r}: backend {name!r} must be given as "module:Class", not {target!r}')
             _enter(backends, name, Entry(target, plugin), lambda k: f"the backend {k!r}")
     return Registry(
         kinds=MappingProxyType(kinds),
         methods=MappingProxyType(methods),
         references=MappingProxyType(_references(methods)),
         backends=MappingProxyType(backends),
-        readers=MappingProxyType(_formats(manager, "register_readers", "reader")),
-        writers=MappingProxyType(_formats(manager, "register_writers", "writer")),
-        beam_readers=MappingProxyType(_formats(manager, "register_beam_readers", "beam reader")),
-        beam_writers=MappingProxyType(_formats(manager, "register_beam_writers", "beam writer")),
-        wrappers=tuple(wrapper for _, found in _results(manager, "plan_steps", Iterable) for wrapper in found),
+        readers=MappingProxyType(_formats(manager, "register_readers", Reader)),
+        writers=MappingProxyType(_formats(manager, "register_writers", Writer)),
+        beam_readers=MappingProxyType(_formats(manager, "register_beam_readers", BeamReader)),
+        beam_writers=MappingProxyType(_formats(manager, "register_beam_writers", BeamWriter)),
+        wrappers=tuple(_wrappers(manager)),
         plugins=tuple(name for name, plugin in manager.list_name_plugin() if plugin is not None),
+        blocked=tuple(_disabled()),
+        failed=MappingProxyType(dict(failed)),
     )
 
 
 def _results(manager: pluggy.PluginManager, hook: str, expected: type) -> Iterator[tuple[str, Any]]:
     """Yield the plugin's name and what it returned, in the order of registration."""
     for implementation in getattr(manager.hook, hook).get_hookimpls():
-        returned = implementation.function()
+        name = implementation.plugin_name
+        try:
+            returned = implementation.function()
+        except Exception as error:
+            raise PluginError(f"plugin {name!r}: {hook} failed: {type(error).__name__}: {error}") from error
         if not isinstance(returned, expected) or isinstance(returned, str):
-            raise PluginError(
-                f"plugin {implementation.plugin_name!r}: {hook} returned {type(returned).__name__}; see `caraval plugins`"
-            )
-        yield implementation.plugin_name, returned
+            raise PluginError(f"plugin {name!r}: {hook} returned {type(returned).__name__}, not a {expected.__name__.lower()}")
+        yield name, returned
+
+
+def _wrappers(manager: pluggy.PluginManager) -> Iterator[Entry[Callable[..., Any]]]:
+    for plugin, found in _results(manager, "plan_steps", Iterable):
+        for wrapper in found:
+            if not callable(wrapper):
+                raise PluginError(f"plugin {plugin!r}: plan_steps returns functions, not {wrapper!r}")
+            yield Entry(wrapper, plugin)
 
 
 def _enter(table: dict[Any, Entry[Any]], key: Any, entry: Entry[Any], describe: Callable[[Any], str]) -> None:
@@ -317,8 +390,8 @@ def _enter(table: dict[Any, Entry[Any]], key: Any, entry: Entry[Any], describe: 
 
 
 def _check_method(plugin: str, key: Any, method: Any) -> None:
-    fits = isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], type) and issubclass(key[0], Element)
-    if not fits or not isinstance(key[1], str):
+    fits = isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], type) and isinstance(key[1], str)
+    if not fits or not issubclass(key[0], Element):
         raise PluginError(f"plugin {plugin!r}: a tracking method is registered under (element class, name), not {key!r}")
     if not (isinstance(method, (Routine, Composite)) or callable(method)):
         raise PluginError(
@@ -337,10 +410,13 @@ def _references(methods: Mapping[tuple[type[Element], str], Entry[Method]]) -> d
     return found
 
 
-def _formats(manager: pluggy.PluginManager, hook: str, what: str) -> dict[str, Entry[Any]]:
+def _formats(manager: pluggy.PluginManager, hook: str, cls: Any) -> dict[str, Entry[Any]]:
     table: dict[str, Entry[Any]] = {}
+    what = {Reader: "reader", Writer: "writer", BeamReader: "beam reader", BeamWriter: "beam writer"}[cls]
     for plugin, returned in _results(manager, hook, Iterable):
         for item in returned:
+            if not isinstance(item, cls):
+                raise PluginError(f"plugin {plugin!r}: {hook} returns objects of class {cls.__name__}, not {item!r}")
             _enter(table, item.format, Entry(item, plugin), lambda k: f"the {what} of format {k!r}")
     return table
 

@@ -83,17 +83,20 @@ class Composite:
     Attributes
     ----------
     steps : callable
-        ``(element, method, count) -> sequence of Step``. A step that is repeated is the same object each time, and is
+        ``(element, method, number) -> sequence of Step``. A step that is repeated is the same object each time, and is
         prepared once.
     count : callable, optional
         ``(element, method, reference) -> int``: into how many parts the method divides the element, from its numbers.
         It may raise :class:`UnknownValueError`.
+    stepped : callable, optional
+        ``element -> bool``: whether that matters; left out: always.
     reference : callable, optional
         As in :class:`Routine`.
     """
 
     steps: Callable[[Any, Any, int], Sequence[Step]]
     count: Callable[[Any, Any, Reference | None], int] | None = None
+    stepped: Callable[[Any], bool] | None = None
     reference: Callable[[Any, Reference, Any], Reference] | None = None
 
 

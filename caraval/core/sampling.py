@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from .arrays import is_number, namespace, stack
+from .arrays import is_number, stack
 from .coordinates import Coordinates
 from .errors import InputError
 
@@ -93,11 +93,13 @@ def _check_covariance(values: np.ndarray | None) -> None:
         return
     if not np.isfinite(values).all():
         raise InputError("covariance must be finite")
-    if not np.allclose(values, np.swapaxes(values, -1, -2), rtol=1e-9, atol=0):
+    if not np.allclose(values, np.swapaxes(values, -1, -2), rtol=100 * np.finfo(values.dtype).eps, atol=0):
         raise InputError("covariance must be symmetric")
+    tolerance = 100 * np.finfo(values.dtype).eps
+    values = values.astype(np.float64)
     scale = np.sqrt(np.clip(np.einsum("...ii->...i", values), 1e-300, None))
     smallest = np.linalg.eigvalsh(values / scale[..., :, None] / scale[..., None, :])[..., 0].min()
-    if smallest < -1e-9:
+    if smallest < -tolerance:
         raise InputError("covariance must have no negative eigenvalue: a variance is negative, or a correlation above one")
 
 
@@ -128,6 +130,5 @@ def twiss_covariance(x: Sequence[Any], y: Sequence[Any], z: Sequence[Any]) -> An
         c[i][i] = c[i][i] + emittance * beta
         c[i][i + 1] = c[i + 1][i] = c[i][i + 1] - emittance * alpha
         c[i + 1][i + 1] = c[i + 1][i + 1] + emittance * (1 + alpha * alpha) / beta
-    namespace(*(value for row in c for value in row))
     flat = stack([value for row in c for value in row])
-    return flat.reshape((*flat.shape[:-1], 6, 6))
+    return array_namespace(flat).reshape(flat, (*flat.shape[:-1], 6, 6))

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from array_api_compat import array_namespace
 
 from .coordinates import Coordinates
-from .errors import UnknownNameError, suggest
+from .errors import InputError, UnknownNameError, suggest
 from .reference import Reference
+from .registry import backend_of
 
 _PLANES = {"x": (0, 1), "y": (2, 3), "z": (4, 5)}
 
@@ -89,7 +90,13 @@ class Statistics:
     normalized_emittance_z = property(lambda self: self.normalized_emittance("z"), doc="Projected, normalized [m].")
 
     def twiss(self, plane: str) -> Twiss:
-        """Return the Twiss parameters in ``"x"``, ``"y"`` or ``"z"``, in x and y with dispersion taken out."""
+        """Return the Twiss parameters in ``"x"``, ``"y"`` or ``"z"``, in x and y with dispersion taken out.
+
+        Raises
+        ------
+        InputError
+            If the beam has no emittance there.
+        """
         i, j = _plane(plane)
         a, b, d = self.covariance_of(i, i), self.covariance_of(i, j), self.covariance_of(j, j)
         xp = array_namespace(a)
@@ -100,6 +107,9 @@ class Statistics:
             eta, etap = self.covariance_of(i, 5) / spread, self.covariance_of(j, 5) / spread
             a, b, d = a - eta * eta * spread, b - eta * etap * spread, d - etap * etap * spread
         emittance = _root(a * d - b * b)
+        known = backend_of(emittance).value(emittance)
+        if known is not None and not (known > 0).all():
+            raise InputError(f"the beam has no emittance in {plane}, so it has no Twiss parameters there")
         return Twiss(a / emittance, -b / emittance, d / emittance, emittance, eta, etap)
 
 

@@ -11,21 +11,47 @@ from array_api_compat import array_namespace, device
 from .arrays import is_number, mixed, stack
 from .beam import ParticleBeam, beam_from
 from .coordinates import Coordinates
-from .jet import expansion, jet_namespace, seed
-from .loss import ALIVE, LOST_BEFORE
+from .errors import InputError
+from .jet import expansion, jet_namespace, lifted, seed
+from .loss import ALIVE, LOST_BEFORE, sane
 from .maps import LinearMap, apply
 from .moments import MomentBeam, moments_from
-from .plan import Prepared, Row, map_row
+from .plan import Prepared
 from .reference import Reference
+from .rows import Row, map_row
 
 Beam = ParticleBeam | MomentBeam
 Keep = Callable[[Any], Any]
+"""What to keep of a beam that is looked at."""
+
 Looks = list[tuple[int, Any]]
 
 
 def everything(beam: Any) -> Any:
     """Keep the beam itself."""
     return beam
+
+
+def first_array(beam: Any) -> Any:
+    """Return an array of a beam, by which its backend is known.
+
+    Raises
+    ------
+    InputError
+        If it is no beam.
+    """
+    if isinstance(beam, ParticleBeam):
+        return beam.x
+    if isinstance(beam, MomentBeam):
+        return beam.mean
+    raise InputError(f"a ParticleBeam or a MomentBeam can be tracked, not {type(beam).__name__}")
+
+
+def track(prepared: Prepared, beam: Beam, backend: Any, keep: Keep = everything) -> tuple[Any, Looks]:
+    """Return a beam of either kind after a prepared plan, and what was kept of it on the way."""
+    if isinstance(beam, ParticleBeam):
+        return track_particles(prepared, beam, backend, keep)
+    return track_moments(prepared, beam, backend, keep)
 
 
 def track_particles(
@@ -62,11 +88,13 @@ def track_particles(
 
 
 def _start(beam: ParticleBeam, backend: Any) -> Any:
-    """Return the codes of loss at the start; None if all are known to be alive."""
-    if backend.all_true(beam.alive):
-        return None
+    """Return the codes of loss at the start; None if all are known to be alive and fit to go."""
     xp = array_namespace(beam.x)
-    return xp.where(beam.alive, xp.full_like(beam.x, ALIVE), xp.full_like(beam.x, LOST_BEFORE))
+    fit = sane(beam.coordinates, xp)
+    if backend.all_true(beam.alive & fit):
+        return None
+    code = xp.where(fit, xp.full_like(beam.x, ALIVE), xp.zeros_like(beam.x))
+    return xp.where(beam.alive, code, xp.full_like(beam.x, LOST_BEFORE))
 
 
 def _finish(prepared: Prepared, beam: ParticleBeam, backend: Any, q: Coordinates, lost: Any, index: int) -> ParticleBeam:
@@ -152,8 +180,9 @@ def _orbit(prepared: Prepared, orbit: Any, backend: Any) -> Any:
         if isinstance(stage, Row):
             if jets is None:
                 jets = seed(orbit[..., i] for i in range(6))
-            for track, c in zip(stage.variant.tracks, backend.cast(stage, orbit.dtype, device(orbit)).constants, strict=False):
-                jets = track(c, jets, jet_namespace(xp))
+            constants = backend.cast(stage, orbit.dtype, device(orbit)).constants
+            for move, c in zip(stage.variant.tracks, constants, strict=False):
+                jets = move(lifted(c), jets, jet_namespace(xp))
             continue
         if jets is not None:
             matrix, orbit = collected()
@@ -177,9 +206,10 @@ def _like(array: Any, other: Any, backend: Any) -> Any:
     return array
 
 
-def observed(looks: Looks, keys: dict[int, str]) -> dict[str, list[Any]]:
+def observed(looks: Looks, keys: dict[int, tuple[str, ...]]) -> dict[str, list[Any]]:
     """Return the looks by element name, one entry per occurrence."""
     history: dict[str, list[Any]] = {}
-    for index, beam in looks:
-        history.setdefault(keys[index], []).append(beam)
+    for place, beam in looks:
+        for key in keys[place]:
+            history.setdefault(key, []).append(beam)
     return history

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from .arrays import same
+
 
 class Tree(Protocol):
     """What a class in the list provides."""
@@ -42,15 +44,22 @@ def subscribe(subscriber: Callable[[type], None]) -> None:
 
 
 class Fixed:
-    """The part of an object that is no array: hashable, equal where its values are equal."""
+    """The part of an object that is no array: hashable, equal where its values are equal.
 
-    __slots__ = ("values",)
+    What is `aside` is carried along and makes no difference.
+    """
 
-    def __init__(self, **values: Any) -> None:
+    __slots__ = ("aside", "values")
+
+    def __init__(self, aside: Any = None, **values: Any) -> None:
+        self.aside = aside
         self.values = values
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Fixed) and self.values == other.values
+        return isinstance(other, Fixed) and self.values.keys() == other.values.keys() and same(self.values, other.values)
 
     def __hash__(self) -> int:
         return hash(tuple(self.values))
+
+    def __repr__(self) -> str:
+        return f"Fixed({self.values})"

@@ -96,7 +96,7 @@ def _prepare_fixed_ellipse(element: Element, before: Reference, after: Reference
 def _prepare_opening(element: Element, before: Reference, after: Reference, xp: Any, *, entrance: bool) -> Opening:
     """See the place of a particle from the element as it stands; only collimators turn their opening with their tilt."""
     turns = element.aperture_follows_tilt or "tilt" not in element.parameters
-    seen = element if turns else element.replace(tilt=0.0)
+    seen = element if turns else element.with_values({"tilt": 0.0})
     r, t = misalignment.body_position(seen, entrance, xp)
     return Opening(r[0][0], r[0][1], t[0], r[1][0], r[1][1], t[1], *_limits(element, xp))
 

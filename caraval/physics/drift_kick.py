@@ -40,7 +40,7 @@ def methods(
 
     def count(element: Any, method: TrackingMethod, reference: Reference | None) -> int:
         given = steps.given(method, element.length)
-        if given or is_zero(element.length) or not present(element):
+        if given or is_zero(element.length):
             return given or 1
         plain = steps.plain(steps.normalised(element, reference))
         return rule(plain, plain.length)
@@ -62,6 +62,6 @@ def methods(
         return body_kick_body(drift.part, kick, number, method.order, *edges(element))
 
     return {
-        (kind, "bmad_standard"): Composite(bmad_standard, count),
+        (kind, "bmad_standard"): Composite(bmad_standard, count, lambda element: bool(present(element))),
         (kind, "kick_drift_kick"): Composite(kick_drift_kick, lambda element, method, reference: method.num_steps),
     }

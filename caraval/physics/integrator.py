@@ -21,7 +21,14 @@ def cycle(before: Chain, repeated: Chain, closing: Chain, times: int) -> Sequenc
 
 
 def kick_body_kick(
-    body: Share, kick: Share | None, steps: int, entrance: Chain = (), exit: Chain = (), *, thin: bool = False, slices: int = 1
+    body: Share,
+    kick: Share | None,
+    steps: int,
+    entrance: Chain = (),
+    exit: Chain = (),
+    *,
+    thin: bool = False,
+    slices: int = 1,
 ) -> Sequence[Step]:
     """Return Bmad's scheme: half a kick, a slice of body, a kick, ..., a slice of body, half a kick.
 
@@ -32,6 +39,7 @@ def kick_body_kick(
         return (Step((*entrance, *((kick(1.0),) if kick else ()), *exit)),)
     if kick is None:
         return _body_alone(body, slices, entrance, exit)
+    steps = max(steps, slices)
     half, whole, piece = kick(0.5 / steps), kick(1.0 / steps), body(1.0 / steps)
     return cycle((*entrance, half), (piece, whole), (piece, half, *exit), steps)
 
@@ -62,6 +70,7 @@ def body_kick_body(
     """
     if kick is None:
         return _body_alone(body, slices, entrance, exit)
+    steps = max(steps, slices)
     weights = WEIGHTS[order]
     first, last = body(0.5 * weights[0] / steps), body(0.5 * weights[-1] / steps)
     inside: list[Routine] = []

@@ -61,8 +61,7 @@ def leave_shift(c: Shift, q: Coordinates, xp: Any) -> Coordinates:
 
 
 def _prepare_shift(element: Element, reference_in: Any, reference_out: Any, xp: Any) -> Shift:
-    _, tilt, _ = element.design()
-    return Shift(xp.cos(tilt), xp.sin(tilt), element.x_offset, element.y_offset)
+    return Shift(xp.cos(element.plane), xp.sin(element.plane), element.x_offset, element.y_offset)
 
 
 def _undo_shift(c: Shift) -> Shift:
@@ -109,7 +108,7 @@ def _undo_rigid(c: Rigid) -> Rigid:
 
 def _prepare_enter(element: Element, reference_in: Any, reference_out: Any, xp: Any) -> Rigid:
     """Entrance frame: along the arc to the centre, undo the displacement there, and back to the real entrance."""
-    curvature, tilt, _ = element.design()
+    curvature, tilt = element.g, element.plane
     rotation, displacement = _displacement(element, xp)
     to_centre = _half(element) - _start(element)
     turn, untilt = _about_z(tilt, xp), _transpose(_about_z(tilt, xp))
@@ -123,7 +122,7 @@ def _prepare_enter(element: Element, reference_in: Any, reference_out: Any, xp: 
 
 def _prepare_leave(element: Element, reference_in: Any, reference_out: Any, xp: Any) -> Rigid:
     """Exit frame: from the real exit to the real centre, displace, and along the arc to the nominal exit."""
-    curvature, tilt, _ = element.design()
+    curvature, tilt = element.g, element.plane
     rotation, displacement = _displacement(element, xp)
     from_centre = _start(element) + element.length - _half(element)
     turn, untilt = _about_z(tilt, xp), _transpose(_about_z(tilt, xp))
@@ -154,8 +153,8 @@ def _start(element: Element) -> Any:
 
 def _displacement(element: Element, xp: Any) -> tuple[Matrix, Vector]:
     """Return how the element is turned about its centre, and where its centre is; a bend rolls about its chord."""
-    curvature, tilt, roll = element.design()
-    turned = _about_z(roll, xp)
+    curvature, tilt = element.g, element.plane
+    turned = _about_z(element.chord_roll, xp)
     rotation = _product(_about_y(element.x_pitch, xp), _product(_about_x(element.y_pitch, xp), turned))
     half = _half(element)
     sagitta = curvature * half * half * stumpff((curvature * half) * (curvature * half))[2]
@@ -221,14 +220,13 @@ RIGID = (
 
 def frame(element: Element) -> tuple[Routine, Routine] | None:
     """Return the routines that carry particles into an element and out of it; None if it stands in its place."""
-    curvature, tilt, roll = element.design()
     if not element.feels_misalignment:
         return None
-    rotated = not all(map(is_zero, (element.x_pitch, element.y_pitch, element.z_offset, roll)))
+    rotated = not all(map(is_zero, (element.x_pitch, element.y_pitch, element.z_offset, element.chord_roll)))
     shifted = not all(map(is_zero, (element.x_offset, element.y_offset)))
-    if rotated or (shifted and not is_zero(curvature)):
+    if rotated or (shifted and element.is_bent()):
         return RIGID
-    return SHIFT if shifted or not is_zero(tilt) else None
+    return SHIFT if shifted or not is_zero(element.plane) else None
 
 
 def wrap(element: Element, steps: Sequence[Step]) -> Sequence[Step]:

@@ -52,7 +52,7 @@ class Kicked(Element):
         if not given:
             return self
         changes = {strength: getattr(self, field) / reference.rigidity for strength, field in given.items()}
-        return changed(self, {**changes, **dict.fromkeys(given.values())})
+        return self.with_values({**changes, **dict.fromkeys(given.values())})
 
     def is_plain(self) -> bool:
         """Whether nothing kicks."""
@@ -64,8 +64,7 @@ class Kicked(Element):
 
     def kick_axes(self, xp: Any) -> tuple[Any, Any]:
         """Return cosine and sine of the angle by which the element's own axes are turned against those of the kicks."""
-        tilt = self.design()[1]
-        return xp.cos(tilt), xp.sin(tilt)
+        return xp.cos(self.plane), xp.sin(self.plane)
 
 
 HIGHEST_ORDER = 21
@@ -137,15 +136,7 @@ class Magnet(_Multipoles):  # type: ignore[misc]
         if not self.field_master:
             return element
         given = {n: getattr(self, n) / reference.rigidity for n in MULTIPOLES if getattr(self, n) is not None}
-        return changed(element, {**given, "field_master": False})
-
-
-def changed(element: Any, values: Mapping[str, Any]) -> Any:
-    """Return the element with other values, unchecked: they may be expanded, traced or differentiated."""
-    new = object.__new__(type(element))
-    new.__dict__.update(element.__dict__)
-    new.__dict__.update(values)
-    return new
+        return element.with_values({**given, "field_master": False})
 
 
 # -------------------------------------------------------------------- what an element has

@@ -114,7 +114,7 @@ def kicking(quadrupole: Quadrupole) -> list[int]:
 def count(quadrupole: Quadrupole, method: TrackingMethod, reference: Reference | None) -> int:
     """Return Bmad's number of steps; in its rule a quadrupole's gradient weighs fifty-fold."""
     given = steps.given(method, quadrupole.length)
-    if given or is_zero(quadrupole.length) or not kicking(quadrupole):
+    if given or is_zero(quadrupole.length):
         return given or 1
     plain = steps.plain(steps.normalised(quadrupole, reference))
     found = plain.strengths(scalar)
@@ -158,7 +158,7 @@ def linear(quadrupole: Quadrupole, reference_in: Reference, reference_out: Refer
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """Bmad's paraxial body, the symplectic splitting, and the matrix."""
     return {
-        (Quadrupole, "bmad_standard"): Composite(bmad_standard, count),
+        (Quadrupole, "bmad_standard"): Composite(bmad_standard, count, lambda quadrupole: bool(kicking(quadrupole))),
         (Quadrupole, "kick_drift_kick"): Composite(kick_drift_kick, lambda e, m, r: m.num_steps),
         (Quadrupole, "linear"): linear,
     }

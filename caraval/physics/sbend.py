@@ -21,7 +21,7 @@ from . import curvilinear, drift, steps
 from .dipole_body import WEAK, combined_part, either_part, sector_part, switched_off, uniform_part
 from .dipole_edge import edge_matrix, edges
 from .integrator import Share, body_kick_body, kick_body_kick
-from .multipoles import Magnet, changed, field, integrated, orders
+from .multipoles import Magnet, field, integrated, orders
 from .special import quotient, stumpff
 
 
@@ -89,9 +89,19 @@ class SBend(Magnet):
         """Curvature of the reference trajectory [1/m]."""
         return quotient(self.angle, self.length, namespace(self.angle, self.length))
 
-    def design(self) -> tuple[Any, Any, Any]:
-        """Return curvature, tilt and roll; a bend given by its field shows the field until the curvature is known."""
-        return self.g if self.b_field is None else self.b_field, self.ref_tilt, self.roll
+    @property
+    def plane(self) -> Any:
+        """Angle [rad] by which the plane of the design bend is turned."""
+        return self.ref_tilt
+
+    @property
+    def chord_roll(self) -> Any:
+        """Rotation about the chord [rad]."""
+        return self.roll
+
+    def is_bent(self) -> bool:
+        """Whether the reference trajectory may bend inside."""
+        return not (is_zero(self.angle) and is_zero(self.b_field))
 
     def validate(self) -> None:
         """Check that no strength is given twice, and that there is a length to bend along."""
@@ -106,7 +116,7 @@ class SBend(Magnet):
         bend = super().at(reference, xp)
         if self.b_field is None:
             return bend
-        return changed(bend, {"angle": self.b_field / reference.rigidity * self.length, "b_field": None})
+        return bend.with_values({"angle": self.b_field / reference.rigidity * self.length, "b_field": None})
 
     def main_strength(self, xp: Any) -> tuple[Any, int]:
         """Return the integrated dipole strength, and the dipole's order."""
@@ -229,18 +239,20 @@ def _turns(bend: SBend) -> int:
 
 def count(bend: SBend, method: TrackingMethod, reference: Reference | None) -> int:
     """Return Bmad's number of steps."""
-    bend = steps.normalised(bend, reference)
-    if not any(_kicking(bend, (0, 1) if bend.exact_multipoles == "off" else ())):
-        return 1
     given = steps.given(method, bend.length)
     if given or is_zero(bend.length):
         return given or 1
-    plain = steps.plain(bend)
+    plain = steps.plain(steps.normalised(bend, reference))
     found = plain.strengths(scalar)
     dipole_, gradient, main = (steps.magnitude(n, *found.get(n, (0.0, 0.0))) for n in range(3))
     curvature = dipole_ / plain.length + max(abs(plain.g), abs(plain.g + plain.dg))
     radius = plain.r0_mag or steps.REFERENCE_RADIUS
     return steps.by_strength(plain.length, curvature, gradient + radius * main + plain.length * curvature**2)
+
+
+def stepped(bend: SBend) -> bool:
+    """Whether anything kicks, so that the number of steps matters."""
+    return any(_kicking(bend, (0, 1) if bend.exact_multipoles == "off" else ()))
 
 
 def _gradient_is(bend: SBend) -> str:
@@ -256,7 +268,7 @@ def bmad_standard(bend: SBend, method: TrackingMethod, number: int) -> Sequence[
     """Bmad's steps: edge, half kick, slices of body with kicks between, half kick, edge."""
     if not bend.is_on:
         return (Step((switched_off(),)),)
-    exact = bend.exact_multipoles != "off" and not is_zero(bend.design()[0])
+    exact = bend.exact_multipoles != "off" and bend.is_bent()
     gradient = "none" if exact else _gradient_is(bend)
     in_body: tuple[int, ...] = (0,) if gradient == "none" else (0, 1)
     if exact:  # a dipole error then acts in the body and once more in the kicks, as in Bmad
@@ -269,7 +281,7 @@ def bmad_standard(bend: SBend, method: TrackingMethod, number: int) -> Sequence[
     else:
         body = combined_part if gradient == "strong" else either_part
     kick = _bend_kicks(bend, in_body, maxwell=exact)
-    return kick_body_kick(body, kick, max(number, _turns(bend)), *edges(bend), slices=_turns(bend))
+    return kick_body_kick(body, kick, number, *edges(bend), slices=_turns(bend))
 
 
 def _follows_design(bend: SBend) -> bool:
@@ -288,7 +300,7 @@ def kick_drift_kick(bend: SBend, method: KickDriftKick, number: int) -> Sequence
     if is_zero(bend.length):
         return kick_body_kick(body, _bend_kicks(bend, ()), 1, entrance, exit, thin=True)
     kick = _bend_kicks(bend, (0,), maxwell=True)
-    return body_kick_body(body, kick, max(number, _turns(bend)), method.order, entrance, exit, slices=_turns(bend))
+    return body_kick_body(body, kick, number, method.order, entrance, exit, slices=_turns(bend))
 
 
 def linear(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> LinearMap:
@@ -317,7 +329,7 @@ def linear(bend: SBend, reference_in: Reference, reference_out: Reference, xp: A
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """Bmad's bodies and edges, the symplectic splitting, and the matrix."""
     return {
-        (SBend, "bmad_standard"): Composite(bmad_standard, count),
+        (SBend, "bmad_standard"): Composite(bmad_standard, count, stepped),
         (SBend, "kick_drift_kick"): Composite(kick_drift_kick, lambda e, m, r: m.num_steps),
         (SBend, "linear"): linear,
     }

@@ -82,7 +82,7 @@ def errors(element: Solenoid, xp: Any) -> dict[int, tuple[Any, Any]]:
 
 def count(element: Solenoid, method: TrackingMethod, reference: Reference | None) -> int:
     """Return Bmad's number of steps, where something kicks."""
-    return steps.by_length(method, element.length) if orders(element) else 1
+    return steps.by_length(method, element.length)
 
 
 def bmad_standard(element: Solenoid, method: TrackingMethod, number: int) -> Sequence[Step]:
@@ -103,6 +103,6 @@ def kick_drift_kick(element: Solenoid, method: KickDriftKick, number: int) -> Se
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """The exact helix, and kicks."""
     return {
-        (Solenoid, "bmad_standard"): Composite(bmad_standard, count),
+        (Solenoid, "bmad_standard"): Composite(bmad_standard, count, lambda element: bool(orders(element))),
         (Solenoid, "kick_drift_kick"): Composite(kick_drift_kick, lambda e, m, r: m.num_steps),
     }

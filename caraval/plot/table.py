@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from caraval.core import plan as planning
 from caraval.core.arrays import is_number, shape_of
 from caraval.core.beam import ParticleBeam
 from caraval.core.errors import InputError
-from caraval.core.lattice import Beam, Lattice, first_array, run
-from caraval.core.registry import backend_of, registry
+from caraval.core.lattice import Lattice
+from caraval.core.registry import backend_of
+from caraval.core.tracking import Beam, first_array
 
 Column = np.ndarray[Any, np.dtype[Any]]
 
@@ -118,9 +118,9 @@ def along(
     """
     check_single(lattice, beam)
     labels = element_labels(lattice)
-    wanted = lattice.observed(observe)
-    stops = [*([observe] if isinstance(observe, str) else observe), *(_stops(labels) if progress else ())]
-    places = iter(sorted(lattice.observed(stops)))
+    wanted = lattice.planner.keys(observe)
+    stops = [*([observe] if isinstance(observe, str) else observe), *(_stops(lattice) if progress else ())]
+    places = iter(sorted(lattice.planner.keys(stops)))
     rows = [_row(beam, START, "start")]
 
     def keep(passing: Beam) -> None:
@@ -136,16 +136,12 @@ def along(
     return Along(out, **{name: np.array([row[name] for row in rows]) for name in rows[0]})
 
 
-def _track(lattice: Lattice, beam: Beam, stops: Sequence[str], keep: Any, reference: Any, compiled: bool) -> Beam:
-    if not compiled:
-        out, _ = lattice.track(beam, observe=stops, keep=keep, reference=reference)
+def _track(lattice: Lattice, beam: Beam, stops: Sequence[str | int], keep: Any, reference: Any, compiled: bool) -> Beam:
+    if compiled:
+        out, _ = lattice.compile(beam.backend, observe=stops)(beam, keep=keep, reference=reference)
     else:
-        keys = lattice.observed(stops)
-        looks = [i in keys for i in range(len(lattice))]
-        plan = planning.build(registry(), lattice.elements, counts=lattice.counts(beam.reference), looks=looks)
-        backend = backend_of(first_array(beam)).compiled()
-        out, _ = run(lattice.prepare(plan, beam, reference), beam, backend, keep)
-    return out  # type: ignore[no-any-return]
+        out, _ = lattice.track(beam, observe=stops, keep=keep, reference=reference)
+    return out
 
 
 def element_labels(lattice: Lattice) -> list[str]:
@@ -161,10 +157,10 @@ def element_labels(lattice: Lattice) -> list[str]:
     return labels
 
 
-def _stops(labels: Sequence[str]) -> list[str]:
-    """Return elements at which to tell progress; few, as every stop keeps linear maps from being merged."""
-    step = max(1, len(labels) // PROGRESS_STEPS)
-    return [label for label in labels[step - 1 :: step] if "#" not in label or "##" in label]
+def _stops(lattice: Lattice) -> list[int]:
+    """Return places at which to tell progress; few, as every stop keeps linear maps from being merged."""
+    step = max(1, len(lattice) // PROGRESS_STEPS)
+    return list(range(step - 1, len(lattice), step))
 
 
 def _row(beam: Beam, place: int, name: str) -> dict[str, Any]:

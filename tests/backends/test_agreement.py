@@ -28,7 +28,9 @@ def test_same_particles_on_every_backend(name, method, other):
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
-@pytest.mark.parametrize("name", ["drift", "quadrupole_misaligned", "sbend", "sbend_combined", "sextupole", "lcavity", "solenoid"])
+@pytest.mark.parametrize(
+    "name", ["drift", "quadrupole_misaligned", "sbend", "sbend_combined", "sextupole", "lcavity", "solenoid"]
+)
 @pytest.mark.parametrize("reference", ["electron_100MeV", "positron_6GeV", "antiproton_300MeV"])
 def test_single_precision_keeps_its_digits(name, backend, reference):
     lattice = cv.Lattice([ELEMENTS[name]])

@@ -73,7 +73,7 @@ def test_a_reference_and_its_parts_contradict(part):
 
 @pytest.mark.parametrize("energy", [5e5, -1e9, 0.0, math.nan])
 def test_energies_below_the_rest_energy_are_refused(energy):
-    with pytest.raises(InputError, match="not above the rest energy of a electron"):
+    with pytest.raises(InputError, match="not above the rest energy of the electron"):
         cv.ParticleBeam(x=[0.0], energy=energy)
 
 

@@ -494,11 +494,11 @@ def test_an_empty_list_observes_nothing(fodo, make_beam):
 
 
 def test_plans_are_built_once(fodo, make_beam, monkeypatch):
-    from caraval.core import plan
+    from caraval.core import planner
 
     built = []
-    real = plan.build
-    monkeypatch.setattr(plan, "build", lambda *a, **k: built.append(1) or real(*a, **k))
+    real = planner.build
+    monkeypatch.setattr(planner, "build", lambda *a, **k: built.append(1) or real(*a, **k))
     for _ in range(3):
         fodo.track(make_beam())
         fodo.track(make_beam(seed=2))

@@ -33,8 +33,10 @@ def test_a_method_is_taken_as_it_is():
 
 def test_names_of_plugins_need_no_class():
     method = as_method("neural")
-    assert type(method) is cv.TrackingMethod
-    assert method == cv.TrackingMethod("neural")
+    assert isinstance(method, cv.TrackingMethod)
+    assert method == as_method("neural")
+    assert method != as_method("other")
+    assert str(method) == "neural"
     assert method.options == {}
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import caraval as cv
 from caraval.core import plan as planning
+from caraval.core import resolve
 from caraval.core.errors import InputError, MethodError
 from caraval.core.plan import LookStage, MapStage, StepStage
 from caraval.core.registry import registry
@@ -131,7 +132,7 @@ def test_a_repeated_step_is_prepared_once(prepared):
     out = lattice.track(cv.ParticleBeam(x=[0.0], reference=REFERENCE))
     assert prepared == ["a", "b"]
     assert out.px[0] == pytest.approx(2e-3, rel=1e-15)
-    assert len(planning.build(registry(), lattice.elements, counts=lattice.counts()).stages) == 8
+    assert len(planning.build(registry(), lattice.elements, counts=lattice.planner.counts()).stages) == 8
 
 
 def test_plain_numbers_are_prepared_once_for_all_calls(prepared):
@@ -194,8 +195,8 @@ def hidden(plugin):
 
 def test_the_number_of_steps_follows_from_the_numbers(hidden):
     lattice = cv.Lattice([Hidden(strength=3.0), cv.Drift()])
-    assert lattice.counts() == (3, 1)
-    assert planning.count(registry(), lattice[0], None) == 3
+    assert lattice.planner.counts() == (3, 1)
+    assert resolve.count(registry(), lattice[0], None) == 3
 
 
 def test_the_number_of_steps_is_inherited_where_a_trace_hides_it(hidden):
@@ -232,7 +233,7 @@ def test_inheriting_goes_on_from_lattice_to_lattice(hidden):
 
 
 def test_of_a_batch_the_largest_number_of_steps_is_taken(hidden):
-    assert cv.Lattice([Hidden(strength=np.array([2.0, 4.0, 1.0]))]).counts() == (4,)
+    assert cv.Lattice([Hidden(strength=np.array([2.0, 4.0, 1.0]))]).planner.counts() == (4,)
 
 
 def test_values_are_unknown_in_traces_only():

@@ -67,7 +67,7 @@ def test_energy_just_above_the_rest_energy_keeps_its_digits(kinetic):
 
 @pytest.mark.parametrize("energy", [0.0, ELECTRON / 2, as_species("electron").mass, -1e8, math.nan])
 def test_energies_not_above_the_rest_energy_are_refused(energy):
-    with pytest.raises(InputError, match="not above the rest energy of a electron"):
+    with pytest.raises(InputError, match="not above the rest energy of the electron"):
         cv.Reference.from_energy("electron", energy)
 
 

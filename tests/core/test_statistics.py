@@ -124,7 +124,7 @@ def test_batches(to_numpy, array, backend):
 def test_a_beam_without_survivors_has_no_statistics(backend, array):
     beam = cv.ParticleBeam(x=array([1.0, 2.0], backend), p0c=1e8, alive=array([0.0, 0.0], backend))
     for ask in (lambda: beam.mean, lambda: beam.covariance, lambda: beam.sigma_x, lambda: beam.emittance_x, beam.to_moments):
-        with pytest.raises(InputError, match="no particle is alive"):
+        with pytest.raises(InputError, match="no charge is alive"):
             ask()
     assert float(beam.transmission) == 0.0
 

@@ -1,5 +1,7 @@
 """Slices of an element do together what the whole does."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ CLOSED_FORM = [
 
 def sliced(element: cv.Element, edges: list[float]) -> cv.Lattice:
     places = [0.0, *(e * element.length for e in edges), element.length]
-    return cv.Lattice([element.cut(a, b) for a, b in zip(places[:-1], places[1:], strict=True)])
+    return cv.Lattice([element.cut(a, b) for a, b in pairwise(places)])
 
 
 @pytest.mark.parametrize("name", CLOSED_FORM)

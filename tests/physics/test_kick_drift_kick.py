@@ -43,7 +43,7 @@ def exact(field, length: float, curvature: float) -> np.ndarray:
     beta0 = 1 / np.sqrt(1 + mass2)
 
     def slope(s, q):
-        x, px, y, py, z, pz = q
+        x, px, y, py, _, pz = q
         p = 1 + pz
         h = 1 + curvature * x
         ps = np.sqrt(p * p - px * px - py * py)
@@ -51,9 +51,7 @@ def exact(field, length: float, curvature: float) -> np.ndarray:
         beta = p / np.sqrt(p * p + mass2)
         return [h * px / ps, curvature * ps - h * by, h * py / ps, h * bx, beta / beta0 - h * p / ps, 0.0]
 
-    out = [
-        solve_ivp(slope, (0, length), start, method="DOP853", rtol=1e-13, atol=1e-16).y[:, -1] for start in particles(6).T
-    ]
+    out = [solve_ivp(slope, (0, length), start, method="DOP853", rtol=1e-13, atol=1e-16).y[:, -1] for start in particles(6).T]
     return np.array(out).T
 
 

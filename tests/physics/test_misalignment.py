@@ -1,7 +1,6 @@
 """Frames: what they must leave alone, and what they must agree on."""
 
 import numpy as np
-import pytest
 
 import caraval as cv
 from caraval.physics import misalignment

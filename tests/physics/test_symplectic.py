@@ -26,8 +26,7 @@ NOT_SYMPLECTIC = {
 def symplectic_error(element: cv.Element, reference: cv.Reference) -> float:
     """Largest ``|M^T S M - (p0c in / p0c out) S| / |M|^2`` over particles."""
     lattice = cv.Lattice([element])
-    plan, _ = lattice._planned(None, reference)
-    prepared = plan.prepare(lattice.elements, reference, particles=False)
+    prepared = lattice.planner.plan([], reference).prepare(lattice.elements, reference, particles=False)
     ratio = reference.p0c / prepared.references[-1].p0c
     worst = 0.0
     for start in particles(8).T:

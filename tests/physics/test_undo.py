@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import caraval as cv
+from caraval.core import scalar
 from caraval.core.arrays import mixed
 from caraval.core.plan import StepStage, build, reference_pass
 from caraval.core.registry import registry
 from caraval.core.scalar import __name__ as _  # noqa: F401
 
-from ..cases import REFERENCES, every_method, ELEMENTS, particles  # noqa: I001
-from caraval.core import scalar
+from ..cases import ELEMENTS, REFERENCES, every_method, particles
 
 WITHOUT = {"hard_edge", "soft_edge", "entering", "leaving", "exact_edge", "either"}
 """Tracks of routines that have no inverse yet: nonlinear edges, and the bend whose gradient is not known beforehand."""

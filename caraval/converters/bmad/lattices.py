@@ -44,12 +44,27 @@ def lattice(state: State, branch: Branch, *, is_first: bool) -> Lattice:
     convert = Converter(state.vocabulary).element
     elements = [convert(element) for element in branch.elements]
     _check_switches(state, elements)
-    kept = BEGINNING - {*start.ENERGIES, "s", "ref_time"}
-    values = {name: setting.value for name, setting in settings.items() if name in kept}
-    beginning = {
-        name: LOGICALS.get(value.lower(), value) if isinstance(value, str) else value for name, value in values.items()
-    }
-    return Lattice(elements, reference=reference, geometry=geometry, name=branch.name, beginning=beginning)
+    at_start = {name: setting for name, setting in settings.items() if name in BEGINNING - {*start.ENERGIES, "s", "ref_time"}}
+    return Lattice(
+        elements,
+        reference=reference,
+        geometry=geometry,
+        name=branch.name,
+        beginning=_plain(at_start),
+        metadata=_metadata(state),
+    )
+
+
+def _metadata(state: State) -> dict[str, Any]:
+    """Return what a file says that no element and no reference has: its title, and parameters of Bmad's programs."""
+    groups = {name: _plain(settings) for name, settings in state.parameters.items() if name != "beginning"}
+    said = {"title": state.title, **groups}
+    return {name: value for name, value in said.items() if value}
+
+
+def _plain(settings: Settings) -> dict[str, Any]:
+    values = {name: setting.value for name, setting in settings.items()}
+    return {name: LOGICALS.get(value.lower(), value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def _settings(state: State, branch: Branch, *, is_first: bool) -> Settings:

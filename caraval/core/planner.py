@@ -1,0 +1,230 @@
+"""What is worked out about a lattice and kept: step counts, plans, and plans with their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from . import names as naming
+from . import resolve
+from .arrays import is_number, library
+from .beam import ParticleBeam
+from .element import Element
+from .errors import BackendError, InputError, MethodError
+from .plan import Plan, Prepared, build, reference_pass
+from .reference import Reference
+from .registry import backend_of, registry
+from .tracking import Beam, first_array
+
+if TYPE_CHECKING:
+    from .lattice import Lattice
+
+Counts = tuple[int | None, ...]
+Observe = str | int | Sequence[str | int] | None
+Keys = dict[int, tuple[str, ...]]
+
+SAME_MOMENTUM = 1e-9
+"""Reference momenta that differ relatively by less than this are the same (a file round trip keeps 12 digits)."""
+
+KEPT = 8
+"""Prepared plans kept for beams of different reference."""
+
+
+class Planner:
+    """Plans of one lattice, made when they are asked for.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    forebear : tuple of int, optional
+        Step counts of the lattice that this one was made from, for elements whose own numbers a trace hides.
+    fixed : tuple of int, optional
+        Step counts that hold in any case: of a lattice that a transformation took apart and put together.
+    """
+
+    def __init__(self, lattice: Lattice, forebear: Counts | None = None, fixed: Counts | None = None) -> None:
+        self.lattice = lattice
+        self.forebear = forebear
+        self.fixed = fixed
+        self._counts: dict[Any, Counts] = {}
+        self._plans: dict[Any, Plan] = {}
+        self._prepared: dict[Any, Prepared] = {}
+        self._libraries: dict[str, str] | None = None
+
+    # ---------------------------------------------------------------- what decides the shape of a plan
+
+    def counts(self, start: Reference | None = None, standing: Sequence[Element] | None = None) -> Counts:
+        """Return into how many parts each element is divided: by its own numbers, or by those of its forebear.
+
+        Parameters
+        ----------
+        start : Reference, optional
+            Where the lattice has no reference of its own: elements given by fields need the momentum.
+        standing : sequence of Element, optional
+            The elements with some values open: a kick that may come counts as there.
+        """
+        if self.fixed is not None:
+            return self.forebear or self.fixed
+        return self._counted(start, standing, anyway=False)
+
+    def _counted(self, start: Reference | None, standing: Sequence[Element] | None, *, anyway: bool) -> Counts:
+        start = self.lattice.reference or start
+        momentum = start.p0c if start is not None and is_number(start.p0c) else None
+        key = (momentum, anyway, None if standing is None else id(standing))
+        if key not in self._counts:
+            elements = self.lattice.elements
+            references: Sequence[Reference | None] = [None] * len(elements)
+            if start is not None and momentum is not None:
+                references = reference_pass(registry(), elements, start)[:-1]
+            own = [
+                resolve.count(registry(), element, reference, open_, anyway=anyway)
+                for element, reference, open_ in zip(elements, references, standing or elements, strict=True)
+            ]
+            given = self.forebear or [None] * len(elements)
+            self._counts[key] = tuple(c if c is not None else g for c, g in zip(own, given, strict=True))
+        return self._counts[key]
+
+    def inheritance(self) -> tuple[Counts | None, Counts | None]:
+        """Return the step counts that matter here, and those of all elements, for lattices made from this one.
+
+        A lattice that cannot be tracked has none; the error belongs to tracking it.
+        """
+        if self.fixed is not None:
+            return self.fixed, self.forebear
+        try:
+            return self.counts(), self._counted(None, None, anyway=True)
+        except (MethodError, InputError):
+            return None, None
+
+    def keys(self, observe: Observe) -> Keys:
+        """Return the places to look at, and the names in the history of each.
+
+        Raises
+        ------
+        UnknownNameError
+            If nothing has a name that is asked for.
+        """
+        if observe is None:
+            return {}
+        elements, names = self.lattice.elements, self.lattice.names
+        keys: dict[int, list[str]] = {}
+
+        def look(place: int, key: str) -> None:
+            if key not in keys.setdefault(place, []):
+                keys[place].append(key)
+
+        for pattern in [observe] if isinstance(observe, (str, int)) else observe:
+            if isinstance(pattern, int):
+                place = range(len(elements))[pattern]
+                look(place, _label(elements[place], place))
+            elif pattern == "all" and "all" not in names:
+                for place, element in enumerate(elements):
+                    look(place, _label(element, place))
+            else:
+                for place in self.lattice.select(pattern):
+                    look(place, names[place] if naming.is_pattern(pattern) and "##" not in pattern else pattern)
+        return {place: tuple(found) for place, found in keys.items()}
+
+    # ---------------------------------------------------------------- plans
+
+    def plan(self, places: Sequence[int], start: Reference, elements: Sequence[Element] | None = None) -> Plan:
+        """Return the plan that looks at these places.
+
+        Parameters
+        ----------
+        places : sequence of int
+        start : Reference
+        elements : sequence of Element, optional
+            The lattice's with some values open, for trackers that are compiled for any.
+        """
+        counts = self.counts(start, elements)
+        key = (frozenset(places), counts, elements is None)
+        plan = self._plans.get(key)
+        if plan is None or plan.registry is not registry():
+            wanted = set(places)
+            looks = [i in wanted for i in range(len(self.lattice))]
+            plan = build(registry(), elements or self.lattice.elements, counts=counts, looks=looks)
+            self._plans[key] = plan
+            self._prepared.clear()
+        return plan
+
+    def prepare(self, plan: Plan, beam: Beam, which: str = "lattice", known: Prepared | None = None) -> Prepared:
+        """Return a plan with this lattice's numbers for a beam; kept, where they are plain numbers.
+
+        Raises
+        ------
+        InputError
+            If the beam's reference is not the lattice's, and `which` does not say "beam".
+        BackendError
+            If lattice and beam hold arrays of different libraries.
+        """
+        self._check_reference(beam.reference, which)
+        self._check_libraries(library(first_array(beam)))
+        start, particles = beam.reference, isinstance(beam, ParticleBeam)
+        if not all(map(is_number, (start.p0c, start.s, start.t))):
+            return plan.prepare(self.lattice.elements, start, particles=particles)
+        key = (id(plan), particles, start)
+        if key not in self._prepared:
+            prepared = plan.prepare(self.lattice.elements, start, particles=particles, known=known)
+            if not prepared.is_static():
+                return prepared
+            if len(self._prepared) >= KEPT:
+                self._prepared.clear()
+            self._prepared[key] = prepared
+        return self._prepared[key]
+
+    # ---------------------------------------------------------------- checks
+
+    def _check_reference(self, given: Reference, which: str) -> None:
+        if which not in ("lattice", "beam"):
+            raise InputError(f'reference must be "lattice" or "beam", not {which!r}')
+        own = self.lattice.reference
+        if which == "beam" or own is None:
+            return
+        mine, yours = _known(own.p0c), _known(given.p0c)
+        differs = mine is not None and yours is not None and np.any(np.abs(mine - yours) > SAME_MOMENTUM * np.abs(mine))
+        if given.species != own.species or differs:
+            raise InputError(
+                f"the beam's reference ({given.species.name}, p0c = {given.p0c} eV) is not the lattice's "
+                f"({own.species.name}, p0c = {own.p0c} eV); make the beam with lattice.reference, "
+                'or track(..., reference="beam")'
+            )
+
+    def _check_libraries(self, wanted: str) -> None:
+        for found, where in self.libraries().items():
+            if found != wanted:
+                raise BackendError(
+                    f"{where} is a {found} array and the beam is on {wanted}; use lattice.to({wanted!r}) or beam.to({found!r})"
+                )
+
+    def libraries(self) -> dict[str, str]:
+        """Return the libraries of the arrays among the settings, and where the first of each is; all are checked."""
+        if self._libraries is None:
+            found: dict[str, str] = {}
+            for element in self.lattice.elements:
+                for name, value in element.parameters.items():
+                    if value is not None and not is_number(value):
+                        _check_array(f"{element.label}: {name}", value)
+                        found.setdefault(library(value), f"{element.label}: {name}")
+            self._libraries = found
+        return self._libraries
+
+
+def _label(element: Element, place: int) -> str:
+    return element.name or f"{element.kind}#{place}"
+
+
+def _check_array(label: str, array: Any) -> None:
+    if not array_namespace(array).isdtype(array.dtype, "real floating"):
+        raise InputError(f"{label} must hold floating-point numbers, not {array.dtype}")
+    values = backend_of(array).value(array)
+    if values is not None and not np.isfinite(values).all():
+        raise InputError(f"{label} must be finite; {np.count_nonzero(~np.isfinite(values))} of its values are not")
+
+
+def _known(value: Any) -> Any:
+    """Return a number or an array's values, or None where a trace hides them."""
+    return value if is_number(value) else backend_of(value).value(value)

@@ -1,0 +1,165 @@
+"""From an element and its method to steps or a map: which routine, how many steps, and what wraps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import maps
+from .element import Element
+from .errors import InputError
+from .jet import jet_namespace, lifted, linear_map, seed
+from .loss import GUARD
+from .maps import LinearMap
+from .methods import TrackingMethod, as_method
+from .reference import Reference
+from .registry import Registry
+from .routine import Composite, Routine, Step, UnknownValueError
+
+MapFunction = Callable[[Element, Reference, Reference, Any], LinearMap]
+
+
+def resolve(registry: Registry, element: Element, number: int | None) -> Sequence[Step | MapFunction]:
+    """Return what an element contributes to a plan.
+
+    Parameters
+    ----------
+    registry : Registry
+    element : Element
+    number : int, optional
+        Into how many parts it is divided, see :func:`count`; None: not known, which matters only if it is stepped.
+
+    Raises
+    ------
+    MethodError
+        If the element lacks the method that it asks for.
+    InputError
+        If the number of steps is needed and not known.
+    """
+    by_map, method, chosen = _method(registry, element)
+    if not by_map:
+        return _guarded(_wrap(registry, element, _steps(element, method, chosen, number)))
+    own = registry.methods_of(type(element)).get(registry.method_of(element).name)
+    if own is not None:
+        bare = (_through(own),)
+        wrapped = _wrap(registry, element, (Step(bare),))
+        moving = [step.routines for step in wrapped if step.routines]
+        if moving == [bare] and element.is_plain():
+            return _as_map(wrapped, own)
+        if method is own:
+            return _as_map(wrapped, Derivative(wrapped))
+    steps = _wrap(registry, element, _steps(element, method, chosen, number))
+    return _as_map(steps, Derivative(steps))
+
+
+def count(
+    registry: Registry, element: Element, reference: Reference | None, standing: Element | None = None, *, anyway: bool = False
+) -> int | None:
+    """Return into how many parts an element's method divides it.
+
+    Parameters
+    ----------
+    registry : Registry
+    element : Element
+        Whose numbers decide.
+    reference : Reference, optional
+        At its entrance, for elements given by fields.
+    standing : Element, optional
+        The same with some values open, which says whether the number matters.
+    anyway : bool
+        Whether to count even where it does not.
+
+    Returns
+    -------
+    int or None
+        One where it does not matter, None if a trace hides what decides.
+    """
+    _, method, chosen = _method(registry, element)
+    if not isinstance(method, Composite) or method.count is None:
+        return 1
+    if not anyway and method.stepped is not None and not method.stepped(standing or element):
+        return 1
+    try:
+        return method.count(element, chosen, reference)
+    except UnknownValueError:
+        return None
+
+
+def _method(registry: Registry, element: Element) -> tuple[bool, Any, TrackingMethod]:
+    """Return whether an element is tracked by a map, the method's implementation, and the method with its options."""
+    chosen = registry.method_of(element)
+    method = registry.methods_of(type(element)).get(chosen.name)
+    if isinstance(method, (Routine, Composite)):
+        return False, method, chosen
+    if chosen.name == "linear":  # the derivative of the particle routine, unless the kind's own map will do
+        found = registry.particle_method(type(element))
+        if found is not None:
+            name, method = found
+            return True, method, as_method(name)
+    return True, method, chosen
+
+
+def _steps(element: Element, method: Any, chosen: TrackingMethod, number: int | None) -> Sequence[Step]:
+    if isinstance(method, Routine):
+        return (Step((method,)),)
+    if number is None and (method.stepped is None or method.stepped(element)):
+        raise InputError(
+            f"into how many steps {element.label} is divided depends on values that a trace hides; "
+            "give num_steps to its tracking method, or start from a lattice with plain numbers and use replace()"
+        )
+    return method.steps(element, chosen, number or 1)
+
+
+def _wrap(registry: Registry, element: Element, steps: Sequence[Step]) -> Sequence[Step]:
+    for wrapper in registry.wrappers:
+        steps = wrapper.value(element, steps)
+    return tuple(steps)
+
+
+def _through(function: Any) -> Routine:
+    """Return the routine that moves particles through a kind's own map."""
+
+    def prepare(element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> Any:
+        return maps.entries(function(element, reference_in, reference_out, xp), particles=False)
+
+    return Routine(track=maps.track, prepare=prepare)
+
+
+def _as_map(steps: Sequence[Step], function: Any) -> list[Step | MapFunction]:
+    """Return a map in place of an element's moving steps; the tests before and after them stay."""
+    moving = [index for index, step in enumerate(steps) if step.routines]
+    if not moving:
+        return list(steps)
+    last = steps[moving[-1]]
+    after = [last._replace(routines=())] if last.check else []
+    return [*steps[: moving[0]], function, *after, *steps[moving[-1] + 1 :]]
+
+
+def _guarded(steps: Sequence[Step]) -> Sequence[Step]:
+    """Test particles for plain nonsense after every step that has no other test; a repeated step stays one object."""
+    guarded: dict[int, Step] = {}
+    for step in steps:
+        if id(step) not in guarded:
+            needs = step.routines and not step.check
+            guarded[id(step)] = step._replace(check=GUARD) if needs else step
+    return tuple(guarded[id(step)] for step in steps)
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """The map function that differentiates the steps of an element at zero coordinates."""
+
+    steps: Sequence[Step]
+
+    def __call__(self, element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> LinearMap:
+        """Return the first-order expansion of the element about the reference orbit."""
+        q = seed((0.0,) * 6)
+        constants: dict[int, list[Any]] = {}
+        for step in self.steps:
+            if id(step) not in constants:
+                prepared = (r.constants(element, reference_in, reference_out, xp) for r in step.routines)
+                constants[id(step)] = [lifted(c) for c in prepared]
+            for routine, c in zip(step.routines, constants[id(step)], strict=True):
+                q = routine.track(c, q, jet_namespace(xp))
+        return linear_map(q)

@@ -1,0 +1,72 @@
+"""Rows: steps with their numbers filled in, and constants as flat lists for compilers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from . import maps
+from .maps import LinearMap
+
+
+class Variant(NamedTuple):
+    """What a compiler makes one program of: chains of routines that differ only in their constants."""
+
+    tracks: tuple[Callable[..., Any], ...]
+    check: Callable[..., Any] | None
+    layout: tuple[Any, ...]
+
+    def size(self) -> int:
+        """How many constants a row has."""
+        return _size(self.layout)
+
+
+class Row(NamedTuple):
+    """A step with its numbers filled in.
+
+    Attributes
+    ----------
+    variant : Variant
+    constants : tuple
+        Of each routine, then of the check.
+    code : float
+        ``2 element`` for a loss at the entrance of the element, ``2 element + 1`` at its exit.
+    """
+
+    variant: Variant
+    constants: tuple[Any, ...]
+    code: float
+
+
+def map_row(m: LinearMap) -> Row:
+    """Return the row with which particles go through a map."""
+    constants = (maps.entries(m),)
+    return Row(Variant((maps.track,), None, layout(constants)), constants, 0.0)
+
+
+def layout(constants: Any) -> Any:
+    """Return the nesting of constants: None for a number or an array, else its class and the nesting of its parts."""
+    if not isinstance(constants, tuple):
+        return None
+    cls = type(constants) if hasattr(constants, "_fields") else tuple
+    return (cls, *(layout(part) for part in constants))
+
+
+def flatten(constants: Any) -> list[Any]:
+    """Return the numbers and arrays in constants, in order."""
+    if not isinstance(constants, tuple):
+        return [constants]
+    return [value for part in constants for value in flatten(part)]
+
+
+def unflatten(nesting: Any, values: Any) -> Any:
+    """Put constants together again from an iterator over their numbers."""
+    if nesting is None:
+        return next(values)
+    cls, *parts = nesting
+    built = [unflatten(part, values) for part in parts]
+    return tuple(built) if cls is tuple else cls(*built)
+
+
+def _size(nesting: Any) -> int:
+    return 1 if nesting is None else sum(_size(part) for part in nesting[1:])
