@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -585,9 +584,12 @@ def test_jax_alone_turns_on_float64(fodo: Path) -> None:
     assert "jax (float64)" in result.stdout
 
 
-@pytest.mark.skipif(shutil.which("caraval") is None, reason="the console script is not installed")
+SCRIPT = Path(sys.executable).with_name("caraval")
+
+
+@pytest.mark.skipif(not SCRIPT.exists(), reason="the console script is not installed")
 def test_installed_script(fodo: Path) -> None:
-    result = subprocess.run(["caraval", "info", str(fodo)], capture_output=True, text=True, check=False)
+    result = subprocess.run([SCRIPT, "info", str(fodo)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "19" in result.stdout
 
