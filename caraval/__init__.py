@@ -7,7 +7,7 @@ from typing import Any
 
 from .core.beam import ParticleBeam
 from .core.coordinates import Coordinates
-from .core.element import Element, Parameter
+from .core.element import Element
 from .core.errors import (
     BackendError,
     CaravalError,
@@ -26,6 +26,7 @@ from .core.moments import MomentBeam
 from .core.reference import Reference, Species
 from .core.registry import register_plugin
 from .core.routine import Composite, Routine, Step
+from .core.schema import Parameter
 from .io import load, load_beam, save, save_beam
 from .physics.drift import Drift
 from .physics.ecollimator import ECollimator

@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from types import UnionType
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Literal,
-    NamedTuple,
-    Union,
-    dataclass_transform,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal, dataclass_transform
 
-import numpy as np
-
-from .arrays import is_number, library, same
+from .arrays import is_number, same
 from .errors import InputError, UnknownNameError, suggest
-from .methods import TrackingMethod, as_method
+from .methods import TrackingMethod
 from .reference import Reference
+from .schema import Parameter, Schema, schema_of
 from .tree import Fixed, tree
-
-_PARAMETER = "parameter"
-
-Parameter = Annotated[Any, _PARAMETER]
-"""A number, or an array of any backend: what may be varied, batched and differentiated."""
 
 End = Literal["entrance_end", "exit_end", "both_ends", "no_end"]
 """Ends of an element where something acts."""
-
-
-class Schema(NamedTuple):
-    """What the fields of an element class are, worked out once from its annotations."""
-
-    parameters: tuple[str, ...]
-    options: tuple[str, ...]
-    defaults: dict[str, Any]
-    factories: dict[str, Callable[[], Any]]
-    choices: dict[str, tuple[Any, ...]]
-    types: dict[str, tuple[type, ...]]
-    optional: frozenset[str]
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
@@ -120,10 +90,9 @@ class Element:
         tree(cls)
 
     def __init__(self, **values: Any) -> None:
-        schema = self.schema()
-        fresh = {name: make() for name, make in schema.factories.items()}
-        values = {**schema.defaults, **fresh, **self._spelled_out(values)}
-        self.__dict__.update(self._checked(values))
+        given = self._spelled_out(values)
+        self.__dict__.update(self.schema().defaults)
+        self.__dict__.update(self._checked(given))
         self.validate()
 
     # ---------------------------------------------------------------- what the fields are
@@ -133,7 +102,7 @@ class Element:
         """Return the names of the parameters and options of this kind, with defaults and allowed choices."""
         cached: Schema | None = cls.__dict__.get("_schema")
         if cached is None:
-            cached = _schema_of(cls)
+            cached = schema_of(cls)
             cls._schema = cached  # type: ignore[attr-defined]
         return cached
 
@@ -258,44 +227,32 @@ class Element:
 
     def _spelled_out(self, values: dict[str, Any]) -> dict[str, Any]:
         """Replace shorthands by the fields they stand for, and refuse unknown names."""
-        schema = self.schema()
-        short = [name for name in values if name in self.shorthands]
+        known = self.schema().fields
+        short = {name: value for name, value in values.items() if name in self.shorthands}
         if short:
-            plain = {name: value for name, value in values.items() if name not in self.shorthands}
-            known = {**schema.defaults, **self.__dict__, **values}
+            plain = {name: value for name, value in values.items() if name not in short}
+            every = {**self.schema().defaults, **self.__dict__, **values}
             for name in short:
-                fields_meant = self.shorthands[name](known)
-                both = sorted(set(fields_meant) & set(values) - set(short))
+                meant = self.shorthands[name](every)
+                both = sorted(set(meant) & set(values) - set(short))
                 if both:
-                    raise InputError(
-                        f"{self.kind} {values.get('name', '')!r}: {name} and {', '.join(both)} say the same; give one"
-                    )
-                plain.update(fields_meant)
+                    raise InputError(f"{self._where(values)}: {name} and {', '.join(both)} say the same; give one")
+                plain.update(meant)
             values = plain
         for name in values:
-            if name not in schema.defaults:
-                known_names = [*schema.defaults, *self.shorthands]
-                label = f"{self.kind} {(self.__dict__ or values).get('name', '')!r}"
-                raise UnknownNameError(f"{label} has no parameter {name!r}{suggest(name, known_names)}")
+            if name not in known:
+                raise UnknownNameError(
+                    f"{self._where(values)} has no parameter {name!r}{suggest(name, [*known, *self.shorthands])}"
+                )
         return values
 
     def _checked(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the values in their proper types."""
-        schema = self.schema()
-        label = f"{self.kind} {values.get('name', self.__dict__.get('name', ''))!r}"
-        out = {}
-        for name, value in values.items():
-            if name in schema.choices:
-                out[name] = _choice(label, name, value, schema.choices[name])
-            elif name == "tracking_method":
-                out[name] = None if value is None else as_method(value)
-            elif name in schema.optional and value is None:
-                out[name] = None
-            elif name in schema.parameters:
-                out[name] = _number(label, name, value)
-            else:
-                out[name] = _typed(label, name, value, schema.types[name])
-        return out
+        known, where = self.schema().fields, self._where(values)
+        return {name: known[name].check(f"{where}: {name}", value) for name, value in values.items()}
+
+    def _where(self, values: Mapping[str, Any]) -> str:
+        return f"{self.kind} {values.get('name', self.__dict__.get('name', ''))!r}"
 
     def __repr__(self) -> str:
         defaults = self.schema().defaults
@@ -327,90 +284,6 @@ class Element:
         element.__dict__.update(rest.values)
         element.__dict__.update(zip(cls.schema().parameters, children, strict=True))
         return element
-
-
-def _schema_of(cls: type[Element]) -> Schema:
-    hints = get_type_hints(cls, include_extras=True)
-    parameters: list[str] = []
-    options: list[str] = []
-    defaults: dict[str, Any] = {}
-    factories: dict[str, Callable[[], Any]] = {}
-    choices, types, optional = {}, {}, set()
-    for f in fields(cls):
-        hint = hints[f.name]
-        parts = get_args(hint) if get_origin(hint) is not Annotated else ()
-        is_parameter = _marked(hint) or any(_marked(part) for part in parts)
-        (parameters if is_parameter else options).append(f.name)
-        if type(None) in parts:
-            optional.add(f.name)
-        if get_origin(hint) is Literal:
-            choices[f.name] = get_args(hint)
-        elif hint is bool:
-            choices[f.name] = (True, False)
-        elif not is_parameter and f.name != "tracking_method":
-            types[f.name] = tuple(get_origin(part) or part for part in (get_args(hint) if _is_union(hint) else (hint,)))
-        if f.default is not MISSING:
-            defaults[f.name] = f.default
-        elif f.default_factory is not MISSING:
-            factories[f.name] = f.default_factory
-            defaults[f.name] = f.default_factory()
-        else:
-            raise InputError(f"{cls.__name__}.{f.name} needs a default value, as every element parameter does")
-    return Schema(tuple(parameters), tuple(options), defaults, factories, choices, types, frozenset(optional))
-
-
-def _is_union(hint: Any) -> bool:
-    return get_origin(hint) in (Union, UnionType)
-
-
-def _marked(hint: Any) -> bool:
-    return get_origin(hint) is Annotated and _PARAMETER in hint.__metadata__
-
-
-def _number(label: str, name: str, value: Any) -> Any:
-    """Return a plain number as a float and an array as it is; refuse what is neither, and what is not finite."""
-    if type(value) is float or is_number(value) or isinstance(value, (np.floating, np.integer)):
-        try:
-            value = float(value)
-        except OverflowError:
-            raise InputError(f"{label}: {name} must be finite, not {value}") from None
-        if value - value != 0:
-            raise InputError(f"{label}: {name} must be finite, not {value}")
-        return value
-    if isinstance(value, (list, tuple)):
-        try:
-            value = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
-            raise InputError(f"{label}: {name} must be a number or an array, not {value!r}") from None
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "fiu":
-            raise InputError(f"{label}: {name} must hold real numbers, not {value.dtype}")
-        value = value.astype(float if value.dtype.kind in "iu" else value.dtype)  # a copy, which nobody else will change
-        if not np.isfinite(value).all():
-            raise InputError(f"{label}: {name} must be finite; {np.count_nonzero(~np.isfinite(value))} of its values are not")
-        return value
-    if isinstance(value, (str, bytes, bool, dict, complex)) or value is None or library(value) == "builtins":
-        raise InputError(f"{label}: {name} must be a number or an array, not {value!r}")
-    return value
-
-
-def _typed(label: str, name: str, value: Any, allowed: tuple[type, ...]) -> Any:
-    if Any in allowed or (isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed)):
-        return value
-    if int in allowed and isinstance(value, np.integer):
-        return int(value)
-    shown = " or ".join("None" if cls is type(None) else cls.__name__ for cls in allowed)
-    raise InputError(f"{label}: {name} must be of type {shown}, not {value!r}")
-
-
-def _choice(label: str, name: str, value: Any, allowed: tuple[Any, ...]) -> Any:
-    if isinstance(value, str):
-        value = value.strip().lower()
-    if value in allowed and isinstance(value, type(allowed[0])):
-        return value
-    shown = ", ".join(repr(choice) for choice in allowed)
-    near = suggest(value, [c for c in allowed if isinstance(c, str)]) if isinstance(value, str) else ""
-    raise InputError(f"{label}: {name} must be one of {shown}, not {value!r}{near}")
 
 
 def _remaining_ends(ends: str, has_entrance: bool, has_exit: bool, nowhere: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from caraval.core.element import Parameter
+from caraval.core.schema import Parameter
 
 from . import steps
 from .multipoles import Magnet, integrated

@@ -9,13 +9,14 @@ from typing import Any, Literal, NamedTuple
 
 from caraval.core.arrays import is_zero, namespace
 from caraval.core.coordinates import Coordinates
-from caraval.core.element import Element, End, Parameter
+from caraval.core.element import Element, End
 from caraval.core.errors import InputError
 from caraval.core.hookspecs import hookimpl
 from caraval.core.loss import BEYOND
 from caraval.core.methods import TrackingMethod
 from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Composite, Routine, Step
+from caraval.core.schema import Parameter
 
 from .drift import DriftConstants, drift, undo_length
 from .solenoid import SolenoidConstants, solenoid

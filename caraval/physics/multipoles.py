@@ -13,10 +13,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from caraval.core.arrays import is_zero
 from caraval.core.coordinates import Coordinates
-from caraval.core.element import Element, Parameter
+from caraval.core.element import Element
 from caraval.core.errors import InputError
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
+from caraval.core.schema import Parameter
 
 
 class Kicked(Element):

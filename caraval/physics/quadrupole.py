@@ -8,12 +8,13 @@ from typing import Any, Literal, NamedTuple
 from caraval.core import scalar
 from caraval.core.arrays import is_zero
 from caraval.core.coordinates import Coordinates
-from caraval.core.element import Element, End, Parameter
+from caraval.core.element import Element, End
 from caraval.core.hookspecs import hookimpl
 from caraval.core.maps import LinearMap
 from caraval.core.methods import KickDriftKick, TrackingMethod
 from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
+from caraval.core.schema import Parameter
 
 from . import drift, fringes, steps
 from .integrator import body_kick_body, kick_body_kick

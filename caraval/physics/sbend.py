@@ -9,13 +9,14 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from caraval.core import scalar
 from caraval.core.arrays import is_number, is_zero, namespace
 from caraval.core.coordinates import Coordinates
-from caraval.core.element import Element, End, Parameter
+from caraval.core.element import Element, End
 from caraval.core.errors import InputError
 from caraval.core.hookspecs import hookimpl
 from caraval.core.maps import LinearMap
 from caraval.core.methods import KickDriftKick, TrackingMethod
 from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step, UnknownValueError
+from caraval.core.schema import Parameter
 
 from . import curvilinear, drift, steps
 from .dipole_body import WEAK, combined_part, either_part, sector_part, switched_off, uniform_part

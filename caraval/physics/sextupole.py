@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from caraval.core import scalar
-from caraval.core.element import Element, End, Parameter
+from caraval.core.element import Element, End
 from caraval.core.hookspecs import hookimpl
+from caraval.core.schema import Parameter
 
 from . import drift_kick, fringes, steps
 from .multipoles import Magnet

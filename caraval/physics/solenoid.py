@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from caraval.core.coordinates import Coordinates
-from caraval.core.element import Element, Parameter
+from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 from caraval.core.methods import KickDriftKick, TrackingMethod
 from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
+from caraval.core.schema import Parameter
 
 from . import drift, steps
 from .integrator import body_kick_body, kick_body_kick

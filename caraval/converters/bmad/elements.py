@@ -134,10 +134,10 @@ def _shape(element: Element, left: Settings) -> dict[str, float]:
 def _value(element: Element, kind: type[CaravalElement], name: str, setting: Setting) -> Any:
     """Return the value of an attribute that the kind has, in the type that it has there."""
     schema = kind.schema()
-    choices = schema.choices.get(name)
+    choices = schema.choices(name)
     if choices == (True, False):
         return setting.logical(name)
-    if choices is not None:
+    if choices:
         word = setting.word(name)
         if word not in choices:
             shown = ", ".join(map(str, choices))

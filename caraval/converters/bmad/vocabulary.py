@@ -86,7 +86,7 @@ class Vocabulary:
         """Return the names of the attributes that elements of a class may have, so far as they are known here."""
         if keyword not in self._attributes:
             kind = self.kind(keyword)
-            fields = {*kind.schema().defaults, *kind.shorthands} - _NOT_IN_FILES if kind is not None else set()
+            fields = {*kind.schema().fields, *kind.shorthands} - _NOT_IN_FILES if kind is not None else set()
             shape = BEND_SHAPE if keyword in BENDS else {"l"}
             self._attributes[keyword] = frozenset({*fields, *shape, *SEVERAL}) | TRACKING | SUPERPOSITION | INERT | PHYSICS
         return self._attributes[keyword]
@@ -114,7 +114,7 @@ class Vocabulary:
         if kind is None:
             return "either"
         schema = kind.schema()
-        if name in _WORDS or name in schema.choices:
+        if name in _WORDS or schema.choices(name):
             return "word"
         of_bend = keyword in BENDS and name in BEND_SHAPE
         of_kind = name in schema.parameters or name in kind.shorthands or type(schema.defaults.get(name)) is int
@@ -136,7 +136,7 @@ class Vocabulary:
         if order:
             return pi / (2 * int(order[1]) + 2)
         wanted, kind = self.wanted(keyword, name), self.kind(keyword)
-        is_logical = wanted == "word" and kind is not None and kind.schema().choices.get(name) == (True, False)
+        is_logical = wanted == "word" and kind is not None and kind.schema().choices(name) == (True, False)
         return "T" if wanted == "either" or is_logical else None
 
 
