@@ -104,8 +104,8 @@ def elements(draw: Any) -> cv.Element:
     schema = cls.schema()
     values: dict[str, Any] = {}
     for name in draw(st.lists(st.sampled_from(sorted(schema.defaults)), max_size=4, unique=True)):
-        if name in schema.choices:
-            values[name] = draw(st.sampled_from(schema.choices[name]))
+        if choices := schema.choices(name):
+            values[name] = draw(st.sampled_from(choices))
         elif name in schema.parameters:
             values[name] = draw(finite | arrays())
     values["name"] = draw(st.sampled_from(["", "q", "q (2)", "Q", "d", "$array"]) | st.text(max_size=3))
@@ -147,8 +147,9 @@ def test_any_lattice_survives(tmp_path_factory, line, repeats, reference, geomet
 def test_every_kind_survives_with_all_its_choices(tmp_path):
     chosen = []
     for name, entry in registry().kinds.items():
-        for field, choices in entry.value.schema().choices.items():
-            chosen += [entry.value(name=f"{name}_{field}_{choice}", **{field: choice}) for choice in choices]
+        schema = entry.value.schema()
+        for field in schema.fields:
+            chosen += [entry.value(name=f"{name}_{field}_{choice}", **{field: choice}) for choice in schema.choices(field)]
         values = {n: 0.125 for n, default in entry.value.schema().defaults.items() if type(default) is float}
         chosen.append(entry.value(name=f"{name}_all", **values))
     assert_survives(cv.Lattice(chosen), tmp_path)
