@@ -39,6 +39,8 @@ class Element:
         Shape and place of the aperture, and whether it moves with the element (Bmad manual, "Aperture Limits").
     is_on : bool
         False: the element's fields are switched off.
+    orientation : 1 or -1
+        -1: reversed, the beam enters at the element's exit (Bmad manual, "Tag and Reversed Elements").
     slice_start, slice_of : Parameter, optional
         Of a slice (see :meth:`cut`): where it starts in the whole element, and how long the whole is [m].
     metadata : mapping
@@ -62,6 +64,7 @@ class Element:
     aperture_at: Literal["exit_end", "entrance_end", "both_ends", "continuous", "no_aperture"] = "exit_end"
     offset_moves_aperture: bool = False
     is_on: bool = True
+    orientation: Literal[1, -1] = 1
     slice_start: Parameter | None = None
     slice_of: Parameter | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -74,6 +77,9 @@ class Element:
 
     extensive: ClassVar[tuple[str, ...]] = ()
     """Parameters that are integrated over the length, so that a slice has its share of them."""
+
+    odd: ClassVar[tuple[str, ...]] = ()
+    """Parameters that change sign when the element is reversed."""
 
     feels_misalignment: ClassVar[bool] = True
     """Whether it matters where the element stands: not for empty space."""
@@ -145,6 +151,8 @@ class Element:
 
         Fringes and apertures stay at the element's true ends; misalignment stays about the whole's centre.
         """
+        if self.orientation == -1:
+            return self.turned().cut(start, end)
         whole = self.length
         if is_number(whole) and is_number(start) and is_number(end) and not 0 <= start < end <= whole * (1 + 1e-12):
             raise InputError(f"{self.label}: cannot cut from {start} m to {end} m out of {whole} m")
@@ -152,7 +160,7 @@ class Element:
         has_exit = is_number(end) and is_number(whole) and abs(end - whole) <= 1e-12 * abs(whole)
         share = (end - start) / whole
         changes = {name: self.__dict__[name] * share for name in self.extensive if self.__dict__[name] is not None}
-        for name, nowhere in (("fringe_at", "no_end"), ("aperture_at", "no_aperture")):
+        for name, nowhere in _ENDS.items():
             if name in self.__dict__:
                 changes[name] = _remaining_ends(self.__dict__[name], has_entrance, has_exit, nowhere)
         return self.replace(
@@ -165,6 +173,17 @@ class Element:
     def at(self, reference: Reference, xp: Any) -> Element:
         """Return the element in the units that routines use, where it was given in others (fields, in magnets)."""
         return self
+
+    def turned(self) -> Element:
+        """Return what a reversed element is to the particles: a forward one, mirrored along the beam. Others stay."""
+        if self.orientation == 1:
+            return self
+        mirrored = [n for n in ("z_offset", "x_pitch", "y_pitch", *self.odd) if getattr(self, n) is not None]
+        ends = {name: _OTHER_END.get(self.__dict__[name], self.__dict__[name]) for name in _ENDS if name in self.__dict__}
+        changes = {**{name: -getattr(self, name) for name in mirrored}, **ends, "orientation": 1}
+        if self.slice_of is not None:
+            changes["slice_start"] = self.slice_of - self.slice_start - self.length
+        return self.with_values(changes)
 
     @property
     def g(self) -> Any:
@@ -284,6 +303,12 @@ class Element:
         element.__dict__.update(rest.values)
         element.__dict__.update(zip(cls.schema().parameters, children, strict=True))
         return element
+
+
+_ENDS = {"fringe_at": "no_end", "aperture_at": "no_aperture"}
+"""Options that say at which ends something is, and what they say where it is nowhere."""
+
+_OTHER_END = {"entrance_end": "exit_end", "exit_end": "entrance_end"}
 
 
 def _remaining_ends(ends: str, has_entrance: bool, has_exit: bool, nowhere: str) -> str:

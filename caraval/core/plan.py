@@ -229,7 +229,7 @@ class _Dresser:
         if expanded and isinstance(xp, Mixed):
             before, after = before.expanded(), after.expanded()
             element = element.with_values({name: expand(value) for name, value in element.parameters.items()})
-        return element.at(before, xp), before, after, xp
+        return element.at(before, xp).turned(), before, after, xp
 
 
 def _row(stage: StepStage, element: Element, before: Reference, after: Reference, xp: Any) -> Row:

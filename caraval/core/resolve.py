@@ -37,6 +37,7 @@ def resolve(registry: Registry, element: Element, number: int | None) -> Sequenc
     InputError
         If the number of steps is needed and not known.
     """
+    element = element.turned()
     by_map, method, chosen = _method(registry, element)
     if not by_map:
         return _guarded(_wrap(registry, element, _steps(element, method, chosen, number)))

@@ -29,6 +29,7 @@ class Corrector(Magnet):
     bl_vkick: ClassVar[None] = None  # type: ignore[misc]
 
     extensive = ("kick", "bl_kick")
+    odd = ("kick", "bl_kick")
     main = ("kick", 0)
     fields = {"kick": "bl_kick"}  # noqa: RUF012
 

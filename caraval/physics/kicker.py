@@ -20,6 +20,10 @@ class Kicker(Magnet):
         """Return that kicks are along the element's own axes."""
         return 1.0, 0.0
 
+    def is_main_odd(self) -> bool:
+        """Whether multipoles are relative to one kick, not to the magnitude of both."""
+        return is_zero(self.hkick) or is_zero(self.vkick)
+
     def main_strength(self, xp: Any) -> tuple[Any, int]:
         """Return the kick, and the dipole's order; a single kick keeps its sign."""
         if is_zero(self.vkick):

@@ -37,6 +37,7 @@ class Kicked(Element):
     bl_vkick: Parameter | None = None
 
     extensive = ("hkick", "vkick", "bl_hkick", "bl_vkick")
+    odd = ("hkick", "vkick", "bl_hkick", "bl_vkick")
 
     fields: ClassVar[Mapping[str, str]] = {"hkick": "bl_hkick", "vkick": "bl_vkick"}
     """Normalised strengths, and the field that each may be given as instead."""
@@ -123,10 +124,20 @@ class Magnet(_Multipoles):  # type: ignore[misc]
             found[order] = (a, b + strength / factorial(order))
         return found
 
+    def is_main_odd(self) -> bool:
+        """Whether the main strength changes sign when the magnet is reversed, and with it what is relative to it."""
+        return self.main is not None
+
+    def turned(self) -> Element:
+        """Return what a reversed magnet is to the particles: all its multipoles change sign, too."""
+        if self.orientation == 1 or (self.scale_multipoles and self.is_main_odd()):
+            return super().turned()
+        return super().turned().with_values({n: -getattr(self, n) for n in MULTIPOLES if getattr(self, n) is not None})
+
     def cut(self, start: Any, end: Any) -> Element:
         """Return a slice; multipoles that are not relative to anything have their share, too."""
         piece = super().cut(start, end)
-        if self.scale_multipoles:
+        if self.scale_multipoles or self.orientation == -1:  # a reversed one has come here turned
             return piece
         share = (end - start) / self.length
         return piece.replace(**{n: getattr(self, n) * share for n in MULTIPOLES if getattr(self, n) is not None})

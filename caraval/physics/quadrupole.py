@@ -44,6 +44,7 @@ class Quadrupole(Magnet):
     fq1: Parameter = 0.0
     fq2: Parameter = 0.0
 
+    odd = (*Magnet.odd, "k1", "b1_gradient")
     main = ("k1", 1)
     fields = {**Magnet.fields, "k1": "b1_gradient"}  # noqa: RUF012
 

@@ -83,6 +83,7 @@ class SBend(Magnet):
         "rho": lambda values: {"angle": values["length"] / values["rho"]},
     }
     extensive = (*Magnet.extensive, "angle")
+    odd = (*Magnet.odd, "k1", "b1_gradient", "k2", "b2_gradient")
     fields = {**Magnet.fields, "dg": "db_field", "k1": "b1_gradient", "k2": "b2_gradient"}  # noqa: RUF012
 
     @property
@@ -118,6 +119,26 @@ class SBend(Magnet):
         if self.b_field is None:
             return bend
         return bend.with_values({"angle": self.b_field / reference.rigidity * self.length, "b_field": None})
+
+    def is_main_odd(self) -> bool:
+        """Whether multipoles change sign with the field that they are relative to."""
+        return True
+
+    def turned(self) -> Element:
+        """Return what a reversed bend is to the particles: the same reference arc, faces swapped, in the opposite field."""
+        if self.orientation == 1:
+            return self
+        if self.fringe_type == "full" or not (is_zero(self.k1) and is_zero(self.b1_gradient)):
+            raise InputError(f"{self.label}: a reversed bend cannot have k1 or full fringes yet")
+        faces = {"e1": self.e2, "e2": self.e1}
+        for first, second in (("fint", "fintx"), ("hgap", "hgapx")):
+            given = getattr(self, second)
+            faces |= {first: getattr(self, first) if given is None else given, second: getattr(self, first)}
+        if self.b_field is None:
+            field = {"dg": -(2 * self.g + self.dg), "db_field": None if self.db_field is None else -self.db_field}
+        else:
+            field = {"db_field": -(2 * self.b_field + (self.db_field or 0.0))}
+        return super().turned().with_values({**faces, **field})
 
     def main_strength(self, xp: Any) -> tuple[Any, int]:
         """Return the integrated dipole strength, and the dipole's order."""

@@ -31,6 +31,7 @@ class Sextupole(Magnet):
     fringe_type: Literal["none", "full", "hard_edge_only", "soft_edge_only"] = "none"
     fringe_at: End = "both_ends"
 
+    odd = (*Magnet.odd, "k2", "b2_gradient")
     main = ("k2", 2)
     fields = {**Magnet.fields, "k2": "b2_gradient"}  # noqa: RUF012
     only_nonlinear = True

@@ -65,10 +65,15 @@ class Element:
     keyword: str
     place: Place
     settings: Settings = field(default_factory=dict)
+    reversed: bool = False
 
     def copy(self, name: str, keyword: str | None = None, place: Place | None = None) -> Element:
         """Return an element of another name with the same attributes."""
-        return Element(name, keyword or self.keyword, place or self.place, dict(self.settings))
+        return Element(name, keyword or self.keyword, place or self.place, dict(self.settings), self.reversed)
+
+    def turned(self) -> Element:
+        """Return the element the other way round."""
+        return Element(self.name, self.keyword, self.place, self.settings, not self.reversed)
 
     @property
     def label(self) -> str:

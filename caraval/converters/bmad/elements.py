@@ -60,6 +60,8 @@ class Converter:
             values["length"] = left.pop("l").number("l")
         if kind not in self._methods:
             self._methods[kind] = registry().method_names(kind)
+        if element.reversed:
+            values["orientation"] = -1
         methods = self._methods[kind]
         method = tracking.method(element, left, values.get("length", 0.0), methods)
         for name, setting in left.items():

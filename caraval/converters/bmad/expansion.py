@@ -23,6 +23,7 @@ class Frame:
     items: Iterator[Item]
     line: Beamline
     reflected: bool
+    reversed: bool
     tag: str
     arguments: Mapping[str, str]
 
@@ -41,6 +42,7 @@ class Expansion:
         self._lines = lines
         self._replacements: dict[str, Iterator[Item]] = {}
         self._tagged: dict[tuple[str, str], Element] = {}
+        self._turned: dict[int, Element] = {}
 
     def elements(self, line: Beamline) -> list[Element]:
         """Return the elements of a line, in order; those with tags are copies with their names.
@@ -52,7 +54,7 @@ class Expansion:
         """
         found: list[Element] = []
         start = Item(line.place.position, line.name)
-        stack = [Frame(iter([start]), Beamline("", line.place, ()), False, "", {})]
+        stack = [Frame(iter([start]), Beamline("", line.place, ()), False, False, "", {})]
         members = 0
         while stack:
             item = next(stack[-1].items, None)
@@ -73,18 +75,17 @@ class Expansion:
         """Return the element that an item is; of everything else, put the parts on the stack."""
         frame = stack[-1]
         place = Place(frame.line.place.file, *item.position)
-        if item.reversed:
-            raise place.error(f"reversed elements (--{item.name or '(...)'}) are not understood yet")
         if item.slice:
             raise place.error(f"slices of lines ({item.name}[{item.slice}]) are not understood yet")
         if item.count != 1:
             parts: Iterator[Item] = repeat(replace(item, count=1), item.count)
-            stack.append(Frame(parts, frame.line, frame.reflected, frame.tag, frame.arguments))
+            stack.append(Frame(parts, frame.line, frame.reflected, frame.reversed, frame.tag, frame.arguments))
             return None
-        reflected = frame.reflected != item.reflected
+        turned = frame.reversed != item.reversed
+        reflected = frame.reflected != (item.reflected or item.reversed)
         if item.members is not None:
             parts = _in_order(item.members, reflected)
-            stack.append(Frame(parts, frame.line, reflected, frame.tag, frame.arguments))
+            stack.append(Frame(parts, frame.line, reflected, turned, frame.tag, frame.arguments))
             return None
         name = frame.arguments.get(item.name, item.name)
         tag = ".".join(filter(None, (frame.tag, item.tag)))
@@ -92,10 +93,11 @@ class Expansion:
         if line is None or line.is_list:
             if item.arguments is not None:
                 raise place.error(f"{name!r} is no line, so it takes no arguments")
-            return self._element(name, place, tag) if line is None else self._replacement(line, tag)
+            element = self._element(name, place, tag) if line is None else self._replacement(line, tag)
+            return self._turned.setdefault(id(element), element.turned()) if turned else element
         self._check(line, place, stack)
         arguments = _bound(line, item.arguments or (), frame.arguments, place)
-        stack.append(Frame(_in_order(line.items, reflected), line, reflected, tag, arguments))
+        stack.append(Frame(_in_order(line.items, reflected), line, reflected, turned, tag, arguments))
         return None
 
     def _element(self, name: str, place: Place, tag: str) -> Element:

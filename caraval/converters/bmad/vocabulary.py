@@ -52,7 +52,7 @@ SHORTEST = 4
 
 _WORDS = frozenset(words("attributes", "words"))
 _NUMBERS = frozenset(words("attributes", "numbers"))
-_NOT_IN_FILES = {"name", "length", "metadata", "slice_start", "slice_of"}
+_NOT_IN_FILES = {"name", "length", "metadata", "slice_start", "slice_of", "orientation"}
 
 
 class Vocabulary:
