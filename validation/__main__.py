@@ -1,0 +1,50 @@
+"""Compare Caraval with the reference data; see ``python -m validation --help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+
+from rich.console import Console
+
+from . import elements, impactx, lines, report
+from .records import REFERENCE, folder
+
+
+def main() -> None:
+    """Compare, print a summary, and write it down if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m validation")
+    parser.add_argument("--backend", action="append", choices=("numpy", "torch", "jax"), help="may be given several times")
+    parser.add_argument("--kind", action="append", help="file names of records, without .json.gz; all by default")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--write", action="store_true", help="write docs/validation.md and the summary in the README")
+    options = parser.parse_args()
+    backends: Sequence[str] = options.backend or ("numpy", "torch", "jax")
+    files = sorted(p for p in folder().glob("*.json.gz") if not options.kind or p.name[:-8] in options.kind)
+    console = Console()
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        results = {}
+        for backend in backends:
+            with console.status(f"elements on {backend}"):
+                found = pool.map(partial(elements.of_file, backend), files)
+                results[backend] = [result for part in found for result in part]
+        whole, cases = {}, {}
+        if REFERENCE.is_dir() and not options.kind:
+            with console.status("whole lattices and ImpactX's cases"):
+                whole = dict(zip(backends, pool.map(partial(lines.outcomes, REFERENCE), backends), strict=True))
+                cases = dict(zip(backends, pool.map(partial(impactx.outcomes, REFERENCE / "impactx"), backends), strict=True))
+    table = report.summary(results)
+    text = report.page(results, whole, cases)
+    if options.write:
+        report.write(text, table)
+    console.print(text if options.kind else table, markup=False)
+
+
+if __name__ == "__main__":
+    main()

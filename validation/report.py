@@ -1,0 +1,183 @@
+"""The page of the documentation, and its summary in the README."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from math import isfinite, isnan
+from typing import NamedTuple
+
+from . import impactx, lines
+from .elements import Result
+from .records import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "validation.md"
+README = REPOSITORY / "README.md"
+
+BEGIN, END = "<!-- validation: begin -->", "<!-- validation: end -->"
+"""Marks in the README between which the summary stands."""
+
+INTRODUCTION = """# Validation
+
+What Caraval computes, against other codes, on the reference data at hand. `make validate` writes this page.
+
+The error of a record is the largest difference over its living particles, each coordinate divided by its largest value
+in the record, at least 1e-3; the same particles must survive. Amplitudes go to 1 cm, 10 mrad and 5 %; reference particles
+are electrons of 4 MeV to 1 GeV, 100 MeV positrons and 1 GeV protons.
+"""
+
+EXPLANATIONS = {
+    "Bmad": "Bmad's own closed forms, its peculiarities included, step for step.",
+    "Bmad's mat6": (
+        "The derivative of the element as it stands, by automatic differentiation of the routine. Bmad's own matrix is not "
+        "the derivative of its tracking for edges of second order in bends (1e-8), exact multipoles in bends (2e-4), "
+        "edges of cavities off axis, wigglers, elseparators, sol_quads (fifth row), `match` with delta_time, ac_kickers and "
+        "multipoles with k0l; there this column shows Bmad's deviation."
+    ),
+    "PTC": (
+        "The same integrator with PTC's steps, order, splitting and masses (CODATA 2014). Models differ where edges "
+        "(`basic_bend`, `full`), several misalignments at once, cavities or wigglers are in play."
+    ),
+    "Bmad's symp_lie_bmad": "An independent symplectic integration of the wiggler's field model.",
+    "Bmad's runge_kutta": "A numerical integration of the fields: a second source for every element that has fields.",
+}
+
+
+class Row(NamedTuple):
+    """A kind and what it is compared with: number of records, median and worst error, and the case of the worst."""
+
+    kind: str
+    cases: int
+    median: float
+    worst: float
+    case: str
+    problems: tuple[str, ...]
+
+
+def rows(results: Iterable[Result]) -> dict[tuple[str, str], list[Row]]:
+    """Return the rows by (method, source)."""
+    groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        groups[result.method, result.source, result.kind].append(result)
+    table: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for (method, source, kind), found in groups.items():
+        table[method, source].append(_row(kind, found))
+    return table
+
+
+def _row(kind: str, found: Sequence[Result]) -> Row:
+    done = [result for result in found if not isnan(result.error)]
+    problems = tuple(sorted({result.problem for result in found if result.problem}))
+    if not done:
+        return Row(kind, 0, float("nan"), float("nan"), "", problems)
+    worst = max(done, key=lambda result: result.error)
+    return Row(kind, len(done), statistics.median(r.error for r in done), worst.error, worst.case, problems)
+
+
+def page(
+    results: dict[str, list[Result]], whole: dict[str, list[lines.Outcome]], cases: dict[str, list[impactx.Outcome]]
+) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    results, whole, cases : mapping
+        Single elements, whole lattices and ImpactX's cases by backend.
+    """
+    out = [INTRODUCTION, f"{datetime.date.today()}. Backends: {', '.join(results)}.", ""]
+    by_backend = {backend: rows(found) for backend, found in results.items()}
+    first = next(iter(by_backend.values()))
+    for method, source in first:
+        out += [f"## `{method}` against {source}", "", EXPLANATIONS[source], ""]
+        columns = [f"worst, {backend}" for backend in by_backend]
+        out += _header(["kind", "records", *(f"median, {b}" for b in list(by_backend)[:1]), *columns, "worst case"])
+        for row in first[method, source]:
+            others = [_find(by_backend[backend][method, source], row.kind) for backend in by_backend]
+            out.append(_line([row.kind, row.cases, _number(row.median), *(_number(o.worst) for o in others), row.case]))
+        problems = [(row.kind, problem) for row in first[method, source] for problem in row.problems]
+        if problems:
+            out += ["", "Not compared:", "", *(f"- {kind}: {problem}" for kind, problem in problems)]
+        out.append("")
+    out += _lattices(whole) + _benchmarks(cases)
+    return "\n".join(out)
+
+
+def _lattices(whole: dict[str, list[lines.Outcome]]) -> list[str]:
+    if not whole:
+        return []
+    out = ["## Lattices against Bmad's tracked particles", ""]
+    out += ["Largest difference of six coordinates after the whole lattice, relative where they exceed one.", ""]
+    out += _header(["lattice", "elements", *whole])
+    named = {backend: {o.name: o for o in found} for backend, found in whole.items()}
+    refused: dict[str, int] = defaultdict(int)
+    for one in next(iter(whole.values())):
+        if isnan(one.worst):
+            refused[re.sub(r"'[^']*'", "...", one.problem)] += 1
+        else:
+            out.append(_line([one.name, one.elements, *(_number(named[backend][one.name].worst) for backend in whole)]))
+    if refused:
+        out += ["", "Refused, with the reason and how many:", ""]
+        out += [f"- {count}: {reason}" for reason, count in sorted(refused.items(), key=lambda item: -item[1])]
+    return [*out, ""]
+
+
+def _benchmarks(cases: dict[str, list[impactx.Outcome]]) -> list[str]:
+    if not cases:
+        return []
+    out = [
+        "## Benchmark cases of ImpactX",
+        "",
+        "Largest deviation of a moment, in units of the tolerance of ImpactX's own check.",
+        "",
+    ]
+    out += _header(["case", *cases, "of"])
+    named = {backend: {o.name: o for o in found} for backend, found in cases.items()}
+    for one in next(iter(cases.values())):
+        if one.problem:
+            out.append(_line([one.name, *([f"not done: {one.problem}"] + [""] * (len(cases) - 1)), ""]))
+        else:
+            out.append(_line([one.name, *(f"{named[backend][one.name].worst:.2f}" for backend in cases), one.quantity]))
+    return [*out, ""]
+
+
+def summary(results: dict[str, list[Result]]) -> str:
+    """Return the table of the README: every method and its source, all kinds together, the worst of all backends."""
+    out = _header(["method", "against", "kinds", "records", "median error", "within 1e-12"])
+    every = [result for found in results.values() for result in found]
+    for (method, source), found in rows(next(iter(results.values()))).items():
+        errors = [r.error for r in every if (r.method, r.source) == (method, source) and not isnan(r.error)]
+        kinds = sum(row.cases > 0 for row in found)
+        share = sum(error < 1e-12 for error in errors) / max(len(errors), 1)
+        median = statistics.median(errors) if errors else float("nan")
+        out.append(
+            _line([f"`{method}`", source, kinds, sum(row.cases for row in found), _number(median), f"{100 * share:.0f} %"])
+        )
+    return "\n".join(out)
+
+
+def write(text: str, table: str) -> None:
+    """Write the page, and the summary into the README."""
+    PAGE.write_text(text)
+    readme = README.read_text()
+    if BEGIN in readme:
+        before, _, rest = readme.partition(BEGIN)
+        README.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}")
+
+
+def _find(table: list[Row], kind: str) -> Row:
+    return next(row for row in table if row.kind == kind)
+
+
+def _header(columns: Sequence[str]) -> list[str]:
+    return [_line(columns), "|" + "---|" * len(columns)]
+
+
+def _line(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _number(value: float) -> str:
+    return f"{value:.1e}" if isfinite(value) else "others survive" if not isnan(value) else ""
