@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 import caraval as cv
 from caraval.converters import json as own
+from caraval.converters.json.vocabulary import TAGS
+from caraval.converters.json.writing import WIDTH
 from caraval.core.arrays import library
 from caraval.core.errors import InputError, LatticeError
 from caraval.core.registry import register_plugin, registry, unregister_plugin
@@ -70,7 +72,7 @@ data = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.lists(inner, max_size=3).map(tuple)
-        | st.dictionaries(st.text() | st.sampled_from(sorted(own.TAGS)), inner, max_size=3)
+        | st.dictionaries(st.text() | st.sampled_from(sorted(TAGS)), inner, max_size=3)
         | st.dictionaries(st.integers() | st.tuples(st.integers(), st.text()), inner, max_size=3)
     ),
     max_leaves=6,
@@ -233,7 +235,7 @@ def test_rows_of_names_are_not_long():
     text = own.text(cv.Lattice([cv.Marker(name=f"marker_{i}") for i in range(100)]))
     rows = text[text.index('"line"') :].splitlines()
     assert len(rows) > 5
-    assert max(map(len, rows)) <= own.WIDTH + 4
+    assert max(map(len, rows)) <= WIDTH + 4
 
 
 def test_methods_are_their_names_or_their_names_and_options():
@@ -358,6 +360,8 @@ def reference(content: str) -> str:
         (drift('¦"tracking_method": {"name": "kick_drift_kick", "order": 3}'), "order must be 2, 4"),
         (drift('¦"tracking_method": {"name": "mine", "a": 2}'), "plugin .* missing"),
         (drift('"length": {"$array": [1], ¦"dtype": "float16"}'), "float16"),
+        (drift('"length": {"$array": [1], ¦"dtype": ["float64"]}'), "not a list"),
+        (drift('"length": {"$array": [1], ¦"backend": null}'), "not null"),
         (drift('"length": {"$array": [1], ¦"type": "float32"}'), "no 'type'"),
         (drift('"length": {¦"$array": [1e300], "dtype": "float32"}'), "cannot hold"),
         (drift('"length": {¦"$array": [1.5], "dtype": "int64"}'), "nothing else"),

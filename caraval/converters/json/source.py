@@ -1,0 +1,127 @@
+"""The text of a file, and the values in it, which know where they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from caraval.core.errors import CaravalError, LatticeError, suggest
+
+from . import places
+
+LISTED = 12
+"""So many names at most are listed in an error."""
+
+
+class Source(NamedTuple):
+    """A file's name and its text."""
+
+    file: str
+    text: str
+
+    def error(self, at: int, message: str) -> LatticeError:
+        """Return an error that names the line and the column of a place in the text."""
+        line = self.text.count("\n", 0, at) + 1
+        return LatticeError(message, file=self.file, line=line, column=at - self.text.rfind("\n", 0, at))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value, and the way to it: keys and indices."""
+
+    value: Any
+    source: Source
+    path: tuple[str | int, ...] = ()
+
+    def __getitem__(self, key: str | int) -> Node:
+        """Return the value under a key or an index."""
+        return Node(self.value[key], self.source, (*self.path, key))
+
+    def members(self) -> Iterator[tuple[str, Node]]:
+        """Yield what an object has."""
+        return ((key, self[key]) for key in self.value)
+
+    def items(self) -> Iterator[Node]:
+        """Yield what a list has."""
+        return (self[i] for i in range(len(self.value)))
+
+    def error(self, message: str) -> LatticeError:
+        """Return an error that names the place of the value."""
+        return self.source.error(places.offset(self.source.text, self.path), message)
+
+    @contextmanager
+    def blamed(self, errors: tuple[type[Exception], ...] = (CaravalError,)) -> Iterator[None]:
+        """Let such errors name the place of the value, unless they name one already."""
+        try:
+            yield
+        except LatticeError:
+            raise
+        except errors as error:
+            raise self.error(str(error)) from error
+
+    def expected(self, kind: type, what: str) -> Any:
+        """Return the value, if it is of a kind."""
+        if not isinstance(self.value, kind):
+            raise self.error(f"{what}, not {shortly(self.value)}")
+        return self.value
+
+    def only(self, keys: Iterable[str], what: str) -> None:
+        """Refuse keys that mean nothing here."""
+        known = list(keys)
+        for key in self.value:
+            if key not in known:
+                listed = f"; there are {', '.join(known)}" if len(known) <= LISTED else ""
+                raise self[key].error(f"{what} has no {key!r}{suggest(key, known)}{listed}")
+
+
+def parsed(path: Path) -> Node:
+    """Return the whole file."""
+    raw = path.read_bytes()
+    try:
+        source = Source(str(path), raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise LatticeError("this is no text in UTF-8", file=str(path), line=line) from None
+    try:
+        value = json.loads(source.text, object_pairs_hook=_once, parse_float=_number, parse_constant=_number)
+    except _FaultError:
+        raise source.error(*next(places.faults(source.text))) from None
+    except json.JSONDecodeError as error:
+        raise source.error(error.pos, f"this is no JSON: {error.msg}") from None
+    except (RecursionError, ValueError) as error:  # nested too deeply, or whole numbers of thousands of digits
+        raise LatticeError(f"this cannot be read: {error}", file=str(path)) from None
+    return Node(value, source)
+
+
+class _FaultError(ValueError):
+    """Something that JSON's syntax allows, and lattices do not."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _FaultError
+    return found
+
+
+def _number(written: str) -> float:
+    number = float(written)
+    if not isfinite(number):
+        raise _FaultError
+    return number
+
+
+def dump(value: Any) -> str:
+    """Return a value as JSON's text."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def shortly(value: Any) -> str:
+    """Return a value for an error's message."""
+    shown = dump(value) if value is None or isinstance(value, (bool, int, float, str)) else f"a {type(value).__name__}"
+    return shown if len(shown) <= 40 else shown[:37] + "..."
