@@ -20,7 +20,8 @@ from .core.errors import (
 )
 from .core.hookspecs import hookimpl
 from .core.lattice import Lattice
-from .core.maps import LinearMap
+from .core.losses import Loss, Losses, LossWarning
+from .core.maps import LinearMap, SecondOrderMap
 from .core.methods import BmadStandard, KickDriftKick, Linear, SecondOrder, TrackingMethod
 from .core.moments import MomentBeam
 from .core.reference import Reference, Species
@@ -28,33 +29,69 @@ from .core.registry import register_plugin
 from .core.routine import Composite, Routine, Step
 from .core.schema import Parameter
 from .io import load, load_beam, save, save_beam
+from .physics.ab_multipole import ABMultipole
+from .physics.ac_kicker import ACKicker
+from .physics.beambeam import BeamBeam
+from .physics.crab_cavity import CrabCavity
 from .physics.drift import Drift
+from .physics.e_gun import EGun
 from .physics.ecollimator import ECollimator
+from .physics.elseparator import ELSeparator
+from .physics.em_field import EMField
+from .physics.fiducial import Fiducial
+from .physics.fixer import Fixer
+from .physics.floor_shift import FloorShift
+from .physics.fork import Fork, PhotonFork
+from .physics.gkicker import GKicker
 from .physics.hkicker import HKicker
 from .physics.instrument import Instrument
 from .physics.kicker import Kicker
 from .physics.lcavity import LCavity
 from .physics.marker import Marker
+from .physics.mask import Mask
+from .physics.match import Match
 from .physics.monitor import Monitor
+from .physics.multipole import Multipole
+from .physics.octupole import Octupole
+from .physics.patch import Patch
 from .physics.pipe import Pipe
 from .physics.quadrupole import Quadrupole
 from .physics.rcollimator import RCollimator
+from .physics.rfcavity import RFCavity
+from .physics.sad_mult import SadMult
 from .physics.sbend import RBend, SBend
 from .physics.sextupole import Sextupole
+from .physics.sol_quad import SolQuad
 from .physics.solenoid import Solenoid
+from .physics.taylor import Taylor
+from .physics.thick_multipole import ThickMultipole
+from .physics.undulator import Undulator
 from .physics.vkicker import VKicker
+from .physics.wiggler import Wiggler
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ABMultipole",
+    "ACKicker",
     "BackendError",
+    "BeamBeam",
     "BmadStandard",
     "CaravalError",
     "Composite",
     "Coordinates",
+    "CrabCavity",
     "Drift",
     "ECollimator",
+    "EGun",
+    "ELSeparator",
+    "EMField",
     "Element",
+    "Fiducial",
+    "Fixer",
+    "FloorShift",
+    "Fork",
+    "GKicker",
     "HKicker",
     "InputError",
     "Instrument",
@@ -65,29 +102,46 @@ __all__ = [
     "LatticeError",
     "Linear",
     "LinearMap",
+    "Loss",
+    "LossWarning",
+    "Losses",
     "Marker",
+    "Mask",
+    "Match",
     "MethodError",
     "MomentBeam",
     "Monitor",
+    "Multipole",
+    "Octupole",
     "Parameter",
     "ParticleBeam",
+    "Patch",
+    "PhotonFork",
     "Pipe",
     "PluginError",
     "PluginWarning",
     "Quadrupole",
     "RBend",
     "RCollimator",
+    "RFCavity",
     "Reference",
     "Routine",
     "SBend",
+    "SadMult",
     "SecondOrder",
+    "SecondOrderMap",
     "Sextupole",
+    "SolQuad",
     "Solenoid",
     "Species",
     "Step",
+    "Taylor",
+    "ThickMultipole",
     "TrackingMethod",
+    "Undulator",
     "UnknownNameError",
     "VKicker",
+    "Wiggler",
     "hookimpl",
     "load",
     "load_beam",

@@ -11,13 +11,21 @@ from .core.beam import ParticleBeam
 from .core.errors import InputError, LatticeError, UnknownNameError, suggest
 from .core.formats import BeamReader, BeamWriter, Reader, Writer
 from .core.lattice import Lattice
+from .core.losses import Loss, Losses, OnUnsupported
 from .core.registry import Entry, registry
 
 LOOK_AT = 4096
 """Characters of a file that are shown to readers to recognise their format."""
 
 
-def load(path: str | Path, *, format: str | None = None, line: str | None = None, branch: str | int | None = None) -> Lattice:
+def load(
+    path: str | Path,
+    *,
+    format: str | None = None,
+    line: str | None = None,
+    branch: str | int | None = None,
+    on_unsupported: OnUnsupported = "error",
+) -> Lattice:
     """Read a lattice file.
 
     Parameters
@@ -29,6 +37,9 @@ def load(path: str | Path, *, format: str | None = None, line: str | None = None
         Beamline to take, where the file has several; left out: the one that the file says to use.
     branch : str or int, optional
         Branch to take, by name or number; left out: the first.
+    on_unsupported : "error", "warn" or "drift"
+        What becomes of things that change the tracking and that Caraval has not: an error; or the element does without, with
+        a warning each, or with none. Whatever was not carried is in ``lattice.losses``.
 
     Raises
     ------
@@ -40,13 +51,21 @@ def load(path: str | Path, *, format: str | None = None, line: str | None = None
     """
     path = _existing(path)
     reader = _reader(path, format)
-    lattice = reader.read(path, line=line, branch=branch)
+    losses = Losses(on_unsupported)
+    lattice = reader.read(path, line=line, branch=branch, **_taken(reader.read, losses=losses))
     if not isinstance(lattice, Lattice):
         raise LatticeError(f"the reader of format {reader.format!r} returned no lattice", file=str(path))
-    return lattice
+    return lattice.replace(losses=losses.found) if losses.found else lattice
 
 
-def save(lattice: Lattice, path: str | Path, *, format: str | None = None, **options: Any) -> None:
+def save(
+    lattice: Lattice,
+    path: str | Path,
+    *,
+    format: str | None = None,
+    on_unsupported: OnUnsupported = "error",
+    **options: Any,
+) -> tuple[Loss, ...]:
     """Write a lattice file, whole or not at all.
 
     Parameters
@@ -55,13 +74,22 @@ def save(lattice: Lattice, path: str | Path, *, format: str | None = None, **opt
     path : str or Path
     format : str, optional
         Left out: told from the suffix.
+    on_unsupported : "error", "warn" or "drift"
+        What becomes of things that change the tracking and that the format has not, see :func:`load`.
     **options
         For the writer.
+
+    Returns
+    -------
+    tuple of Loss
+        What the format could not carry.
     """
     path = Path(path)
+    losses = Losses(on_unsupported)
     writer: Writer = _by_suffix(registry().writers, path, format, "write lattices")
     _check_options(writer.write, options, writer.format)
-    _whole(path, lambda scratch: writer.write(lattice, scratch, **options))
+    _whole(path, lambda scratch: writer.write(lattice, scratch, **options, **_taken(writer.write, losses=losses)))
+    return tuple(losses.found)
 
 
 def load_beam(path: str | Path, *, format: str | None = None, **options: Any) -> ParticleBeam:
@@ -100,11 +128,17 @@ def save_beam(beam: ParticleBeam, path: str | Path, *, format: str | None = None
     _whole(path, lambda scratch: writer.write(beam, scratch, **options))
 
 
+def _taken(function: Callable[..., Any], **offered: Any) -> dict[str, Any]:
+    """Return those of the offered arguments that a function takes: a format that loses nothing need not know of losses."""
+    known = inspect.signature(function).parameters
+    return {name: value for name, value in offered.items() if name in known}
+
+
 def _check_options(function: Callable[..., Any], options: Mapping[str, Any], format: str) -> None:
     known = inspect.signature(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
         return
-    taken = [name for name, parameter in known.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    taken = [name for name, p in known.items() if p.kind is p.KEYWORD_ONLY and name != "losses"]
     for name in options:
         if name not in taken:
             raise UnknownNameError(

@@ -263,9 +263,21 @@ def test_methods_of_elements(
         assert str(seen[0]["qf"].tracking_method) == "bmad_standard"
 
 
-def test_methods_that_some_lack(caraval: Any) -> None:
-    result = caraval("track", demo.FILE, "--particles", "10", "--method", "kick_drift_kick")
-    assert result.stderr == "note: kick_drift_kick is not for LCavity, which stay as they are\n"
+@pytest.fixture
+def matched(tmp_path: Path) -> Path:
+    """A lattice with an element that has no symplectic integrator."""
+    path = tmp_path / "matched.json"
+    reference = cv.Reference("electron", 1e8)
+    cv.save(
+        cv.Lattice([cv.Drift(length=1.0), cv.Match(name="m", beta_a0=1, beta_b0=1, beta_a1=2, beta_b1=2)], reference=reference),
+        path,
+    )
+    return path
+
+
+def test_methods_that_some_lack(caraval: Any, matched: Path) -> None:
+    result = caraval("track", matched, "--particles", "10", "--method", "kick_drift_kick")
+    assert result.stderr == "note: kick_drift_kick is not for Match, which stay as they are\n"
     result = caraval("track", demo.FILE, "--particles", "10", "--method", "linear", "--method", "Solenoid=linear")
     assert "warning: tracked linearly, these act as drifts on the axis: Sextupole" in result.stderr
     assert "note: there is no Solenoid in the lattice" in result.stderr
@@ -287,9 +299,9 @@ def test_wrong_methods(caraval: Any, fodo: Path, method: str, message: str) -> N
     assert one_line(caraval("track", fodo, "--method", method, code=1)).startswith(message)
 
 
-def test_method_that_a_kind_lacks(caraval: Any) -> None:
-    message = one_line(caraval("track", demo.FILE, "--method", "LCavity=kick_drift_kick", code=1))
-    assert message == "LCavity 'acc1' has no tracking method 'kick_drift_kick'; it has bmad_standard, linear"
+def test_method_that_a_kind_lacks(caraval: Any, matched: Path) -> None:
+    message = one_line(caraval("track", matched, "--method", "Match=kick_drift_kick", code=1))
+    assert message == "Match 'm' has no tracking method 'kick_drift_kick'; it has bmad_standard, linear, second_order"
 
 
 # -------------------------------------------------------------------- errors
@@ -429,8 +441,10 @@ def test_info_of_constant_energy(caraval: Any, fodo: Path) -> None:
 
 def test_methods(caraval: Any) -> None:
     output = caraval("methods").stdout
-    assert re.search(r"Quadrupole +bmad_standard, kick_drift_kick, linear +caraval.physics.quadrupole", output)
-    assert re.search(r"LCavity +bmad_standard, linear \(derived\) +caraval.physics.lcavity", output)
+    assert re.search(
+        r"Quadrupole +bmad_standard, kick_drift_kick, linear, second_order \(derived\) +caraval.physics.quadrupole", output
+    )
+    assert re.search(r"BeamBeam +bmad_standard, linear \(derived\), second_order \(derived\) +caraval.physics.beambeam", output)
 
 
 def test_methods_of_a_kind(caraval: Any) -> None:
@@ -661,3 +675,18 @@ def test_progress_of_long_work(monkeypatch: pytest.MonkeyPatch, fodo: Path, comp
         if told is not None:
             told(3, len(lattice))
     assert "tracking" in terminal.text
+
+
+# -------------------------------------------------------------------- convert
+
+
+def test_convert(caraval: Any, fodo: Path, tmp_path: Path) -> None:
+    target = tmp_path / "fodo.json"
+    assert f"elements written to {target}; nothing not carried" in caraval("convert", fodo, target).stdout
+    assert cv.load(target) == cv.load(fodo)
+
+
+def test_convert_refuses(caraval: Any, fodo: Path, tmp_path: Path) -> None:
+    assert "on_unsupported must be" in one_line(caraval("convert", fodo, tmp_path / "a.json", "--on-unsupported", "x", code=1))
+    assert "no plugin can write lattices" in one_line(caraval("convert", fodo, tmp_path / "a.nosuch", code=1))
+    assert list(tmp_path.glob("a.*")) == []

@@ -207,10 +207,10 @@ def test_layout_by_sign(axes: Any) -> None:
 
 
 def test_layout_of_other_kinds(axes: Any) -> None:
-    class Wiggler(cv.Element):
+    class PlasmaCell(cv.Element):
         """A kind from a plugin."""
 
-    plot.layout(cv.Lattice([Wiggler(length=1.0), cv.Drift(length=1.0)]), axes, start=5.0)
+    plot.layout(cv.Lattice([PlasmaCell(length=1.0), cv.Drift(length=1.0)]), axes, start=5.0)
     assert [(box.x0, box.x1) for box in boxes(axes)["other"]] == [(5.0, 6.0)]
 
 

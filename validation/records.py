@@ -104,14 +104,19 @@ class Record:
         text = self.content["lattice"]
         if method is not None:
             text = text.replace(f"tracking_method = {self.method}", f"tracking_method = {method}")
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "record.bmad"
-            file.write_text(text)
-            lattice = cv.load(file)
+        lattice = self.read(text)
         steps = self.attributes.get("NUM_STEPS")
         if lattice.elements[0].tracking_method in (None, cv.BmadStandard()) and steps:
             return self._with(lattice, cv.BmadStandard(num_steps=int(steps)))
         return lattice
+
+    @staticmethod
+    def read(text: str) -> cv.Lattice:
+        """Return the lattice of a text in Bmad's language."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "record.bmad"
+            file.write_text(text)
+            return cv.load(file)
 
     def symplectic(self) -> cv.Lattice:
         """Return the lattice with the symplectic integrator as PTC was told to use it, and PTC's mass."""

@@ -7,6 +7,7 @@ compiled from their own source, with :mod:`caraval.core.scalar` as their namespa
 
 from __future__ import annotations
 
+import dis
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -112,7 +113,7 @@ def _replace(q, x=None, px=None, y=None, py=None, z=None, pz=None):  # type: ign
 def jitted(function: FunctionType) -> Callable[..., Any]:
     """Return a function compiled with all that it calls; small enough to be inlined everywhere."""
     namespace = dict(function.__globals__)
-    for name in function.__code__.co_names:
+    for name in {i.argval for i in dis.get_instructions(function) if i.opname == "LOAD_GLOBAL"}:
         value = namespace.get(name)
         if isinstance(value, FunctionType):
             namespace[name] = jitted(value)

@@ -1,4 +1,4 @@
-"""The command line: ``caraval track``, ``info``, ``methods``, ``plugins``, ``demo``."""
+"""The command line: ``caraval track``, ``convert``, ``info``, ``methods``, ``plugins``, ``demo``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .convert import convert
 from .demo import demo
 from .info import info
 from .listing import methods, plugins
@@ -32,7 +33,7 @@ def main(
     """Particle beams through accelerators: Bmad's physics on NumPy, PyTorch and JAX."""
 
 
-for command in (track, info, methods, plugins, demo):
+for command in (track, convert, info, methods, plugins, demo):
     app.command()(command)
 
 __all__ = ["app"]

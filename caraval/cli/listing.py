@@ -27,7 +27,7 @@ FEATURES = {
 """Tables of the registry besides kinds and methods, and what they mean."""
 
 DERIVED = "derived"
-"""Stands in the registry's table for a linear map that follows from a particle routine."""
+"""Stands in the registry's table for a map that follows from a particle routine."""
 
 
 def methods(
@@ -43,8 +43,10 @@ def methods(
     table = plain_table("kind", "methods", "plugin")
     for name, by_plugin in found.items():
         derived = [f"{method} ({DERIVED})" for method in by_plugin.pop(DERIVED, [])]
+        home = registry().kinds[name].plugin
+        by_plugin.setdefault(home if home in by_plugin else next(iter(by_plugin), home), []).extend(derived)
         for number, (plugin, its) in enumerate(by_plugin.items()):
-            table.add_row(*((name, ", ".join([*its, *derived])) if number == 0 else ("", ", ".join(its))), plugin)
+            table.add_row(name if number == 0 else "", ", ".join(its), plugin)
     console().print(table)
     report.line(f"\n{DERIVED}: the map is the derivative of the particle routine. `caraval methods KIND` says more")
 

@@ -81,6 +81,9 @@ class Element:
     odd: ClassVar[tuple[str, ...]] = ()
     """Parameters that change sign when the element is reversed."""
 
+    displaced_by: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]] = (("x_offset",), ("y_offset",))
+    """Parameters that add up to the displacement of the centre in x, and in y."""
+
     feels_misalignment: ClassVar[bool] = True
     """Whether it matters where the element stands: not for empty space."""
 
@@ -305,7 +308,7 @@ class Element:
         return element
 
 
-_ENDS = {"fringe_at": "no_end", "aperture_at": "no_aperture"}
+_ENDS = {"fringe_at": "no_end", "aperture_at": "no_aperture", "coupler_at": "no_end"}
 """Options that say at which ends something is, and what they say where it is nowhere."""
 
 _OTHER_END = {"entrance_end": "exit_end", "exit_end": "entrance_end"}

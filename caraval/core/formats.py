@@ -16,7 +16,8 @@ class Reader(NamedTuple):
     suffixes : tuple of str
         With the dot, in lower case.
     read : callable
-        ``(path, **options) -> Lattice``; options are at least ``line`` and ``branch`` (a name, or None).
+        ``(path, **options) -> Lattice``; options are at least ``line`` and ``branch`` (a name, or None). With ``losses``
+        among them, it gets the :class:`~caraval.core.losses.Losses` to report what it cannot carry.
     recognises : callable, optional
         ``first 4096 characters -> bool``: for suffixes that several formats share, or none.
     """
@@ -28,7 +29,7 @@ class Reader(NamedTuple):
 
 
 class Writer(NamedTuple):
-    """A writer of lattice files: `write` is ``(lattice, path, **options)``."""
+    """A writer of lattice files: `write` is ``(lattice, path, **options)``; ``losses`` among them as for readers."""
 
     format: str
     suffixes: tuple[str, ...]

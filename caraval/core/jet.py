@@ -3,6 +3,9 @@
 A routine run on jets instead of arrays returns, beside the coordinates, their exact first derivatives: the linear map of
 any element, on any backend, and itself differentiable there (Berz, "Differential algebraic description of beam dynamics
 to very high orders", Part. Accel. 24, 109). Derivatives known to be zero are not computed.
+
+Jets of jets carry second derivatives (nested forward mode; Griewank and Walther, "Evaluating Derivatives", 13): value and
+slopes of the outer jet are themselves jets, and what is written here for arrays holds for them as it stands.
 """
 
 from __future__ import annotations
@@ -15,37 +18,39 @@ from array_api_compat import array_namespace
 
 from .arrays import is_number
 from .coordinates import Coordinates
-from .maps import LinearMap
+from .maps import LinearMap, SecondOrderMap
 
 DIMENSIONS = 6
 
-NOTHING = (None,) * DIMENSIONS
+Slopes = tuple[Any, ...]
+
+NOTHING: Slopes = (None,) * DIMENSIONS
 """Derivatives of a constant."""
 
 
 class Jet:
-    """A value and its six derivatives; None stands for a derivative that is zero."""
+    """A value and its six derivatives, numbers, arrays or jets; None stands for a derivative that is zero."""
 
     __slots__ = ("slopes", "value")
     __array_ufunc__ = None  # NumPy arrays leave arithmetic with jets to the jets
 
-    def __init__(self, value: Any, slopes: tuple[Any, ...]) -> None:
+    def __init__(self, value: Any, slopes: Slopes) -> None:
         self.value = value
         self.slopes = slopes
 
     def chain(self, value: Any, slope: Any) -> Jet:
         """Return a function of this jet from its value and its derivative here."""
-        return Jet(value, tuple(_times(slope, s) for s in self.slopes))
+        return Jet(value, _scaled(slope, self.slopes))
 
     def __add__(self, other: Any) -> Jet:
         if not isinstance(other, Jet):
-            return Jet(_plus(self.value, other), self.slopes)
-        return Jet(_plus(self.value, other.value), tuple(map(_plus, self.slopes, other.slopes)))
+            return Jet(self.value + other, self.slopes)
+        return Jet(self.value + other.value, _sum(self.slopes, other.slopes))
 
     __radd__ = __add__
 
     def __neg__(self) -> Jet:
-        return Jet(-self.value, tuple(None if s is None else -s for s in self.slopes))
+        return Jet(-self.value, tuple([None if s is None else -s for s in self.slopes]))
 
     def __pos__(self) -> Jet:
         return self
@@ -59,14 +64,14 @@ class Jet:
     def __mul__(self, other: Any) -> Jet:
         if not isinstance(other, Jet):
             return self.chain(self.value * other, other)
-        slopes = (_plus(_times(other.value, a), _times(self.value, b)) for a, b in zip(self.slopes, other.slopes, strict=True))
-        return Jet(self.value * other.value, tuple(slopes))
+        slopes = _sum(_scaled(other.value, self.slopes), _scaled(self.value, other.slopes))
+        return Jet(self.value * other.value, slopes)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Jet:
         if not isinstance(other, Jet):
-            return Jet(self.value / other, tuple(None if s is None else s / other for s in self.slopes))
+            return Jet(self.value / other, tuple([None if s is None else s / other for s in self.slopes]))
         return self * other._reciprocal()
 
     def __rtruediv__(self, other: Any) -> Jet:
@@ -113,28 +118,39 @@ def _value(a: Any) -> Any:
     return a.value if isinstance(a, Jet) else a
 
 
+def _slopes(a: Any) -> Slopes:
+    return a.slopes if isinstance(a, Jet) else NOTHING
+
+
 def _sign(a: Any) -> Any:
-    """Sign of a number or an array, which counts zero as positive."""
+    """Sign of a number, an array or a jet, which counts zero as positive: a constant."""
+    if isinstance(a, Jet):
+        return Jet(_sign(a.value), NOTHING)
     if is_number(a):
         return 1.0 if a >= 0 else -1.0
     xp = array_namespace(a)
     return xp.where(a >= 0, xp.ones_like(a), -xp.ones_like(a))
 
 
-def _plus(a: Any, b: Any) -> Any:
-    """Sum in which None is zero."""
-    if a is None:
-        return b
-    if b is None:
-        return a
-    return a + b
+def _sum(first: Slopes, second: Slopes) -> Slopes:
+    """Return the sums of derivatives."""
+    if second is NOTHING:
+        return first
+    if first is NOTHING:
+        return second
+    return tuple([b if a is None else a if b is None else a + b for a, b in zip(first, second, strict=True)])
 
 
-def _times(factor: Any, slope: Any) -> Any:
-    """Product with a derivative, for which None, or a factor that is a plain zero, means zero."""
-    if slope is None or (is_number(factor) and factor == 0):
-        return None
-    return slope if is_number(factor) and factor == 1 else factor * slope
+def _scaled(factor: Any, slopes: Slopes) -> Slopes:
+    """Return multiples of derivatives, zero where the factor is a plain zero."""
+    if slopes is NOTHING:
+        return slopes
+    if is_number(factor):
+        if factor == 0:
+            return NOTHING
+        if factor == 1:
+            return slopes
+    return tuple([None if s is None else factor * s for s in slopes])
 
 
 _DERIVATIVES: dict[str, Callable[[Any, Any, Any], Any]] = {
@@ -180,7 +196,7 @@ class JetNamespace:
     def where(self, condition: Any, then: Any, otherwise: Any) -> Any:
         """Choose value and derivatives alike."""
         if not isinstance(then, Jet) and not isinstance(otherwise, Jet):
-            return self.xp.where(condition, then, otherwise)
+            return lifted(self.xp.where(condition, then, otherwise))
         a = then if isinstance(then, Jet) else Jet(then, NOTHING)
         b = otherwise if isinstance(otherwise, Jet) else Jet(otherwise, NOTHING)
         slopes = (
@@ -203,10 +219,12 @@ class JetNamespace:
             return self.xp.atan2(y, x)
         a, b = _value(y), _value(x)
         square = a * a + b * b
-        change = Jet(0.0, y.slopes) * (b / square) if isinstance(y, Jet) else Jet(0.0, NOTHING)
-        if isinstance(x, Jet):
-            change = change - Jet(0.0, x.slopes) * (a / square)
-        return Jet(self.xp.atan2(a, b), change.slopes)
+        slopes = _sum(_scaled(b / square, _slopes(y)), _scaled(-a / square, _slopes(x)))
+        return Jet(self.xp.atan2(a, b), slopes)
+
+    def floor(self, a: Any) -> Any:
+        """Return the whole number below, which is constant but for its jumps."""
+        return Jet(self.floor(a.value), NOTHING) if isinstance(a, Jet) else self.xp.floor(a)
 
     def hypot(self, a: Any, b: Any) -> Any:
         """Return the length of a vector."""
@@ -214,22 +232,33 @@ class JetNamespace:
 
 
 @cache
-def jet_namespace(xp: Any) -> JetNamespace:
-    """Return the one :class:`JetNamespace` over `xp`."""
-    return JetNamespace(xp)
+def jet_namespace(xp: Any, order: int = 1) -> JetNamespace:
+    """Return the one namespace for jets over `xp`, nested `order` times."""
+    return JetNamespace(xp if order == 1 else jet_namespace(xp, order - 1))
 
 
-def seed(values: Any) -> Coordinates:
-    """Return coordinates at `values` (six numbers or arrays), each with derivative one with respect to itself."""
+def seed(values: Any, order: int = 1) -> Coordinates:
+    """Return coordinates at `values` (six numbers or arrays), each with derivative one with respect to itself.
+
+    Parameters
+    ----------
+    values : iterable of six
+    order : int
+        Of the highest derivatives that they are to carry.
+    """
+    if order > 1:
+        values = seed(values, order - 1)
     return Coordinates(*(Jet(v, tuple(1.0 if i == j else None for j in range(DIMENSIONS))) for i, v in enumerate(values)))
 
 
-def lifted(constants: Any) -> Any:
+def lifted(constants: Any, order: int = 1) -> Any:
     """Return constants with their arrays as jets without derivatives: not every library leaves arithmetic to jets."""
     if isinstance(constants, tuple):
-        parts = [lifted(part) for part in constants]
+        parts = [lifted(part, order) for part in constants]
         return type(constants)(*parts) if hasattr(constants, "_fields") else tuple(parts)
-    return constants if is_number(constants) else Jet(constants, NOTHING)
+    if is_number(constants):
+        return constants
+    return Jet(constants if order == 1 else lifted(constants, order - 1), NOTHING)
 
 
 def expansion(q: Any) -> tuple[list[Any], list[list[Any]]]:
@@ -237,12 +266,27 @@ def expansion(q: Any) -> tuple[list[Any], list[list[Any]]]:
     values, rows = [], []
     for a in q:
         values.append(_value(a))
-        slopes = a.slopes if isinstance(a, Jet) else NOTHING
-        rows.append([0.0 if s is None else s for s in slopes])
+        rows.append([0.0 if s is None else s for s in _slopes(a)])
     return values, rows
+
+
+def second_expansion(q: Any) -> tuple[list[Any], list[list[Any]], list[list[list[Any]]]]:
+    """Return the values, the derivatives, and half the second derivatives of coordinates that are jets of jets."""
+    values, first = expansion(_value(a) for a in q)
+    second = []
+    for a in q:
+        found = [[0.0 if s is None else 0.5 * s for s in _slopes(slope)] for slope in _slopes(a)]
+        # both orders of differentiation are there; one of them is taken, so that symmetry is exact
+        second.append([[found[max(j, k)][min(j, k)] for k in range(DIMENSIONS)] for j in range(DIMENSIONS)])
+    return values, first, second
 
 
 def linear_map(q: Any) -> LinearMap:
     """Return the map whose expansion about zero coordinates is `q`."""
     values, rows = expansion(q)
     return LinearMap.from_entries(rows, values)
+
+
+def second_order_map(q: Any) -> SecondOrderMap:
+    """Return the map whose expansion about zero coordinates is `q`, of jets of jets."""
+    return SecondOrderMap.from_entries(*second_expansion(q))

@@ -13,7 +13,8 @@ from . import tracking
 from .arrays import arrays, is_number, library, same
 from .element import Element
 from .errors import InputError, LatticeError, UnknownNameError
-from .maps import LinearMap
+from .losses import Loss
+from .maps import LinearMap, Map, SecondOrderMap
 from .methods import TrackingMethod, as_method
 from .plan import reference_pass
 from .planner import Observe, Planner
@@ -27,7 +28,7 @@ log = logging.getLogger("caraval")
 
 Where = str | Callable[[Element], bool] | None
 
-_OWN = ("reference", "geometry", "name", "beginning", "metadata")
+_OWN = ("reference", "geometry", "name", "beginning", "metadata", "losses")
 """What a lattice has besides its elements."""
 
 
@@ -47,6 +48,8 @@ class Lattice:
         What else is known at the start, by Bmad's names: ``beta_a``, ``alpha_a``, ..., floor position.
     metadata : mapping
         What a lattice file says besides: its title, parameters of the program that it was written for.
+    losses : sequence of Loss
+        What the reader of a file could not carry.
 
     Raises
     ------
@@ -62,6 +65,7 @@ class Lattice:
     name: str
     beginning: Mapping[str, Any]
     metadata: Mapping[str, Any]
+    losses: tuple[Loss, ...]
     planner: Planner
 
     def __init__(
@@ -73,6 +77,7 @@ class Lattice:
         name: str = "",
         beginning: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        losses: Sequence[Loss] = (),
     ) -> None:
         line = tuple(_elements(elements))
         if not line:
@@ -84,7 +89,7 @@ class Lattice:
         if reference is not None and not isinstance(reference, Reference):
             raise InputError(f"reference must be a Reference, not {type(reference).__name__}")
         self.__dict__.update(elements=line, reference=reference, geometry=geometry, name=name)
-        self.__dict__.update(beginning=dict(beginning or {}), metadata=dict(metadata or {}))
+        self.__dict__.update(beginning=dict(beginning or {}), metadata=dict(metadata or {}), losses=tuple(losses))
         self.__dict__["planner"] = Planner(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -170,7 +175,7 @@ class Lattice:
         settings : mapping
             ``{"q1.k1": 4.2}``; the key says which elements, as in :meth:`select`.
         **changes
-            `elements`, `reference`, `geometry`, `name`, `beginning` or `metadata` of the lattice itself.
+            `elements`, `reference`, `geometry`, `name`, `beginning`, `metadata` or `losses` of the lattice itself.
         """
         own = {name: getattr(self, name) for name in _OWN}
         unknown = set(changes) - set(own) - {"elements"}
@@ -290,8 +295,22 @@ class Lattice:
         """
         return self.transfer_map(reference).matrix
 
-    def transfer_map(self, reference: Reference | None = None) -> LinearMap:
-        """Return the first-order expansion about the orbit that starts on the axis, see :meth:`transfer_matrix`."""
+    @overload
+    def transfer_map(self, reference: Reference | None = None, *, order: Literal[1] = 1) -> LinearMap: ...
+    @overload
+    def transfer_map(self, reference: Reference | None = None, *, order: Literal[2]) -> SecondOrderMap: ...
+    def transfer_map(self, reference: Reference | None = None, *, order: int = 1) -> Map:
+        """Return the expansion about the orbit that starts on the axis, of the elements' own methods.
+
+        Parameters
+        ----------
+        reference : Reference, optional
+            At the start; the lattice's own if left out.
+        order : 1 or 2
+            To second order it has the ``T_ijk``, half the second derivatives, as well.
+        """
+        if order not in (1, 2):
+            raise InputError(f"order must be 1 or 2, not {order!r}")
         start = reference or self.reference
         if start is None:
             raise InputError(
@@ -303,7 +322,8 @@ class Lattice:
         found = arrays([*settings, start.p0c, start.s, start.t])
         backend = backend_of(found[0]) if found else registry().backend("numpy")
         zero = backend.asarray(np.zeros(6), dtype=backend.dtype("float64"))
-        return tracking.transfer_map(prepared, backend, zero)
+        expand = tracking.transfer_map if order == 1 else tracking.second_order_map_of
+        return expand(prepared, backend, zero)
 
     def compile(self, backend: str = "numpy", *, parameters: Sequence[str] = (), observe: Observe = None) -> Tracker:
         """Return a tracker that is compiled once and called often.
@@ -341,7 +361,7 @@ class Lattice:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Lattice):
             return NotImplemented
-        return all(same(getattr(self, part), getattr(other, part)) for part in ("elements", *_OWN))
+        return all(same(getattr(self, part), getattr(other, part)) for part in ("elements", *_OWN) if part != "losses")
 
     def __hash__(self) -> int:
         return hash((self.name, len(self)))

@@ -1,4 +1,4 @@
-"""Linear maps: what they are, how they compose, and how particles go through them."""
+"""Linear and second-order maps: what they are, how linear ones compose, and how particles go through them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,7 @@ class LinearMap(NamedTuple):
     @classmethod
     def from_entries(cls, entries: Sequence[Sequence[Any]], offset: Sequence[Any] | None = None) -> LinearMap:
         """Return the map of 6 x 6 numbers or batches of settings (and 6 of the offset)."""
-        matrix = stack([stack(row) for row in _alike(entries)], axis=-2)
-        if offset is None:
-            offset = [0.0] * 6
-        return cls(matrix, stack(offset))
+        return cls(_matrix(entries), stack([0.0] * 6 if offset is None else offset))
 
     @classmethod
     def from_blocks(
@@ -79,6 +76,51 @@ class LinearMap(NamedTuple):
         return LinearMap(second.matrix @ first.matrix, apply(second, first.offset))
 
 
+class SecondOrderMap(NamedTuple):
+    """``q_i -> offset_i + matrix_ij q_j + quadratic_ijk q_j q_k``.
+
+    Attributes
+    ----------
+    matrix : array (..., 6, 6)
+    offset : array (..., 6)
+    quadratic : array (..., 6, 6, 6)
+        Symmetric in its last two indices: half the second derivative.
+    """
+
+    matrix: Any
+    offset: Any
+    quadratic: Any
+
+    @classmethod
+    def from_entries(
+        cls,
+        offset: Sequence[Any] | None,
+        entries: Sequence[Sequence[Any]],
+        quadratic: Sequence[Sequence[Sequence[Any]]],
+    ) -> SecondOrderMap:
+        """Return the map of 6, 6 x 6 and 6 x 6 x 6 numbers or batches of settings."""
+        linear = LinearMap.from_entries(entries, offset)
+        rows = _matrix([[entry for row in plane for entry in row] for plane in quadratic])
+        return cls(*linear, array_namespace(rows).reshape(rows, (*rows.shape[:-1], 6, 6)))
+
+    @property
+    def linear(self) -> LinearMap:
+        """The map without its quadratic part."""
+        return LinearMap(self.matrix, self.offset)
+
+    def jacobian(self, vector: Any) -> Any:
+        """Return the derivative of the map at a vector ``(..., 6)``: ``matrix + 2 quadratic . vector``."""
+        return self.matrix + 2 * (self.quadratic @ vector[..., None, :, None])[..., 0]
+
+
+Map = LinearMap | SecondOrderMap
+
+
+def _matrix(entries: Sequence[Sequence[Any]]) -> Any:
+    """Stack rows of numbers, or of batches of settings."""
+    return stack([stack(row) for row in _alike(entries)], axis=-2)
+
+
 def _alike(entries: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """Broadcast entries so that every row stacks to one shape and one library."""
     found = arrays(entry for row in entries for entry in row)
@@ -100,9 +142,18 @@ def together(*maps: LinearMap) -> list[LinearMap]:
     return [LinearMap(*(xp.asarray(p, **kind) if isinstance(p, np.ndarray) else p for p in m)) for m in maps]
 
 
-def apply(m: LinearMap, vector: Any) -> Any:
-    """Return ``matrix @ vector + offset`` for a vector ``(..., 6)``."""
-    return (m.matrix @ vector[..., None])[..., 0] + m.offset
+def apply(m: Map, vector: Any) -> Any:
+    """Return the image of a vector ``(..., 6)``."""
+    image = (m.matrix @ vector[..., None])[..., 0] + m.offset
+    if isinstance(m, SecondOrderMap):
+        image = image + contracted(m.quadratic, vector[..., :, None] * vector[..., None, :])
+    return image
+
+
+def contracted(quadratic: Any, products: Any) -> Any:
+    """Return ``quadratic_ijk products_jk``, of arrays ``(..., 6, 6, 6)`` and ``(..., 6, 6)``."""
+    xp = array_namespace(quadratic, products)
+    return xp.sum(xp.sum(quadratic * products[..., None, :, :], axis=-1), axis=-1)
 
 
 Entries = NamedTuple("Entries", [(f"r{i}{j}", Any) for i in range(6) for j in range(6)] + [(f"o{i}", Any) for i in range(6)])  # type: ignore[misc]
@@ -110,12 +161,26 @@ Entries = NamedTuple("Entries", [(f"r{i}{j}", Any) for i in range(6) for j in ra
 
 def entries(m: LinearMap, particles: bool = True) -> Any:
     """Return the constants of :func:`track` for a map: its 42 numbers, or arrays of settings with an axis for particles."""
-    values = [m.matrix[..., i, j] for i in range(6) for j in range(6)] + [m.offset[..., i] for i in range(6)]
-    if isinstance(m.matrix, np.ndarray) and m.matrix.ndim == 2 and m.offset.ndim == 1:
-        return Entries(*(float(value) for value in values))
-    if particles:
-        values = [value[..., None] if value.ndim else value for value in values]
-    return Entries(*values)
+    return Entries(*_unstacked(m.matrix, 2, particles), *_unstacked(m.offset, 1, particles))
+
+
+def _unstacked(part: Any, dimensions: int, particles: bool) -> list[Any]:
+    """Return the entries of a part of a map one by one: plain numbers where they are known."""
+    if is_known(part, dimensions):
+        return part.ravel().tolist()
+    axes = part.ndim - dimensions
+    values = [part[(..., *place)] for place in np.ndindex(*part.shape[axes:])]
+    return [value[..., None] for value in values] if particles and axes else values
+
+
+def is_known(part: Any, dimensions: int) -> bool:
+    """Whether a part of a map is plain numbers, without axes for settings."""
+    return isinstance(part, np.ndarray) and part.ndim == dimensions
+
+
+def is_static(m: Map) -> bool:
+    """Whether a map is plain numbers."""
+    return all(is_known(part, dimensions) for part, dimensions in zip(m, (2, 1, 3), strict=False))
 
 
 def track(c: Any, q: Any, xp: Any) -> Any:
@@ -129,3 +194,55 @@ def track(c: Any, q: Any, xp: Any) -> Any:
         c.r40 * x + c.r41 * px + c.r42 * y + c.r43 * py + c.r44 * z + c.r45 * pz + c.o4,
         c.r50 * x + c.r51 * px + c.r52 * y + c.r53 * py + c.r54 * z + c.r55 * pz + c.o5,
     )
+
+
+class QuadraticEntries(NamedTuple):
+    """Constants of :func:`track_quadratic`: the linear part, and for each coordinate the coefficients of the 21 products."""
+
+    linear: Any
+    quadratic: tuple[tuple[Any, ...], ...]
+
+
+PAIRS = tuple((j, k) for j in range(6) for k in range(j, 6))
+"""The products ``q_j q_k`` in the order of their coefficients."""
+
+
+def quadratic_entries(m: SecondOrderMap, particles: bool = True) -> QuadraticEntries:
+    """Return the constants of :func:`track_quadratic` for a map, see :func:`entries`."""
+    every = _unstacked(m.quadratic, 3, particles)
+    rows = (every[36 * i : 36 * i + 36] for i in range(6))
+    pairs = tuple(tuple(row[6 * j + k] * (1 if j == k else 2) for j, k in PAIRS) for row in rows)
+    return QuadraticEntries(entries(m.linear, particles), pairs)
+
+
+def track_quadratic(c: QuadraticEntries, q: Any, xp: Any) -> Any:
+    """Move particles through a second-order map."""
+    x, px, y, py, z, pz = track(c.linear, q, xp)
+    return Coordinates(
+        x + quadratic_form(c.quadratic[0], q),
+        px + quadratic_form(c.quadratic[1], q),
+        y + quadratic_form(c.quadratic[2], q),
+        py + quadratic_form(c.quadratic[3], q),
+        z + quadratic_form(c.quadratic[4], q),
+        pz + quadratic_form(c.quadratic[5], q),
+    )
+
+
+def quadratic_form(t: Any, q: Any) -> Any:
+    """Return a sum of the products of two coordinates."""
+    x, px, y, py, z, pz = q
+    return (
+        x * (t[0] * x + t[1] * px + t[2] * y + t[3] * py + t[4] * z + t[5] * pz)
+        + px * (t[6] * px + t[7] * y + t[8] * py + t[9] * z + t[10] * pz)
+        + y * (t[11] * y + t[12] * py + t[13] * z + t[14] * pz)
+        + py * (t[15] * py + t[16] * z + t[17] * pz)
+        + z * (t[18] * z + t[19] * pz)
+        + t[20] * pz * pz
+    )
+
+
+THROUGH: dict[type[Map], tuple[Any, Any]] = {
+    LinearMap: (track, entries),
+    SecondOrderMap: (track_quadratic, quadratic_entries),
+}
+"""How particles go through each kind of map: the routine, and what makes its constants."""

@@ -114,9 +114,11 @@ class KickDriftKick(TrackingMethod):
     order : 2, 4 or 6
         Order of the splitting (Yoshida, Phys. Lett. A 150, 262).
     num_steps : int
-        Number of steps through the element.
+        Number of steps through the element; a slice of it has its share, rounded up.
     split : "drift" or "matrix"
-        What is solved exactly between the kicks: the field-free (in bends: the dipole) motion, or the linear body.
+        What is solved exactly between the kicks: the motion without multipoles (in bends: in the dipole, in solenoids: the
+        helix), or the linear body, with the rest of the exact motion among the kicks. Bends and solenoids have the former
+        with either, as in PTC; kickers have PTC's quadrature with "matrix", whose error falls with the square of the step.
     """
 
     name = "kick_drift_kick"

@@ -29,6 +29,12 @@ class MomentBeam(Statistics):
     charge : number or array (...), optional
         Of the bunch [C].
 
+    Notes
+    -----
+    Tracked, the mean moves like a particle, and the covariance by the Jacobian at the mean. Of an element's curvature only
+    ``second_order`` knows: there the mean gets ``T_ijk covariance_jk`` as well. What third and fourth moments would add to the
+    covariance is left out.
+
     Raises
     ------
     InputError

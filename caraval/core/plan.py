@@ -1,8 +1,8 @@
 """The plan: what happens to a beam along a lattice, resolved once.
 
-A plan is a sequence of stages. A *step* moves particles; a *map* is a run of linear elements, merged; a *look* is a place
-where the beam is observed. Building a plan needs the registry and no numbers beyond those that decide its shape (which
-offsets are zero, how many steps an element takes). :meth:`Plan.prepare` fills in the numbers.
+A plan is a sequence of stages. A *step* moves particles; a *map* is a run of linear elements, merged, or one element to
+second order; a *look* is a place where the beam is observed. Building a plan needs the registry and no numbers beyond those
+that decide its shape (which offsets are zero, how many steps an element takes). :meth:`Plan.prepare` fills in the numbers.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .arrays import Mixed, expand, is_number, namespace
 from .element import Element
 from .errors import CaravalError, InputError
-from .maps import LinearMap
+from .maps import LinearMap, Map, is_static
 from .reference import Reference
 from .registry import Registry
 from .resolve import MapFunction, count, resolve
@@ -32,7 +30,7 @@ class StepStage(NamedTuple):
 
 
 class MapStage(NamedTuple):
-    """A run of linear elements: ``(element, map function)`` of each."""
+    """A run of linear elements, or one of second order: ``(element, map function)`` of each."""
 
     parts: tuple[tuple[int, MapFunction], ...]
 
@@ -59,7 +57,7 @@ class Prepared(NamedTuple):
         Those whose numbers they are.
     """
 
-    stages: tuple[Row | LinearMap | int, ...]
+    stages: tuple[Row | Map | int, ...]
     references: tuple[Reference, ...]
     elements: tuple[Element, ...]
 
@@ -69,7 +67,7 @@ class Prepared(NamedTuple):
         for stage in self.stages:
             if isinstance(stage, Row):
                 numbers += flatten(stage.constants)
-            elif isinstance(stage, LinearMap) and not (isinstance(stage.matrix, np.ndarray) and stage.matrix.ndim == 2):
+            elif not isinstance(stage, int) and not is_static(stage):
                 return False
         return all(map(is_number, numbers))
 
@@ -109,7 +107,7 @@ class Plan:
         dress = _Dresser(elements, references)
         rows: dict[tuple[int, int], Row] = {}
 
-        def fill(stage: Stage, before: Row | LinearMap | int | None) -> Row | LinearMap | int:
+        def fill(stage: Stage, before: Row | Map | int | None) -> Row | Map | int:
             if isinstance(stage, LookStage):
                 return stage.element
             if before is not None and not any(changed[i] for i in _places(stage)):
@@ -193,8 +191,11 @@ def build(
                 if part.routines or part.check:
                     end_run()
                     stages.append(StepStage(index, part))
-            else:
+            elif part.order == 1:
                 run.append((index, part))
+            else:  # the map of two such elements in a row is of higher order
+                end_run()
+                stages.append(MapStage(((index, part),)))
         if looks is not None and looks[index]:
             end_run()
             stages.append(LookStage(index))
@@ -244,8 +245,8 @@ def _row(stage: StepStage, element: Element, before: Reference, after: Reference
     return Row(variant, constants, float(2 * stage.element + (not step.at_entrance)))
 
 
-def _composed(found: Sequence[LinearMap]) -> LinearMap:
-    total = found[0]
+def _composed(found: Sequence[Any]) -> Map:
+    total: LinearMap = found[0]
     for following in found[1:]:
         total = total.then(following)
     return total

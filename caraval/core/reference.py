@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,78 +9,14 @@ import numpy as np
 from scipy import constants
 
 from .arrays import expand, is_number, namespace, same
-from .errors import InputError, UnknownNameError, suggest
+from .errors import InputError
+from .species import Species, as_species
 from .tree import tree
+
+__all__ = ["C_LIGHT", "Reference", "Species", "as_species", "reference_from", "reference_given"]
 
 C_LIGHT: float = constants.speed_of_light
 """Speed of light in vacuum [m/s]."""
-
-_MEV = 1e6
-
-
-def _rest_energy(particle: str) -> float:
-    """Rest energy [eV], CODATA by way of SciPy (2022 from SciPy 1.15 on)."""
-    return constants.physical_constants[f"{particle} mass energy equivalent in MeV"][0] * _MEV
-
-
-@dataclass(frozen=True)
-class Species:
-    """A kind of particle.
-
-    Attributes
-    ----------
-    name : str
-    mass : float
-        Rest energy [eV].
-    charge : float
-        In units of the elementary charge.
-    """
-
-    name: str
-    mass: float
-    charge: float
-
-    def __post_init__(self) -> None:
-        if not (self.mass > 0 and self.mass < float("inf")):
-            raise InputError(f"species {self.name!r}: mass must be a positive rest energy in eV, not {self.mass!r}")
-
-
-_KNOWN = {
-    species.name: species
-    for species in (
-        Species("electron", _rest_energy("electron"), -1),
-        Species("positron", _rest_energy("electron"), +1),
-        Species("proton", _rest_energy("proton"), +1),
-        Species("antiproton", _rest_energy("proton"), -1),
-        Species("muon", _rest_energy("muon"), -1),
-        Species("antimuon", _rest_energy("muon"), +1),
-        Species("deuteron", _rest_energy("deuteron"), +1),
-        Species("helion", _rest_energy("helion"), +2),
-        Species("alpha", _rest_energy("alpha particle"), +2),
-    )
-}
-_OTHER_NAMES = {"e-": "electron", "e+": "positron", "p": "proton", "p+": "proton", "pbar": "antiproton", "p-": "antiproton",
-                "mu-": "muon", "mu+": "antimuon", "muon-": "muon", "muon+": "antimuon"}  # fmt: skip
-
-
-def as_species(species: Species | str) -> Species:
-    """Return the species of that name (``"electron"``, ``"proton"``, ``"mu+"``, ...), or the one given.
-
-    Raises
-    ------
-    UnknownNameError
-        If no species has that name; make one with ``Species(name, mass=..., charge=...)``.
-    """
-    if isinstance(species, Species):
-        return species
-    name = re.sub(r"\s", "", str(species)).lower()
-    name = _OTHER_NAMES.get(name, name)
-    if name not in _KNOWN:
-        raise UnknownNameError(
-            f"unknown species {species!r}{suggest(name, _KNOWN)}; known are {', '.join(_KNOWN)}, "
-            "or give Species(name, mass=<rest energy in eV>, charge=<in e>)"
-        )
-    return _KNOWN[name]
 
 
 @tree
@@ -156,7 +91,15 @@ class Reference:
 
     @property
     def rigidity(self) -> Any:
-        """Signed magnetic rigidity p0 / q [T m]."""
+        """Signed magnetic rigidity p0 / q [T m].
+
+        Raises
+        ------
+        InputError
+            If the particles are neutral.
+        """
+        if self.species.charge == 0:
+            raise InputError(f"{self.species.name} is neutral and has no magnetic rigidity; an ion is written such as #12C+6")
         return self.p0c / (self.species.charge * C_LIGHT)
 
     def drifted(self, length: Any) -> Reference:

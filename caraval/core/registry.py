@@ -28,6 +28,9 @@ BUILT_IN = ("caraval.physics", "caraval.backends", "caraval.converters", "carava
 DISABLE = "CARAVAL_DISABLE_PLUGINS"
 """Environment variable with the names of plugins not to load, separated by commas."""
 
+DERIVED = {"linear": 1, "second_order": 2}
+"""Methods that are maps, which follow from any particle routine, and their order."""
+
 T = TypeVar("T")
 Method = Routine | Composite | Callable[..., Any]
 
@@ -95,11 +98,11 @@ class Registry:
     def method_names(self, kind: type[Element]) -> list[str]:
         """Return the names of all methods in which an element of the kind can be tracked.
 
-        A linear map follows from any particle routine, so a kind that has one has ``linear`` too.
+        Maps follow from any particle routine, so a kind that has one has ``linear`` and ``second_order`` too.
         """
         names = list(self.methods_of(kind))
-        if "linear" not in names and any(isinstance(m, (Routine, Composite)) for m in self.methods_of(kind).values()):
-            names.append("linear")
+        if self.particle_method(kind) is not None:
+            names += [name for name in DERIVED if name not in names]
         return names
 
     def method_of(self, element: Element) -> TrackingMethod:
@@ -126,7 +129,7 @@ class Registry:
         return chosen
 
     def particle_method(self, kind: type[Element]) -> tuple[str, Routine | Composite] | None:
-        """Return the name and the routine that a kind's linear map is the derivative of, if it has one."""
+        """Return the name and the routine that a kind's maps are the derivatives of, if it has one."""
         methods = self.methods_of(kind)
         for name in ("bmad_standard", *methods):
             method = methods.get(name)
@@ -426,6 +429,6 @@ def methods_table() -> Sequence[tuple[str, str, str]]:
     found = registry()
     rows = [(kind.__name__, method, entry.plugin) for (kind, method), entry in found.methods.items()]
     for name, entry in found.kinds.items():
-        if "linear" in found.method_names(entry.value) and (entry.value, "linear") not in found.methods:
-            rows.append((name, "linear", "derived"))
+        names = found.method_names(entry.value)
+        rows += [(name, m, "derived") for m in DERIVED if m in names and (entry.value, m) not in found.methods]
     return sorted(rows)

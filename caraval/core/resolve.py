@@ -9,15 +9,38 @@ from typing import Any
 from . import maps
 from .element import Element
 from .errors import InputError
-from .jet import jet_namespace, lifted, linear_map, seed
+from .jet import jet_namespace, lifted, linear_map, second_order_map, seed
 from .loss import GUARD
-from .maps import LinearMap
+from .maps import LinearMap, Map, SecondOrderMap
 from .methods import TrackingMethod, as_method
 from .reference import Reference
-from .registry import Registry
+from .registry import DERIVED, Registry
 from .routine import Composite, Routine, Step, UnknownValueError
 
-MapFunction = Callable[[Element, Reference, Reference, Any], LinearMap]
+
+@dataclass(frozen=True)
+class MapFunction:
+    """What makes an element's map: ``(element, reference_in, reference_out, xp) -> map``, of order 1 or 2."""
+
+    function: Callable[..., Any]
+    order: int = 1
+
+    def __call__(self, element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> Map:
+        """Return the element's map.
+
+        Raises
+        ------
+        InputError
+            If the function returned something else.
+        """
+        found = self.function(element, reference_in, reference_out, xp)
+        expected = _MAPS[self.order]
+        if not isinstance(found, expected):
+            raise InputError(f"the map of a {element.kind} must be a {expected.__name__}, not {type(found).__name__}")
+        return found
+
+
+_MAPS: dict[int, type[Map]] = {1: LinearMap, 2: SecondOrderMap}
 
 
 def resolve(registry: Registry, element: Element, number: int | None) -> Sequence[Step | MapFunction]:
@@ -41,17 +64,19 @@ def resolve(registry: Registry, element: Element, number: int | None) -> Sequenc
     by_map, method, chosen = _method(registry, element)
     if not by_map:
         return _guarded(_wrap(registry, element, _steps(element, method, chosen, number)))
-    own = registry.methods_of(type(element)).get(registry.method_of(element).name)
+    name = registry.method_of(element).name
+    order = DERIVED.get(name, 1)
+    own: Any = registry.methods_of(type(element)).get(name)
     if own is not None:
-        bare = (_through(own),)
+        bare = (_through(own, order),)
         wrapped = _wrap(registry, element, (Step(bare),))
         moving = [step.routines for step in wrapped if step.routines]
         if moving == [bare] and element.is_plain():
-            return _as_map(wrapped, own)
+            return _as_map(wrapped, MapFunction(own, order))
         if method is own:
-            return _as_map(wrapped, Derivative(wrapped))
+            return _as_map(wrapped, MapFunction(Derivative(wrapped, order), order))
     steps = _wrap(registry, element, _steps(element, method, chosen, number))
-    return _as_map(steps, Derivative(steps))
+    return _as_map(steps, MapFunction(Derivative(steps, order), order))
 
 
 def count(
@@ -93,7 +118,7 @@ def _method(registry: Registry, element: Element) -> tuple[bool, Any, TrackingMe
     method = registry.methods_of(type(element)).get(chosen.name)
     if isinstance(method, (Routine, Composite)):
         return False, method, chosen
-    if chosen.name == "linear":  # the derivative of the particle routine, unless the kind's own map will do
+    if chosen.name in DERIVED:  # the derivative of the particle routine, unless the kind's own map will do
         found = registry.particle_method(type(element))
         if found is not None:
             name, method = found
@@ -118,16 +143,17 @@ def _wrap(registry: Registry, element: Element, steps: Sequence[Step]) -> Sequen
     return tuple(steps)
 
 
-def _through(function: Any) -> Routine:
+def _through(function: Any, order: int) -> Routine:
     """Return the routine that moves particles through a kind's own map."""
+    track, constants_of = maps.THROUGH[_MAPS[order]]
 
     def prepare(element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> Any:
-        return maps.entries(function(element, reference_in, reference_out, xp), particles=False)
+        return constants_of(MapFunction(function, order)(element, reference_in, reference_out, xp), particles=False)
 
-    return Routine(track=maps.track, prepare=prepare)
+    return Routine(track=track, prepare=prepare)
 
 
-def _as_map(steps: Sequence[Step], function: Any) -> list[Step | MapFunction]:
+def _as_map(steps: Sequence[Step], function: MapFunction) -> list[Step | MapFunction]:
     """Return a map in place of an element's moving steps; the tests before and after them stay."""
     moving = [index for index, step in enumerate(steps) if step.routines]
     if not moving:
@@ -149,18 +175,19 @@ def _guarded(steps: Sequence[Step]) -> Sequence[Step]:
 
 @dataclass(frozen=True)
 class Derivative:
-    """The map function that differentiates the steps of an element at zero coordinates."""
+    """The function that differentiates the steps of an element at zero coordinates, once or twice."""
 
     steps: Sequence[Step]
+    order: int = 1
 
-    def __call__(self, element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> LinearMap:
-        """Return the first-order expansion of the element about the reference orbit."""
-        q = seed((0.0,) * 6)
+    def __call__(self, element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> Map:
+        """Return the expansion of the element about the reference orbit."""
+        q, space = seed((0.0,) * 6, self.order), jet_namespace(xp, self.order)
         constants: dict[int, list[Any]] = {}
         for step in self.steps:
             if id(step) not in constants:
                 prepared = (r.constants(element, reference_in, reference_out, xp) for r in step.routines)
-                constants[id(step)] = [lifted(c) for c in prepared]
+                constants[id(step)] = [lifted(c, self.order) for c in prepared]
             for routine, c in zip(step.routines, constants[id(step)], strict=True):
-                q = routine.track(c, q, jet_namespace(xp))
-        return linear_map(q)
+                q = routine.track(c, q, space)
+        return linear_map(q) if self.order == 1 else second_order_map(q)

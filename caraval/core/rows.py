@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from . import maps
-from .maps import LinearMap
+from .maps import Map
 
 
 class Variant(NamedTuple):
@@ -38,10 +38,11 @@ class Row(NamedTuple):
     code: float
 
 
-def map_row(m: LinearMap) -> Row:
-    """Return the row with which particles go through a map."""
-    constants = (maps.entries(m),)
-    return Row(Variant((maps.track,), None, layout(constants)), constants, 0.0)
+def map_row(m: Map, particles: bool = True) -> Row:
+    """Return the row with which particles, or a single orbit, go through a map."""
+    track, constants_of = maps.THROUGH[type(m)]
+    constants = (constants_of(m, particles),)
+    return Row(Variant((track,), None, layout(constants)), constants, 0.0)
 
 
 def layout(constants: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ from .arrays import is_number, mixed, stack
 from .beam import ParticleBeam, beam_from
 from .coordinates import Coordinates
 from .errors import InputError
-from .jet import expansion, jet_namespace, lifted, seed
+from .jet import expansion, jet_namespace, lifted, second_order_map, seed
 from .loss import ALIVE, LOST_BEFORE, sane
-from .maps import LinearMap, apply
+from .maps import LinearMap, Map, SecondOrderMap, apply, contracted
 from .moments import MomentBeam, moments_from
 from .plan import Prepared
 from .reference import Reference
@@ -80,7 +80,7 @@ def track_particles(
             looks.append((stage, keep(_finish(prepared, beam, backend, q, lost, stage + 1))))
             continue
         if id(stage) not in cast:
-            row = map_row(stage) if isinstance(stage, LinearMap) else stage
+            row = stage if isinstance(stage, Row) else map_row(stage)
             cast[id(stage)] = backend.cast(row, *kind)
         rows.append(cast[id(stage)])
     q, lost = backend.run(rows, q, lost)
@@ -137,15 +137,20 @@ def _to(value: Any, beam: Any, backend: Any) -> Any:
 def track_moments(prepared: Prepared, beam: MomentBeam, backend: Any, keep: Keep = everything) -> tuple[MomentBeam, Looks]:
     """Return the moments after a prepared plan, and those that were looked at on the way.
 
-    The mean moves like a particle; the covariance by the Jacobian there. Apertures do not act on moments.
+    The mean moves like a particle; the covariance by the Jacobian there. In an element of second order the mean also gets
+    what the covariance adds to it, ``quadratic_ijk covariance_jk``; what third and fourth moments would add to the covariance
+    is left out. Apertures do not act on moments.
     """
     mean, covariance = beam.mean, beam.covariance
     looks: Looks = []
-    for jacobian, after, look in _orbit(prepared, mean, backend):
+    for piece in _pieces(prepared):
+        if isinstance(piece, int):
+            looks.append((piece, keep(_moments(prepared, beam, backend, mean, covariance, piece + 1))))
+            continue
+        jacobian, mean = _expanded(piece, mean, backend)
+        if isinstance(piece, SecondOrderMap):
+            mean = mean + contracted(_like(piece.quadratic, mean, backend), covariance)
         covariance = transport(jacobian, covariance)
-        mean = after
-        if look is not None:
-            looks.append((look, keep(_moments(prepared, beam, backend, mean, covariance, look + 1))))
     return _moments(prepared, beam, backend, mean, covariance, len(prepared.references) - 1), looks
 
 
@@ -157,46 +162,63 @@ def transport(matrix: Any, covariance: Any) -> Any:
 def transfer_map(prepared: Prepared, backend: Any, start: Any) -> LinearMap:
     """Return the first-order expansion about the orbit that begins at `start`, an array ``(..., 6)``."""
     total = LinearMap(backend.asarray(np.eye(6), dtype=start.dtype), start)
-    for jacobian, after, _ in _orbit(prepared, start, backend):
-        total = LinearMap(jacobian @ total.matrix, after)
+    for piece in _pieces(prepared):
+        if not isinstance(piece, int):
+            jacobian, after = _expanded(piece, total.offset, backend)
+            total = LinearMap(jacobian @ total.matrix, after)
     return total
+
+
+def second_order_map_of(prepared: Prepared, backend: Any, start: Any) -> SecondOrderMap:
+    """Return the second-order expansion about the orbit that begins at `start`, an array ``(..., 6)``."""
+    stages = (stage for stage in prepared.stages if not isinstance(stage, int))
+    rows = [stage if isinstance(stage, Row) else map_row(stage, particles=False) for stage in stages]
+    found = second_order_map(_jets(rows, start, backend, order=2))
+    return SecondOrderMap(*(_like(part, start, backend) for part in found))
 
 
 def _moments(prepared: Prepared, beam: MomentBeam, backend: Any, mean: Any, covariance: Any, index: int) -> MomentBeam:
     return moments_from(mean, covariance, _on_backend(prepared.references[index], beam, backend), beam.charge)
 
 
-def _orbit(prepared: Prepared, orbit: Any, backend: Any) -> Any:
-    """Yield ``(jacobian, orbit after, look)`` piece by piece along the plan."""
-    xp = mixed(array_namespace(orbit))
-    jets: Any = None
-
-    def collected() -> tuple[Any, Any]:
-        values, slopes = expansion(jets)
-        m = LinearMap.from_entries(slopes, values)
-        return _like(m.matrix, orbit, backend), _like(m.offset, orbit, backend)
-
+def _pieces(prepared: Prepared) -> Iterator[list[Row] | Map | int]:
+    """Yield the stages of a plan, rows that follow each other together."""
+    rows: list[Row] = []
     for stage in prepared.stages:
         if isinstance(stage, Row):
-            if jets is None:
-                jets = seed(orbit[..., i] for i in range(6))
-            constants = backend.cast(stage, orbit.dtype, device(orbit)).constants
-            for move, c in zip(stage.variant.tracks, constants, strict=False):
-                jets = move(lifted(c), jets, jet_namespace(xp))
+            rows.append(stage)
             continue
-        if jets is not None:
-            matrix, orbit = collected()
-            jets = None
-            yield matrix, orbit, None
-        if isinstance(stage, LinearMap):
-            matrix, offset = (_like(part, orbit, backend) for part in stage)
-            orbit = apply(LinearMap(matrix, offset), orbit)
-            yield matrix, orbit, None
-        else:
-            yield _like(np.eye(6), orbit, backend), orbit, stage
-    if jets is not None:
-        matrix, orbit = collected()
-        yield matrix, orbit, None
+        if rows:
+            yield rows
+            rows = []
+        yield stage
+    if rows:
+        yield rows
+
+
+def _expanded(piece: list[Row] | Map, orbit: Any, backend: Any) -> tuple[Any, Any]:
+    """Return the Jacobian of rows or a map at a point, and where the point goes."""
+    if isinstance(piece, list):
+        values, slopes = expansion(_jets(piece, orbit, backend))
+        m = LinearMap.from_entries(slopes, values)
+        return _like(m.matrix, orbit, backend), _like(m.offset, orbit, backend)
+    parts = (_like(part, orbit, backend) for part in piece)
+    if isinstance(piece, LinearMap):
+        m = LinearMap(*parts)
+        return m.matrix, apply(m, orbit)
+    quadratic = SecondOrderMap(*parts)
+    return quadratic.jacobian(orbit), apply(quadratic, orbit)
+
+
+def _jets(rows: Sequence[Row], orbit: Any, backend: Any, order: int = 1) -> Coordinates:
+    """Take coordinates with their derivatives through rows; checks do not act on them."""
+    q = seed((orbit[..., i] for i in range(6)), order)
+    xp = jet_namespace(mixed(array_namespace(orbit)), order)
+    for row in rows:
+        constants = backend.cast(row, orbit.dtype, device(orbit)).constants
+        for track, c in zip(row.variant.tracks, constants, strict=False):
+            q = track(lifted(c, order), q, xp)
+    return q
 
 
 def _like(array: Any, other: Any, backend: Any) -> Any:

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 from caraval.core.schema import Parameter
 
 from . import steps
-from .multipoles import Magnet, integrated
+from .electric import ElectricMagnet
+from .multipoles import integrated
 
 
-class Corrector(Magnet):
+class Corrector(ElectricMagnet):
     """A corrector with one kick, whose axis tilts with it (Bmad manual, "Kickers: Hkicker and Vkicker").
 
     Attributes
@@ -27,6 +28,7 @@ class Corrector(Magnet):
     vkick: ClassVar[float] = 0.0  # type: ignore[misc]
     bl_hkick: ClassVar[None] = None  # type: ignore[misc]
     bl_vkick: ClassVar[None] = None  # type: ignore[misc]
+    r0_elec: ClassVar[float] = 0.0  # type: ignore[misc]
 
     extensive = ("kick", "bl_kick")
     odd = ("kick", "bl_kick")

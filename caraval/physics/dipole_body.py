@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from caraval.core.arrays import is_zero
 from caraval.core.coordinates import Coordinates
 from caraval.core.loss import BEYOND
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
 from . import drift
+from .dipole_arc import ArcConstants, arc, arc_constants, undo_arc
+from .multipoles import integrated
 from .special import arcsine_ratio, paraxial_lag, path_lag, quotient, root, stumpff
 
 if TYPE_CHECKING:
@@ -55,61 +58,12 @@ def sector(c: SectorConstants, q: Coordinates, xp: Any) -> Coordinates:
     )
 
 
-class BendConstants(NamedTuple):
-    """As :class:`SectorConstants`, for a `field` [1/m] that need not follow the design curvature.
-
-    `divisor` is the field, or one where there is none; `direction` is -1 for a body run backwards.
-    """
-
-    length: Any
-    field: Any
-    sine: Any
-    cosine: Any
-    straight: Any
-    sagitta: Any
-    mass2: Any
-    divisor: Any
-    direction: Any
-
-
-def uniform(c: BendConstants, q: Coordinates, xp: Any) -> Coordinates:
-    """Move in a uniform field while the frame turns by an angle about a centre of its own (Bmad manual, "Bend Tracking").
-
-    The chord of the particle's arc runs from ``(x, 0)``, seen in the turned frame, by `reach` forward and `across` sideways.
-    With length zero this is a wedge of field, and without field a rotation of the frame.
-    """
-    px, py = q.px, q.py
-    momentum = 1 + q.pz
-    in_plane2 = momentum * momentum - py * py
-    ps = root(in_plane2 - px * px, xp)
-    reach = q.x * c.sine + c.straight
-    px_seen = px * c.cosine + ps * c.sine
-    ps_seen = ps * c.cosine - px * c.sine
-    px_out = px_seen - c.field * reach
-    left = in_plane2 - px_out * px_out
-    ps_out = root(left, xp)
-    ahead = ps_seen > 0  # else the frame turned by more than a right angle, and there must be a field
-    slope = xp.where(ahead, px_seen + px_out, 0.0 * px) / xp.where(ahead, ps_seen + ps_out, 1.0)
-    across = xp.where(ahead, reach * slope, (ps_out - ps_seen) / c.divisor)
-    chord = xp.where(ahead, reach * xp.sqrt(1 + slope * slope), xp.sqrt(xp.where(ahead, 1.0, reach * reach + across * across)))
-    half_sine2 = c.field * c.field * chord * chord / (4 * in_plane2)
-    path = chord * arcsine_ratio(xp.where(left > 0, half_sine2, 0.0), xp) / root(in_plane2, xp)
-    return Coordinates(
-        xp.where(left > 0, q.x * c.cosine - c.sagitta + across, BEYOND),
-        px_out,
-        q.y + py * path,
-        py,
-        q.z + path_lag(q.pz, momentum, c.mass2, c.length, xp) + (c.length - momentum * path),
-        q.pz,
-    )
-
-
 class CombinedConstants(NamedTuple):
-    """Length [m], design curvature and field [1/m], gradient [1/m^2], ``(m c / P0)^2``."""
+    """Length [m], design curvature and what the field has beyond it [1/m], gradient [1/m^2], ``(m c / P0)^2``."""
 
     length: Any
     g: Any
-    field: Any
+    extra: Any
     k1: Any
     mass2: Any
 
@@ -122,8 +76,8 @@ def combined(c: CombinedConstants, q: Coordinates, xp: Any) -> Coordinates:
     length = c.length
     momentum = 1 + q.pz
     i = 1 / momentum
-    focusing = c.k1 + c.g * c.field
-    push = c.g * momentum - c.field
+    focusing = c.k1 + c.g * (c.g + c.extra)
+    push = c.g * q.pz - c.extra
     cx, sx, versine, lag = stumpff(focusing * i * (length * length))
     sx, versine, lag = sx * length, versine * (length * length), lag * (length * length * length)
     cy, sy, _, _ = stumpff(-c.k1 * i * (length * length))
@@ -131,8 +85,8 @@ def combined(c: CombinedConstants, q: Coordinates, xp: Any) -> Coordinates:
     u, v = q.px * i, q.py * i
     bow = (versine * length + cx * lag) * i  # (length - cx sx) / focusing
     centre = focusing * q.x - push  # focusing times the distance from the dispersive orbit
-    x = cx * q.x + sx * u + push * versine * i
-    px = cx * q.px - sx * centre
+    x = q.x + sx * u - versine * i * centre
+    px = q.px - focusing * i * versine * q.px - sx * centre
     z = (
         q.z
         - c.g * (sx * q.x + versine * u + push * lag * i)
@@ -150,7 +104,7 @@ def combined(c: CombinedConstants, q: Coordinates, xp: Any) -> Coordinates:
 class EitherConstants(NamedTuple):
     """Those of both bodies, and of the paraxial one without gradient; `weak` is one where the gradient is negligible."""
 
-    uniform: BendConstants
+    exact: ArcConstants
     combined: CombinedConstants
     flat: CombinedConstants
     weak: Any
@@ -166,7 +120,7 @@ def either(c: EitherConstants, q: Coordinates, xp: Any) -> Coordinates:
     The difference of the two at zero gradient is added there, so that derivatives by the gradient are right, too.
     """
     out = combined(c.combined, q, xp)
-    exact = uniform(c.uniform, q, xp)
+    exact = arc(c.exact, q, xp)
     paraxial = combined(c.flat, q, xp)
     weak = q.pz * 0.0 + c.weak > 0
     return Coordinates(
@@ -182,51 +136,40 @@ def either(c: EitherConstants, q: Coordinates, xp: Any) -> Coordinates:
 # -------------------------------------------------------------------- a share of an element
 
 
-def uniform_constants(length: Any, angle: Any, strength: Any, reference: Reference, xp: Any) -> BendConstants:
-    """Return the constants of :func:`uniform` for a length, an angle of the frame and a field."""
-    _, straight, sagitta, _ = stumpff(angle * angle)
-    return BendConstants(
-        length,
-        strength,
-        xp.sin(angle),
-        xp.cos(angle),
-        length * straight,
-        length * angle * sagitta,
-        drift.mass2(reference),
-        divisor=xp.where(strength == 0, 1.0, strength),
-        direction=1.0,
-    )
-
-
 def sector_part(share: float) -> Routine:
     """Return the body in the design field, of a share of the length."""
 
     def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> SectorConstants:
-        c = uniform_constants(bend.length * share, bend.angle * share, bend.g, reference_in, xp)
-        return SectorConstants(*c[: len(SectorConstants._fields)])
+        length, angle = bend.length * share, bend.angle * share
+        _, straight, sagitta, _ = stumpff(angle * angle)
+        return SectorConstants(
+            length,
+            bend.g,
+            xp.sin(angle),
+            xp.cos(angle),
+            length * straight,
+            length * angle * sagitta,
+            drift.mass2(reference_in),
+        )
 
-    return Routine(track=sector, prepare=prepare, undo=undo_turn)
+    return Routine(track=sector, prepare=prepare, undo=_undo_sector)
 
 
-def uniform_part(share: float) -> Routine:
+def _undo_sector(c: SectorConstants) -> SectorConstants:
+    return c._replace(length=-c.length, sine=-c.sine, straight=-c.straight)
+
+
+def arc_part(share: float) -> Routine:
     """Return the body in a field that may differ from the design, of a share of the length."""
 
-    def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> BendConstants:
-        return uniform_constants(bend.length * share, bend.angle * share, dipole(bend, xp), reference_in, xp)
+    def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> ArcConstants:
+        return arc_constants(bend.length * share, bend.angle * share, bend.g, extra(bend, xp), reference_in, xp)
 
-    return Routine(track=uniform, prepare=prepare, undo=undo_turn)
-
-
-def undo_turn(c: Any) -> Any:
-    """Return the constants of the same turn backwards."""
-    back = c._replace(length=-c.length, sine=-c.sine, straight=-c.straight)
-    return back._replace(direction=-c.direction) if isinstance(c, BendConstants) else back
+    return Routine(track=arc, prepare=prepare, undo=undo_arc)
 
 
 def _combined_constants(bend: SBend, share: float, reference: Reference, xp: Any) -> CombinedConstants:
-    found = bend.strengths(xp)
-    k1 = quotient(found[1][1], bend.length, xp) if 1 in found else 0.0
-    return CombinedConstants(bend.length * share, bend.g, dipole(bend, xp), k1, drift.mass2(reference))
+    return CombinedConstants(bend.length * share, bend.g, extra(bend, xp), gradient(bend, xp), drift.mass2(reference))
 
 
 def combined_part(share: float) -> Routine:
@@ -243,7 +186,7 @@ def either_part(share: float) -> Routine:
 
     def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> EitherConstants:
         paraxial = _combined_constants(bend, share, reference_in, xp)
-        exact = uniform_constants(bend.length * share, bend.angle * share, dipole(bend, xp), reference_in, xp)
+        exact = arc_constants(bend.length * share, bend.angle * share, bend.g, extra(bend, xp), reference_in, xp)
         weak = xp.where(xp.abs(paraxial.k1 * bend.length) < WEAK, 1.0, 0.0)
         return EitherConstants(exact, paraxial, paraxial._replace(k1=0.0), weak)
 
@@ -252,16 +195,31 @@ def either_part(share: float) -> Routine:
 
 def dipole(bend: SBend, xp: Any) -> Any:
     """Return the curvature of the field on the axis [1/m]: the design's, and what errors and kicks add."""
-    found = bend.strengths(xp)
-    if 0 not in found:
-        return bend.g
-    return bend.g + quotient(found[0][1], bend.length, xp)
+    return bend.g + extra(bend, xp)
+
+
+def extra(bend: SBend, xp: Any) -> Any:
+    """Return what errors and kicks add to the curvature of the field on the axis [1/m]."""
+    found = integrated(bend, xp)
+    return bend.dg + quotient(found[0][1], bend.length, xp) if 0 in found else bend.dg
+
+
+def has_gradient(bend: SBend) -> bool:
+    """Whether there is a normal gradient, or may be."""
+    error = bend.multipoles_on and not is_zero(bend.b1)
+    return error or not (is_zero(bend.k1) and is_zero(bend.b1_gradient))
+
+
+def gradient(bend: SBend, xp: Any) -> Any:
+    """Return the normal gradient on the axis [1/m^2], with what a multipole adds."""
+    found = integrated(bend, xp)
+    return bend.k1 + quotient(found[1][1], bend.length, xp) if 1 in found else bend.k1
 
 
 def switched_off() -> Routine:
     """Return the body of a bend without field, along its curved reference."""
 
-    def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> BendConstants:
-        return uniform_constants(bend.length, bend.angle, 0.0, reference_in, xp)
+    def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> ArcConstants:
+        return arc_constants(bend.length, bend.angle, bend.g, -bend.g, reference_in, xp)
 
-    return Routine(track=uniform, prepare=prepare, undo=undo_turn)
+    return Routine(track=arc, prepare=prepare, undo=undo_arc)

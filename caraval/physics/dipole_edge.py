@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from caraval.core.arrays import is_zero
@@ -15,7 +15,7 @@ from caraval.core.maps import LinearMap
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
-from .dipole_body import BendConstants, undo_turn, uniform, uniform_constants
+from .dipole_wedge import WedgeConstants, undo_wedge, wedge, wedge_constants
 from .fringes import Chain, at_ends, multipole_edge
 from .special import quotient, root
 
@@ -103,10 +103,11 @@ def soft_edge(c: SoftEdge, q: Coordinates, xp: Any) -> Coordinates:
 
 
 class ExactEdge(NamedTuple):
-    """Signed curvature of the field [1/m], and ``2 fint hgap`` times it."""
+    """Signed curvature of the field [1/m], ``2 fint hgap`` times it, and the reference's ``px``, from which ``px`` counts."""
 
     b: Any
     gap: Any
+    px: Any
 
 
 def _bend_of_field(gap: Any, u: Any, v: Any, v2: Any, ratio: Any, shrink: Any, steep: Any, du: Any, dv: Any, ds: Any) -> Any:
@@ -120,9 +121,10 @@ def exact_edge(c: ExactEdge, q: Coordinates, xp: Any) -> Coordinates:
     Horizontal focusing comes from the wedges on both sides, see :mod:`caraval.physics.sbend`.
     """
     momentum = 1 + q.pz
-    ps = root(momentum * momentum - q.px * q.px - q.py * q.py, xp)
+    px = c.px + q.px
+    ps = root(momentum * momentum - px * px - q.py * q.py, xp)
     i = 1 / ps
-    u, v = q.px * i, q.py * i
+    u, v = px * i, q.py * i
     v2 = 1 + v * v
     ratio = u / v2
     steep = 1 + u * u * (1 + v2)
@@ -151,7 +153,7 @@ def exact_edge(c: ExactEdge, q: Coordinates, xp: Any) -> Coordinates:
 
 def _second_order_edge(side: int) -> Routine:
     def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> SecondOrderEdge:
-        e, fint, hgap = _face(bend, side)
+        e, fint, hgap = face(bend, side)
         if bend.fringe_type != "basic_bend":
             fint = 0.0
         strength = bend.g + bend.dg
@@ -165,7 +167,7 @@ def _second_order_edge(side: int) -> Routine:
 
 def _linear_edge(side: int) -> Routine:
     def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> LinearEdge:
-        e, fint, hgap = _face(bend, side)
+        e, fint, hgap = face(bend, side)
         strength = bend.g + bend.dg
         bent = 2 * fint * hgap * strength * (1 + xp.sin(e) ** 2) / xp.cos(e)
         return LinearEdge(strength * xp.tan(e), strength * xp.tan(e - bent))
@@ -178,7 +180,7 @@ def _linear_edge(side: int) -> Routine:
 
 def _soft_edge(side: int) -> Routine:
     def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> SoftEdge:
-        _, fint, hgap = _face(bend, side)
+        _, fint, hgap = face(bend, side)
         extent = 12 * fint * hgap
         strength = side * (bend.g + bend.dg)
         octupole = quotient(2 * strength * strength, 3 * extent, xp)
@@ -190,26 +192,29 @@ def _soft_edge(side: int) -> Routine:
 def _exact_edge(side: int) -> Chain:
     """Return rotation to the face, fringe, and wedge back to the sector; in the opposite order on leaving."""
 
-    def turn(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> BendConstants:
-        return uniform_constants(0.0, _face(bend, side)[0], 0.0, reference_in, xp)
+    def turn(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> WedgeConstants:
+        e = face(bend, side)[0]
+        return wedge_constants(e, 0.0, 0.0 if side > 0 else -e, xp)
 
-    def wedge(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> BendConstants:
-        return uniform_constants(0.0, -_face(bend, side)[0], bend.g + bend.dg, reference_in, xp)
+    def back(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> WedgeConstants:
+        e = face(bend, side)[0]
+        return wedge_constants(-e, bend.g + bend.dg, e if side > 0 else 0.0, xp)
 
     def fringe(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> ExactEdge:
-        _, fint, hgap = _face(bend, side)
+        e, fint, hgap = face(bend, side)
         strength = side * (bend.g + bend.dg)
-        return ExactEdge(strength, 0.0 if bend.fringe_type == "hard_edge_only" else 2 * strength * fint * hgap)
+        gap = 0.0 if bend.fringe_type == "hard_edge_only" else 2 * strength * fint * hgap
+        return ExactEdge(strength, gap, side * xp.sin(e))
 
     chain = (
-        Routine(track=uniform, prepare=turn, undo=undo_turn),
+        Routine(track=wedge, prepare=turn, undo=undo_wedge),
         Routine(track=exact_edge, prepare=fringe),
-        Routine(track=uniform, prepare=wedge, undo=undo_turn),
+        Routine(track=wedge, prepare=back, undo=undo_wedge),
     )
     return chain if side > 0 else chain[::-1]
 
 
-def _face(bend: SBend, side: int) -> tuple[Any, Any, Any]:
+def face(bend: SBend, side: int) -> tuple[Any, Any, Any]:
     """Return face angle, field integral and half gap at the entrance (+1) or the exit (-1)."""
     if side > 0:
         return bend.e1, bend.fint, bend.hgap
@@ -229,7 +234,7 @@ def _full(bend: SBend, side: int) -> Chain:
 
 
 def _soft(bend: SBend, side: int) -> Chain:
-    _, fint, hgap = _face(bend, side)
+    _, fint, hgap = face(bend, side)
     return () if is_zero(fint) or is_zero(hgap) else (_soft_edge(side),)
 
 
@@ -238,7 +243,10 @@ def _sad_full(bend: SBend, side: int) -> Chain:
     return (*outer, *inner) if side > 0 else (*inner, *outer)
 
 
-_MODELS: dict[str, Callable[[SBend, int], Chain]] = {
+Model = Callable[["SBend", int], Chain]
+"""Makes the routines of the edge on a side."""
+
+MODELS: dict[str, Model] = {
     "none": lambda bend, side: (),
     "basic_bend": lambda bend, side: (_second_order_edge(side),),
     "hard_edge_only": lambda bend, side: (_second_order_edge(side),),
@@ -249,18 +257,10 @@ _MODELS: dict[str, Callable[[SBend, int], Chain]] = {
 }
 """What Bmad puts at an edge (Bmad manual, "Fringe Fields")."""
 
-_SYMPLECTIC = {
-    **_MODELS,
-    "basic_bend": lambda bend, side: _exact_edge(side),
-    "hard_edge_only": lambda bend, side: _exact_edge(side),
-    "sad_full": lambda bend, side: _exact_edge(side),
-}
-"""The same with exact edges in place of those of second order, which are not symplectic."""
 
-
-def edges(bend: SBend, *, symplectic: bool = False) -> tuple[Chain, Chain]:
+def edges(bend: SBend, models: Mapping[str, Model] = MODELS) -> tuple[Chain, Chain]:
     """Return the edges at those ends where the bend has them."""
-    model = (_SYMPLECTIC if symplectic else _MODELS)[bend.fringe_type]
+    model = models[bend.fringe_type]
     return at_ends(bend, model(bend, +1), model(bend, -1))
 
 
@@ -268,7 +268,7 @@ def edge_matrix(bend: SBend, side: int, xp: Any) -> LinearMap | None:
     """Return the first derivative of an edge on the axis; None if there is none."""
     if bend.fringe_type == "none":
         return None
-    e, fint, hgap = _face(bend, side)
+    e, fint, hgap = face(bend, side)
     t, sine, cosine = xp.tan(e), xp.sin(e), xp.cos(e)
     bent = 2 * fint * hgap * bend.g * (1 + sine * sine) / cosine
     if bend.fringe_type == "linear_edge":

@@ -9,12 +9,13 @@ from caraval.core.arrays import is_zero
 from caraval.core.element import Element
 from caraval.core.methods import KickDriftKick, TrackingMethod
 from caraval.core.reference import Reference
-from caraval.core.routine import Composite, Step
+from caraval.core.routine import Composite, Routine, Step
 
-from . import drift, steps
+from . import beyond_paraxial, drift, electric, quadrupole, steps
 from .fringes import Chain
-from .integrator import body_kick_body, kick_body_kick
+from .integrator import around, body_kick_body, kick_body_kick, number_of_steps, quadrature
 from .multipoles import Kicked, kicks, present
+from .special import quotient
 
 Count = Callable[[Any, float], int]
 
@@ -24,8 +25,18 @@ def no_edges(element: Any) -> tuple[Chain, Chain]:
     return (), ()
 
 
+def focusing_part(share: float) -> Routine:
+    """Return the paraxial body with the normal quadrupole among the multipoles, of a share of the length."""
+
+    def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> quadrupole.QuadrupoleConstants:
+        k1 = quotient(element.strengths(xp)[1][1], element.length, xp)
+        return quadrupole.QuadrupoleConstants(element.length * share, k1, drift.mass2(reference_in))
+
+    return Routine(track=quadrupole.body, prepare=prepare, undo=drift.undo_length)
+
+
 def methods(
-    kind: type[Kicked], rule: Count, edges: Callable[[Any], tuple[Chain, Chain]] = no_edges
+    kind: type[Kicked], rule: Count, edges: Callable[[Any], tuple[Chain, Chain]] = no_edges, *, kicker: bool = False
 ) -> dict[tuple[type[Element], str], Composite]:
     """Return the particle methods of a kind whose body is a drift.
 
@@ -36,32 +47,46 @@ def methods(
         ``(element, length) -> number of steps`` where the method's options say none; all its numbers are plain.
     edges : callable
         ``element -> (routines at the entrance, routines at the exit)``.
+    kicker : bool
+        Whether `split="matrix"` is PTC's (:func:`caraval.physics.integrator.quadrature`).
     """
 
     def count(element: Any, method: TrackingMethod, reference: Reference | None) -> int:
         given = steps.given(method, element.length)
         if given or is_zero(element.length):
             return given or 1
-        plain = steps.plain(steps.normalised(element, reference))
+        plain = electric.normalised(steps.plain(steps.normalised(element, reference)), reference)
         return rule(plain, plain.length)
+
+    def stepped(element: Any) -> bool:
+        return bool(present(element) or electric.orders(element))
 
     def bmad_standard(element: Any, method: TrackingMethod, number: int) -> Sequence[Step]:
         """Kicks, half of one at each end, and exact drifts (Bmad manual, "Drift-Kick Tracking")."""
         if not element.is_on:
             return drift.switched_off(element)
-        kick = kicks(kind.strengths, present(element))
-        return kick_body_kick(drift.part, kick, number, *edges(element), thin=is_zero(element.length))
+        kick = electric.with_electric(kicks(kind.strengths, present(element)), element)
+        ends = electric.with_edges(element, edges(element))
+        return kick_body_kick(drift.part, kick, number, *ends, thin=is_zero(element.length))
 
     def kick_drift_kick(element: Any, method: KickDriftKick, number: int) -> Sequence[Step]:
-        """Exact drifts, half of one at each end, and kicks."""
+        """Exact drifts, half of one at each end, and kicks; the matrix split has a quadrupole in the body."""
         if not element.is_on:
             return drift.switched_off(element)
-        kick = kicks(kind.strengths, present(element))
+        electric.refuse(element, method.name)
+        there = present(element)
+        kick = kicks(kind.strengths, there)
         if is_zero(element.length):
             return kick_body_kick(drift.part, kick, 1, *edges(element), thin=True)
+        if method.split == "matrix" and kicker:
+            return quadrature(drift.part, kick, number, method.order)
+        if method.split == "matrix" and 1 in there:
+            others = [n for n in there if n != 1 or not is_zero(element.a1)]
+            rest = around(kicks(quadrupole.errors, others), beyond_paraxial.part)
+            return body_kick_body(focusing_part, rest, number, method.order, *edges(element))
         return body_kick_body(drift.part, kick, number, method.order, *edges(element))
 
     return {
-        (kind, "bmad_standard"): Composite(bmad_standard, count, lambda element: bool(present(element))),
-        (kind, "kick_drift_kick"): Composite(kick_drift_kick, lambda element, method, reference: method.num_steps),
+        (kind, "bmad_standard"): Composite(bmad_standard, count, stepped),
+        (kind, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
     }

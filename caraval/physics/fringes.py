@@ -40,6 +40,12 @@ def hard_edge(c: HardEdge, q: Coordinates, xp: Any) -> Coordinates:
 
     A point transformation of x and y, and its transposed inverse for the momenta: symplectic.
     """
+    dx, dpx, dy, dpy, dz = hard_edge_changes(c, q)
+    return Coordinates(q.x + dx, q.px + dpx, q.y + dy, q.py + dpy, q.z + dz, q.pz)
+
+
+def hard_edge_changes(c: HardEdge, q: Coordinates) -> tuple[Any, Any, Any, Any, Any]:
+    """Return by how much :func:`hard_edge` changes the first five coordinates."""
     x, y = q.x, q.y
     inverse = 1 / (1 + q.pz)
     real, imaginary = 1.0, 0.0 * x  # (x + i y)^n
@@ -59,9 +65,9 @@ def hard_edge(c: HardEdge, q: Coordinates, xp: Any) -> Coordinates:
         fyx = fyx + v_real * y - nu * v_imaginary * x - nu * u_imaginary
         fyy = fyy - v_imaginary * y - nu * v_real * x + u_real
     determinant = (1 - fxx) * (1 - fyy) - fxy * fyx
-    px = ((1 - fyy) * q.px + fyx * q.py) / determinant
-    py = (fxy * q.px + (1 - fxx) * q.py) / determinant
-    return Coordinates(x - fx, px, y - fy, py, q.z + (px * fx + py * fy) * inverse, q.pz)
+    dpx = (((1 - fyy) * fxx + fxy * fyx) * q.px + fyx * q.py) / determinant
+    dpy = (fxy * q.px + ((1 - fxx) * fyy + fxy * fyx) * q.py) / determinant
+    return -fx, dpx, -fy, dpy, ((q.px + dpx) * fx + (q.py + dpy) * fy) * inverse
 
 
 def multipole_edge(order: int, strength: Callable[[Any], Any], side: int) -> Routine:

@@ -22,4 +22,4 @@ class HKicker(Corrector):
 @hookimpl
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """Kicks and exact drifts."""
-    return {**drift_kick.methods(HKicker, rule)}
+    return {**drift_kick.methods(HKicker, rule, kicker=True)}

@@ -10,10 +10,10 @@ from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 
 from . import drift_kick, steps
-from .multipoles import Magnet
+from .electric import ElectricMagnet
 
 
-class Kicker(Magnet):
+class Kicker(ElectricMagnet):
     """A corrector with `hkick` and `vkick`, whose axes tilt with it (Bmad manual, "Kicker")."""
 
     def kick_axes(self, xp: Any) -> tuple[Any, Any]:
@@ -41,4 +41,4 @@ def rule(kicker: Kicker, length: float) -> int:
 @hookimpl
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """Kicks and exact drifts."""
-    return {**drift_kick.methods(Kicker, rule)}
+    return {**drift_kick.methods(Kicker, rule, kicker=True)}

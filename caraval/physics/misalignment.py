@@ -8,6 +8,8 @@ cheapest that will do: none, a shift with a rotation about the beam axis, or any
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 
 from caraval.core.arrays import is_zero
@@ -61,7 +63,7 @@ def leave_shift(c: Shift, q: Coordinates, xp: Any) -> Coordinates:
 
 
 def _prepare_shift(element: Element, reference_in: Any, reference_out: Any, xp: Any) -> Shift:
-    return Shift(xp.cos(element.plane), xp.sin(element.plane), element.x_offset, element.y_offset)
+    return Shift(xp.cos(element.plane), xp.sin(element.plane), *_across(element))
 
 
 def _undo_shift(c: Shift) -> Shift:
@@ -151,6 +153,12 @@ def _start(element: Element) -> Any:
     return 0.0 if element.slice_start is None else element.slice_start
 
 
+def _across(element: Element) -> tuple[Any, Any]:
+    """Return the displacement of the centre across the beam."""
+    x, y = (reduce(add, (getattr(element, name) for name in names)) for names in element.displaced_by)
+    return x, y
+
+
 def _displacement(element: Element, xp: Any) -> tuple[Matrix, Vector]:
     """Return how the element is turned about its centre, and where its centre is; a bend rolls about its chord."""
     curvature, tilt = element.g, element.plane
@@ -160,7 +168,7 @@ def _displacement(element: Element, xp: Any) -> tuple[Matrix, Vector]:
     sagitta = curvature * half * half * stumpff((curvature * half) * (curvature * half))[2]
     arrow = _rotate(_about_z(tilt, xp), [sagitta, 0.0, 0.0])
     rolled = _plus(_rotate(turned, arrow), [-v for v in arrow])
-    return rotation, _plus([element.x_offset, element.y_offset, element.z_offset], rolled)
+    return rotation, _plus([*_across(element), element.z_offset], rolled)
 
 
 def _along_arc(curvature: Any, distance: Any, xp: Any) -> tuple[Matrix, Vector]:
@@ -223,7 +231,7 @@ def frame(element: Element) -> tuple[Routine, Routine] | None:
     if not element.feels_misalignment:
         return None
     rotated = not all(map(is_zero, (element.x_pitch, element.y_pitch, element.z_offset, element.chord_roll)))
-    shifted = not all(map(is_zero, (element.x_offset, element.y_offset)))
+    shifted = not all(is_zero(getattr(element, name)) for names in element.displaced_by for name in names)
     if rotated or (shifted and element.is_bent()):
         return RIGID
     return SHIFT if shifted or not is_zero(element.plane) else None

@@ -42,6 +42,9 @@ class Kicked(Element):
     fields: ClassVar[Mapping[str, str]] = {"hkick": "bl_hkick", "vkick": "bl_vkick"}
     """Normalised strengths, and the field that each may be given as instead."""
 
+    has_magnetic_kicks: ClassVar[bool] = True
+    """Whether `hkick` and `vkick` are magnetic dipoles."""
+
     def validate(self) -> None:
         """Check that no strength is given twice."""
         for strength, field in self.fields.items():
@@ -157,7 +160,8 @@ class Magnet(_Multipoles):  # type: ignore[misc]
 def orders(element: Any) -> list[int]:
     """Return the orders of the multipoles that an element has besides its main strength, kicks included."""
     found = set()
-    if not all(is_zero(getattr(element, n, None)) for n in ("hkick", "vkick", "bl_hkick", "bl_vkick")):
+    given = ("hkick", "vkick", "bl_hkick", "bl_vkick") if element.has_magnetic_kicks else ()
+    if not all(is_zero(getattr(element, name)) for name in given):
         found.add(0)
     if getattr(element, "multipoles_on", False):
         found |= {int(name[1:]) for name in MULTIPOLES if not is_zero(getattr(element, name))}
@@ -188,8 +192,8 @@ def integrated(element: Any, xp: Any) -> dict[int, tuple[Any, Any]]:
             scale = strength if is_zero(radius) else strength * radius ** (main - n)
             a, b = (0.0 if v is None else v * scale for v in (getattr(element, f"a{n}"), getattr(element, f"b{n}")))
             out[n] = (a, b)
-    hkick, vkick = getattr(element, "hkick", 0.0), getattr(element, "vkick", 0.0)
-    if not (is_zero(hkick) and is_zero(vkick)):
+    hkick, vkick = element.hkick, element.vkick
+    if element.has_magnetic_kicks and not (is_zero(hkick) and is_zero(vkick)):
         cosine, sine = element.kick_axes(xp)
         a, b = out.get(0, (0.0, 0.0))
         out[0] = (a - hkick * sine + vkick * cosine, b - hkick * cosine - vkick * sine)

@@ -16,13 +16,14 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
-from . import drift, fringes, steps
-from .integrator import body_kick_body, kick_body_kick
-from .multipoles import Magnet, integrated, kicks, orders, present
-from .special import cos_sin_both, paraxial_lag, quotient
+from . import beyond_paraxial, drift, electric, fringes, steps
+from .electric import ElectricMagnet
+from .integrator import around, body_kick_body, kick_body_kick, number_of_steps
+from .multipoles import integrated, kicks, orders, present
+from .special import cos_sin_both, paraxial_lag, quotient, versine_sine_both
 
 
-class Quadrupole(Magnet):
+class Quadrupole(ElectricMagnet):
     """A quadrupole magnet (Bmad manual, "Quadrupole").
 
     Attributes
@@ -44,9 +45,9 @@ class Quadrupole(Magnet):
     fq1: Parameter = 0.0
     fq2: Parameter = 0.0
 
-    odd = (*Magnet.odd, "k1", "b1_gradient")
+    odd = (*ElectricMagnet.odd, "k1", "b1_gradient")
     main = ("k1", 1)
-    fields = {**Magnet.fields, "k1": "b1_gradient"}  # noqa: RUF012
+    fields = {**ElectricMagnet.fields, "k1": "b1_gradient"}  # noqa: RUF012
 
     def is_plain(self) -> bool:
         """Whether there are neither multipoles nor edges."""
@@ -62,24 +63,27 @@ class QuadrupoleConstants(NamedTuple):
 
 
 def body(c: QuadrupoleConstants, q: Coordinates, xp: Any) -> Coordinates:
-    """Solve the paraxial Hamiltonian exactly (Bmad manual, "Quadrupole Tracking")."""
+    """Solve the paraxial Hamiltonian exactly (Bmad manual, "Quadrupole Tracking").
+
+    What changes is added to what was there: cosines near one would lose the same digits in each of many slices.
+    """
     length = c.length
     momentum = 1 + q.pz
     inverse = 1 / momentum
     k = c.k1 * inverse
-    cx, sx, cy, sy = cos_sin_both(k * (length * length))
+    versine_x, sx, versine_y, sy = versine_sine_both(k * (length * length))
     sx = sx * length
     sy = sy * length
     u, v = q.px * inverse, q.py * inverse
-    bx, by = sx * cx, sy * cy
+    bx, by = sx * (1 - versine_x), sy * (1 - versine_y)
     path = 0.25 * (
         k * ((length - by) * q.y * q.y - (length - bx) * q.x * q.x) - (length + bx) * u * u - (length + by) * v * v
     ) + 0.5 * k * (sx * sx * q.x * u - sy * sy * q.y * v)
     return Coordinates(
-        cx * q.x + sx * u,
-        cx * q.px - c.k1 * sx * q.x,
-        cy * q.y + sy * v,
-        cy * q.py + c.k1 * sy * q.y,
+        q.x + (sx * u - versine_x * q.x),
+        q.px - (versine_x * q.px + c.k1 * sx * q.x),
+        q.y + (sy * v - versine_y * q.y),
+        q.py - (versine_y * q.py - c.k1 * sy * q.y),
         q.z + path + paraxial_lag(q.pz, momentum, c.mass2, length, xp),
         q.pz,
     )
@@ -89,6 +93,8 @@ def gradient(quadrupole: Quadrupole, xp: Any) -> Any:
     """Return the normalised gradient [1/m^2], with what a multipole error adds."""
     if is_zero(quadrupole.b1) or not quadrupole.multipoles_on:
         return quadrupole.k1
+    if quadrupole.scale_multipoles:  # relative to the main strength, whatever the length
+        return quadrupole.k1 * (1 + quadrupole.b1)
     return quadrupole.k1 + quotient(integrated(quadrupole, xp)[1][1], quadrupole.length, xp)
 
 
@@ -118,11 +124,17 @@ def count(quadrupole: Quadrupole, method: TrackingMethod, reference: Reference |
     given = steps.given(method, quadrupole.length)
     if given or is_zero(quadrupole.length):
         return given or 1
-    plain = steps.plain(steps.normalised(quadrupole, reference))
+    plain = electric.normalised(steps.plain(steps.normalised(quadrupole, reference)), reference)
     found = plain.strengths(scalar)
     dipole, gradient = (steps.magnitude(n, *found.get(n, (0.0, 0.0))) for n in (0, 1))
-    curvature = dipole / plain.length
-    return steps.by_strength(plain.length, curvature, 50 * (gradient + plain.length * curvature**2))
+    electric_curvature, electric_gradient = electric.step_terms(plain)
+    curvature = dipole / plain.length + electric_curvature
+    return steps.by_strength(plain.length, curvature, 50 * (gradient + plain.length * curvature**2) + electric_gradient)
+
+
+def stepped(quadrupole: Quadrupole) -> bool:
+    """Whether anything kicks, so that the number of steps matters."""
+    return bool(kicking(quadrupole) or electric.orders(quadrupole))
 
 
 def bmad_standard(quadrupole: Quadrupole, method: TrackingMethod, number: int) -> Sequence[Step]:
@@ -133,15 +145,21 @@ def bmad_standard(quadrupole: Quadrupole, method: TrackingMethod, number: int) -
     entrance, exit = fringes.quadrupole(quadrupole)
     if is_zero(quadrupole.length):  # Bmad leaves the closing half kick out
         return (Step((*entrance, kick(0.5), *exit)),) if kick else ()
-    return kick_body_kick(part, kick, number, entrance, exit)
+    ends = electric.with_edges(quadrupole, (entrance, exit))
+    return kick_body_kick(part, electric.with_electric(kick, quadrupole), number, *ends)
 
 
 def kick_drift_kick(quadrupole: Quadrupole, method: KickDriftKick, number: int) -> Sequence[Step]:
-    """Exact drifts, and kicks of all multipoles."""
+    """Exact drifts and kicks of all multipoles, or the paraxial body and kicks of all else."""
     if not quadrupole.is_on:
         return drift.switched_off(quadrupole)
-    kick = kicks(Quadrupole.strengths, present(quadrupole))
-    return body_kick_body(drift.part, kick, number, method.order, *fringes.quadrupole(quadrupole))
+    electric.refuse(quadrupole, method.name)
+    edges = fringes.quadrupole(quadrupole)
+    there = present(quadrupole)
+    if method.split == "matrix" and 1 in there and not is_zero(quadrupole.length):
+        others = around(kicks(errors, kicking(quadrupole)), beyond_paraxial.part)
+        return body_kick_body(part, others, number, method.order, *edges)
+    return body_kick_body(drift.part, kicks(Quadrupole.strengths, there), number, method.order, *edges)
 
 
 def linear(quadrupole: Quadrupole, reference_in: Reference, reference_out: Reference, xp: Any) -> LinearMap:
@@ -160,7 +178,7 @@ def linear(quadrupole: Quadrupole, reference_in: Reference, reference_out: Refer
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """Bmad's paraxial body, the symplectic splitting, and the matrix."""
     return {
-        (Quadrupole, "bmad_standard"): Composite(bmad_standard, count, lambda quadrupole: bool(kicking(quadrupole))),
-        (Quadrupole, "kick_drift_kick"): Composite(kick_drift_kick, lambda e, m, r: m.num_steps),
+        (Quadrupole, "bmad_standard"): Composite(bmad_standard, count, stepped),
+        (Quadrupole, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
         (Quadrupole, "linear"): linear,
     }

@@ -18,15 +18,17 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step, UnknownValueError
 from caraval.core.schema import Parameter
 
-from . import curvilinear, drift, steps
-from .dipole_body import WEAK, combined_part, either_part, sector_part, switched_off, uniform_part
+from . import curvilinear, drift, electric, steps
+from .dipole_body import WEAK, arc_part, combined_part, either_part, sector_part, switched_off
 from .dipole_edge import edge_matrix, edges
-from .integrator import Share, body_kick_body, kick_body_kick
-from .multipoles import Magnet, field, integrated, orders
+from .dipole_symplectic_edge import SYMPLECTIC_MODELS
+from .electric import ElectricMagnet
+from .integrator import Share, body_kick_body, kick_body_kick, number_of_steps
+from .multipoles import field, integrated, orders
 from .special import quotient, stumpff
 
 
-class SBend(Magnet):
+class SBend(ElectricMagnet):
     """A dipole that bends the reference trajectory (Bmad manual, "Bends: Rbend and Sbend").
 
     Attributes
@@ -78,13 +80,13 @@ class SBend(Magnet):
     tilt: ClassVar[float] = 0.0  # type: ignore[misc]
 
     shorthands = {  # noqa: RUF012
-        **Magnet.shorthands,
+        **ElectricMagnet.shorthands,
         "g": lambda values: {"angle": values["g"] * values["length"]},
         "rho": lambda values: {"angle": values["length"] / values["rho"]},
     }
-    extensive = (*Magnet.extensive, "angle")
-    odd = (*Magnet.odd, "k1", "b1_gradient", "k2", "b2_gradient")
-    fields = {**Magnet.fields, "dg": "db_field", "k1": "b1_gradient", "k2": "b2_gradient"}  # noqa: RUF012
+    extensive = (*ElectricMagnet.extensive, "angle")
+    odd = (*ElectricMagnet.odd, "k1", "b1_gradient", "k2", "b2_gradient")
+    fields = {**ElectricMagnet.fields, "dg": "db_field", "k1": "b1_gradient", "k2": "b2_gradient"}  # noqa: RUF012
 
     @property
     def g(self) -> Any:
@@ -264,17 +266,18 @@ def count(bend: SBend, method: TrackingMethod, reference: Reference | None) -> i
     given = steps.given(method, bend.length)
     if given or is_zero(bend.length):
         return given or 1
-    plain = steps.plain(steps.normalised(bend, reference))
+    plain = electric.normalised(steps.plain(steps.normalised(bend, reference)), reference)
     found = plain.strengths(scalar)
     dipole_, gradient, main = (steps.magnitude(n, *found.get(n, (0.0, 0.0))) for n in range(3))
-    curvature = dipole_ / plain.length + max(abs(plain.g), abs(plain.g + plain.dg))
-    radius = plain.r0_mag or steps.REFERENCE_RADIUS
-    return steps.by_strength(plain.length, curvature, gradient + radius * main + plain.length * curvature**2)
+    electric_curvature, electric_gradient = electric.step_terms(plain)
+    curvature = dipole_ / plain.length + max(abs(plain.g), abs(plain.g + plain.dg)) + electric_curvature
+    gradient = gradient + (plain.r0_mag or steps.REFERENCE_RADIUS) * main + plain.length * curvature**2
+    return steps.by_strength(plain.length, curvature, gradient + electric_gradient)
 
 
 def stepped(bend: SBend) -> bool:
     """Whether anything kicks, so that the number of steps matters."""
-    return any(_kicking(bend, (0, 1) if bend.exact_multipoles == "off" else ()))
+    return any(_kicking(bend, (0, 1) if bend.exact_multipoles == "off" else ())) or bool(electric.orders(bend))
 
 
 def _gradient_is(bend: SBend) -> str:
@@ -299,11 +302,11 @@ def bmad_standard(bend: SBend, method: TrackingMethod, number: int) -> Sequence[
         kick = _bend_kicks(bend, ())
         return kick_body_kick(sector_part, kick, 1, *edges(bend), thin=True)
     if gradient == "none":
-        body = sector_part if _follows_design(bend) else uniform_part
+        body = sector_part if _follows_design(bend) else arc_part
     else:
         body = combined_part if gradient == "strong" else either_part
-    kick = _bend_kicks(bend, in_body, maxwell=exact)
-    return kick_body_kick(body, kick, number, *edges(bend), slices=_turns(bend))
+    kicks = electric.with_electric(_bend_kicks(bend, in_body, maxwell=exact), bend, bent=True)
+    return kick_body_kick(body, kicks, number, *electric.with_edges(bend, edges(bend)), slices=_turns(bend))
 
 
 def _follows_design(bend: SBend) -> bool:
@@ -314,13 +317,19 @@ def _follows_design(bend: SBend) -> bool:
 
 
 def kick_drift_kick(bend: SBend, method: KickDriftKick, number: int) -> Sequence[Step]:
-    """Exact slices of dipole, and kicks of all other multipoles; exact edges in place of second-order ones."""
+    """Exact slices of dipole, and kicks of all other multipoles; exact edges in place of second-order ones.
+
+    That is what PTC does with either split. Along a straight reference the dipole, too, is a kick between drifts.
+    """
     if not bend.is_on:
         return (Step((switched_off(),)),)
-    body = sector_part if _follows_design(bend) else uniform_part
-    entrance, exit = edges(bend, symplectic=True)
+    electric.refuse(bend, method.name)
+    entrance, exit = edges(bend, SYMPLECTIC_MODELS)
     if is_zero(bend.length):
-        return kick_body_kick(body, _bend_kicks(bend, ()), 1, entrance, exit, thin=True)
+        return kick_body_kick(drift.part, _bend_kicks(bend, ()), 1, entrance, exit, thin=True)
+    if not bend.is_bent():
+        return body_kick_body(drift.part, _bend_kicks(bend, ()), number, method.order, entrance, exit)
+    body = sector_part if _follows_design(bend) else arc_part
     kick = _bend_kicks(bend, (0,), maxwell=True)
     return body_kick_body(body, kick, number, method.order, entrance, exit, slices=_turns(bend))
 
@@ -352,6 +361,6 @@ def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """Bmad's bodies and edges, the symplectic splitting, and the matrix."""
     return {
         (SBend, "bmad_standard"): Composite(bmad_standard, count, stepped),
-        (SBend, "kick_drift_kick"): Composite(kick_drift_kick, lambda e, m, r: m.num_steps),
+        (SBend, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
         (SBend, "linear"): linear,
     }

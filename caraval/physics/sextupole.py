@@ -9,11 +9,11 @@ from caraval.core.element import Element, End
 from caraval.core.hookspecs import hookimpl
 from caraval.core.schema import Parameter
 
-from . import drift_kick, fringes, steps
-from .multipoles import Magnet
+from . import drift_kick, electric, fringes, steps
+from .electric import ElectricMagnet
 
 
-class Sextupole(Magnet):
+class Sextupole(ElectricMagnet):
     """A sextupole magnet (Bmad manual, "Sextupole").
 
     Attributes
@@ -31,9 +31,9 @@ class Sextupole(Magnet):
     fringe_type: Literal["none", "full", "hard_edge_only", "soft_edge_only"] = "none"
     fringe_at: End = "both_ends"
 
-    odd = (*Magnet.odd, "k2", "b2_gradient")
+    odd = (*ElectricMagnet.odd, "k2", "b2_gradient")
     main = ("k2", 2)
-    fields = {**Magnet.fields, "k2": "b2_gradient"}  # noqa: RUF012
+    fields = {**ElectricMagnet.fields, "k2": "b2_gradient"}  # noqa: RUF012
     only_nonlinear = True
 
 
@@ -49,9 +49,10 @@ def rule(sextupole: Sextupole, length: float) -> int:
     """Return Bmad's number of steps."""
     found = sextupole.strengths(scalar)
     dipole, main = (steps.magnitude(n, *found.get(n, (0.0, 0.0))) for n in (0, 2))
-    curvature = dipole / length
+    electric_curvature, electric_gradient = electric.step_terms(sextupole)
+    curvature = dipole / length + electric_curvature
     radius = sextupole.r0_mag or steps.REFERENCE_RADIUS
-    return steps.by_strength(length, curvature, radius * main + length * curvature**2)
+    return steps.by_strength(length, curvature, radius * main + length * curvature**2 + electric_gradient)
 
 
 @hookimpl

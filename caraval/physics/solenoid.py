@@ -13,13 +13,14 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
-from . import drift, steps
-from .integrator import body_kick_body, kick_body_kick
-from .multipoles import Magnet, kicks, orders
+from . import drift, electric, steps
+from .electric import ElectricMagnet
+from .integrator import body_kick_body, kick_body_kick, number_of_steps
+from .multipoles import kicks, orders
 from .special import cos_sin, path_lag, root
 
 
-class Solenoid(Magnet):
+class Solenoid(ElectricMagnet):
     """A solenoid with hard edges, which are part of its body (Bmad manual, "Solenoid").
 
     Attributes
@@ -33,7 +34,7 @@ class Solenoid(Magnet):
     ks: Parameter = 0.0
     bs_field: Parameter | None = None
 
-    fields = {**Magnet.fields, "ks": "bs_field"}  # noqa: RUF012
+    fields = {**ElectricMagnet.fields, "ks": "bs_field"}  # noqa: RUF012
     main: ClassVar[None] = None
 
     def main_strength(self, xp: Any) -> tuple[Any, int]:
@@ -57,13 +58,20 @@ def solenoid(c: SolenoidConstants, q: Coordinates, xp: Any) -> Coordinates:
     transverse2 = ux * ux + uy * uy
     forward = root(momentum * momentum - transverse2, xp)
     path = c.length / forward
+    lag = path_lag(q.pz, momentum, c.mass2, c.length, xp) - path * transverse2 / (momentum + forward)
+    return helix(q, k, path, lag)
+
+
+def helix(q: Coordinates, k: Any, path: Any, lag: Any) -> Coordinates:
+    """Turn about the field by `path` over momentum, and move z by `lag`."""
     cosine, ratio = cos_sin(k * k * path * path)
     reach = path * ratio
     sine = k * reach
     x, px = cosine * q.x + reach * q.px, cosine * q.px - k * sine * q.x
     y, py = cosine * q.y + reach * q.py, cosine * q.py - k * sine * q.y
-    z = q.z + path_lag(q.pz, momentum, c.mass2, c.length, xp) - path * transverse2 / (momentum + forward)
-    return Coordinates(cosine * x + sine * y, cosine * px + sine * py, cosine * y - sine * x, cosine * py - sine * px, z, q.pz)
+    return Coordinates(
+        cosine * x + sine * y, cosine * px + sine * py, cosine * y - sine * x, cosine * py - sine * px, q.z + lag, q.pz
+    )
 
 
 def part(share: float) -> Routine:
@@ -86,17 +94,24 @@ def count(element: Solenoid, method: TrackingMethod, reference: Reference | None
     return steps.by_length(method, element.length)
 
 
+def stepped(element: Solenoid) -> bool:
+    """Whether anything kicks, so that the number of steps matters."""
+    return bool(orders(element) or electric.orders(element))
+
+
 def bmad_standard(element: Solenoid, method: TrackingMethod, number: int) -> Sequence[Step]:
     """Half kick, slices of helix with kicks between, half kick."""
     if not element.is_on:
         return drift.switched_off(element)
-    return kick_body_kick(part, kicks(errors, orders(element)), number)
+    kick = electric.with_electric(kicks(errors, orders(element)), element)
+    return kick_body_kick(part, kick, number, *electric.with_edges(element))
 
 
 def kick_drift_kick(element: Solenoid, method: KickDriftKick, number: int) -> Sequence[Step]:
-    """Slices of helix, which is exact, and kicks of multipoles."""
+    """Slices of helix, which is exact with either split, and kicks of multipoles."""
     if not element.is_on:
         return drift.switched_off(element)
+    electric.refuse(element, method.name)
     return body_kick_body(part, kicks(Solenoid.strengths, orders(element)), number, method.order)
 
 
@@ -104,6 +119,6 @@ def kick_drift_kick(element: Solenoid, method: KickDriftKick, number: int) -> Se
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """The exact helix, and kicks."""
     return {
-        (Solenoid, "bmad_standard"): Composite(bmad_standard, count, lambda element: bool(orders(element))),
-        (Solenoid, "kick_drift_kick"): Composite(kick_drift_kick, lambda e, m, r: m.num_steps),
+        (Solenoid, "bmad_standard"): Composite(bmad_standard, count, stepped),
+        (Solenoid, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
     }

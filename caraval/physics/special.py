@@ -40,7 +40,16 @@ def cos_sin(u: Any) -> tuple[Any, Any]:
 
 
 def cos_sin_both(u: Any) -> tuple[Any, Any, Any, Any]:
-    """Return :func:`cos_sin` of `u` and of ``-u``; the two series share their even and odd parts."""
+    """Return :func:`cos_sin` of `u` and of ``-u``."""
+    versine, sine, other_versine, other_sine = versine_sine_both(u)
+    return 1 - versine, sine, 1 - other_versine, other_sine
+
+
+def versine_sine_both(u: Any) -> tuple[Any, Any, Any, Any]:
+    """Return ``1 - cos sqrt u`` and ``sin(sqrt u) / sqrt u``, and both of ``-u``, as exact as :func:`cos_sin`.
+
+    The two series share their even and odd parts.
+    """
     v = u * 0.015625
     w = v * v
     even = 1 / 2 + w * (1 / 720 + w * (1 / 3628800 + w * (1 / 87178291200)))
@@ -52,7 +61,7 @@ def cos_sin_both(u: Any) -> tuple[Any, Any, Any, Any]:
     for _ in range(3):
         versine, sine = double_angle(versine, sine)
         other_versine, other_sine = double_angle(other_versine, other_sine)
-    return 1 - versine, sine, 1 - other_versine, other_sine
+    return versine, sine, other_versine, other_sine
 
 
 C2 = tuple(1 / factorial(2 * j + 2) for j in range(8))

@@ -120,6 +120,11 @@ def plain(element: Any) -> Any:
     return element.replace(**{name: None if v is None else number(v) for name, v in element.parameters.items()})
 
 
+def fixed(element: Any, length: float) -> int:
+    """Return Bmad's number of steps of its default length."""
+    return max(1, nearest(abs(length) / DEFAULT_STEP))
+
+
 def single(element: Any, length: float) -> int:
     """Return one step, Bmad's number for kinds that are drifts."""
     return 1

@@ -22,4 +22,4 @@ class VKicker(Corrector):
 @hookimpl
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """Kicks and exact drifts."""
-    return {**drift_kick.methods(VKicker, rule)}
+    return {**drift_kick.methods(VKicker, rule, kicker=True)}

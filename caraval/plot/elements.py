@@ -35,17 +35,22 @@ _CAVITY = Drawing("cavity", "#9fb8ad", -0.3, 0.3)
 _SOLENOID = Drawing("solenoid", "#c9a0dc", -0.6, 0.6, "xxxx")
 _CORRECTOR = Drawing("corrector", "#4c9a5b", -0.25, 0.25)
 _MONITOR = Drawing("monitor", "#8c8c8c", -1.0, -0.7)
+_MULTIPOLE = Drawing("multipole", "#8a5a2b", 0.0, 0.55, "\\\\\\\\")
+_WIGGLER = Drawing("wiggler", "#5fb7c9", -0.5, 0.5, "||||")
 _COLLIMATOR = Drawing("collimator", "#000000", 0.3, 1.0)
 _OTHER = Drawing("other", "#dddddd", -0.35, 0.35, "....")
 
 _DRAWN = {
-    "SBend": _BEND, "Quadrupole": _QUADRUPOLE, "Sextupole": _SEXTUPOLE, "LCavity": _CAVITY, "Solenoid": _SOLENOID,
-    "HKicker": _CORRECTOR, "VKicker": _CORRECTOR, "Kicker": _CORRECTOR, "Monitor": _MONITOR, "Instrument": _MONITOR,
-    "RCollimator": _COLLIMATOR, "ECollimator": _COLLIMATOR,
+    "SBend": _BEND, "Quadrupole": _QUADRUPOLE, "Sextupole": _SEXTUPOLE, "Octupole": _MULTIPOLE, "ThickMultipole": _MULTIPOLE,
+    "Multipole": _MULTIPOLE, "ABMultipole": _MULTIPOLE, "SadMult": _MULTIPOLE, "LCavity": _CAVITY, "RFCavity": _CAVITY,
+    "CrabCavity": _CAVITY, "Solenoid": _SOLENOID, "SolQuad": _SOLENOID, "Wiggler": _WIGGLER, "Undulator": _WIGGLER,
+    "HKicker": _CORRECTOR, "VKicker": _CORRECTOR, "Kicker": _CORRECTOR, "ACKicker": _CORRECTOR,
+    "ELSeparator": _CORRECTOR, "Monitor": _MONITOR, "Instrument": _MONITOR,
+    "RCollimator": _COLLIMATOR, "ECollimator": _COLLIMATOR, "Mask": _COLLIMATOR,
 }  # fmt: skip
 _INK = "#333333"
-_EMPTY = ("Drift", "Pipe", "Marker")
-_SIGNS = {"Quadrupole": "k1", "Sextupole": "k2"}
+_EMPTY = ("Drift", "Pipe", "Marker", "Fiducial", "FloorShift", "Fork", "PhotonFork", "Fixer", "Patch", "Match")
+_SIGNS = {"Quadrupole": "k1", "Sextupole": "k2", "Octupole": "k3"}
 """Strength whose sign says whether an element stands above the axis or hangs below it."""
 
 

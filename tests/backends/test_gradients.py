@@ -34,6 +34,20 @@ CASES = [
     (cv.Drift(), "length", [0.0, 0.3]),
     (cv.LCavity(length=1.0, rf_frequency=1.3e9), "voltage", [0.0, 10e6]),
     (cv.LCavity(length=1.0, rf_frequency=1.3e9, voltage=10e6), "phi0", [0.0, 0.1]),
+    (cv.RFCavity(length=1.0, rf_frequency=5e8), "voltage", [0.0, 2e6]),
+    (cv.CrabCavity(length=0.5, rf_frequency=1e9), "voltage", [0.0, 3e5]),
+    (cv.Octupole(length=0.3), "k3", [0.0, 800.0]),
+    (cv.ThickMultipole(length=0.3, b1=0.3), "a2", [0.0, 5.0]),
+    (cv.Multipole(k1l=0.3), "t1", [0.0, 0.1]),
+    (cv.Multipole(k0l_status="bends_reference"), "k0l", [0.0, 0.01]),
+    (cv.ABMultipole(), "b1", [0.0, 0.5]),
+    (cv.SolQuad(length=0.5, ks=0.6), "k1", [0.0, 1e-9, 1.3]),
+    (cv.SolQuad(length=0.5, k1=1.3), "ks", [0.0, 1e-9, 0.8]),
+    (cv.ELSeparator(length=0.5), "hkick", [0.0, 1e-3]),
+    (cv.ELSeparator(length=0.5), "e_field", [0.0, 1e5]),
+    (cv.Quadrupole(length=0.5, k1=1.0), "b1_elec", [0.0, 1e6]),
+    (cv.SBend(length=0.5, angle=0.1), "a0_elec", [0.0, 1e5]),
+    (cv.SadMult(length=0.2, ks=0.5), "b1", [0.0, 0.3]),
 ]
 POINTS = [pytest.param(e, p, v, id=f"{e.kind}.{p}={v}") for e, p, values in CASES for v in values]
 

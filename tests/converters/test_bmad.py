@@ -240,17 +240,17 @@ def test_setting_attributes(load: Load) -> None:
 
 def test_classes_that_are_not_there_may_be_defined_but_not_used(load: Load) -> None:
     text = """
-        w: wiggler, l_period = 0.1, whatever = {a = 3, {b}}, n_pole
-        w[b_max] = 2 * 0.5
-        x: w, kx = w[b_max]
-        t: taylor, {1: 1.1 | 122}, {2: 2.2, 1 2 3 4 5 6}
+        w: capillary, n_slice_spline = 0.1, whatever = {a = 3, {b}}, n_pole
+        w[critical_angle_factor] = 2 * 0.5
+        x: w, kx = w[critical_angle_factor]
+        t: crystal, psi_angle = 2
         d: drift, l = x[kx]
         l: line = (d); k: line = (d, t)
         use, l
         """
     assert load(text)["d"].length == 1.0
     with pytest.raises(
-        cv.core.errors.LatticeError, match=r"lattice\.bmad:5:9: taylor 't': .* no elements of class 'taylor' yet"
+        cv.core.errors.LatticeError, match=r"lattice\.bmad:5:9: crystal 't': .* no elements of class 'crystal' yet"
     ):
         load(text, line="k")
 

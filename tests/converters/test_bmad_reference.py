@@ -114,7 +114,8 @@ def element_differences(mine: cv.Element, theirs: Evaluated, reference: cv.Refer
     normalised = mine.at(reference, scalar)
     attributes = {name.lower(): value for name, value in theirs.attributes.items()}
     for name in STRENGTHS.split():
-        if name in mine.schema().parameters:
+        # of a separator, Bmad works out the voltage whatever it is given by
+        if name in mine.schema().parameters and not (name == "voltage" and mine.kind == "ELSeparator"):
             value, given = getattr(mine, name) or 0.0, attributes.get(name, 0.0)
             strength = getattr(normalised, name) or 0.0
             if not (same(value, given, STRENGTH) or same(strength, given, STRENGTH)):
@@ -137,8 +138,8 @@ def particle_differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
 
 # -------------------------------------------------------------------- single elements
 
-SKIPPED = {"runge_kutta": "this tracking method", "n_rf_steps = 0": "cavities without steps", "--ELE": "reversed elements"}
-"""What is not there yet, and how the records show it."""
+SKIPPED = ("runge_kutta",)
+"""Tracking methods that are not there."""
 
 
 @pytest.mark.parametrize("kind", sorted(path.name.partition(".")[0] for path in RECORDS.glob("*.json.gz")))
@@ -146,11 +147,11 @@ def test_element_records(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "record.bmad"
     seen = 0
     for record in loaded(RECORDS / f"{kind}.json.gz"):
-        text, evaluated = record["lattice"], record["elements"][0]
-        if any(part in text for part in SKIPPED) or (kind == "lcavity" and "symp_lie_ptc" in text):
+        text = record["lattice"]
+        if record.get("failed") or any(part in text for part in SKIPPED):
             continue
         path.write_text(text)
-        lattice = read(path)
+        lattice, evaluated = read(path), record["elements"][0]
         theirs = Evaluated("ELE", evaluated["key"], evaluated["L"], evaluated["s"], evaluated["attributes"])
         assert element_differences(lattice.elements[0], theirs, lattice.reference) == [], text
         assert same(lattice.reference.p0c / record["p0c_start"], 1.0, 1e-11)
@@ -233,11 +234,17 @@ def test_whatever_loads_agrees(capsys: pytest.CaptureFixture[str]) -> None:
     wrong, agree = {}, []
     for name, path in corpus().items():
         try:
-            lattice = read(path)
+            lattice = cv.load(path, format="bmad")
         except LatticeError as error:
             reasons[re.sub(r"'[^']*'", "...", re.sub(r"^.*?:\d+:\d+: ", "", str(error)))] += 1
             continue
-        found = differences(lattice, expected_of(name))
+        try:
+            found = differences(lattice, expected_of(name))
+        except cv.MethodError as error:  # what Bmad tracks through field maps
+            reasons[re.sub(r"'[^']*'", "...", str(error))] += 1
+            continue
+        if any(loss.element == "bmad_com" for loss in lattice.losses):  # Bmad's particles radiated
+            found = [difference for difference in found if "particles" not in difference]
         if found:
             wrong[name] = found[:3]
         else:

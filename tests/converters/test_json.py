@@ -337,7 +337,7 @@ def reference(content: str) -> str:
         (lines('¦{"length": 1}'), "does not say its kind"),
         (lines('{¦"kind": "Dritf"}'), "did you mean 'Drift'.*plugin"),
         (lines('{¦"kind": 4}'), "text"),
-        (lines('¦{"kind": "LCavity", "n_rf_steps": 0}'), "n_rf_steps must be"),
+        (lines('¦{"kind": "LCavity", "n_rf_steps": -1}'), "n_rf_steps must be"),
         (lines('{"kind": "Drift", "metadata": {"a": [[], {}, "]"]}}, ¦{"kind": "Drift", "is_on": 1}'), "is_on must be one of"),
         (drift('¦"lenght": 1'), "Drift has no 'lenght'; did you mean 'length'"),
         (drift('¦"length": "1"'), 'length must be a number or an array, not "1"'),

@@ -228,7 +228,8 @@ def test_unknown_methods_name_element_method_and_what_there_is(fodo):
     with pytest.raises(MethodError) as caught:
         fodo.with_tracking("liner", where="qd")
     assert str(caught.value) == (
-        "Quadrupole 'qd' has no tracking method 'liner'; did you mean 'linear'?; it has bmad_standard, kick_drift_kick, linear"
+        "Quadrupole 'qd' has no tracking method 'liner'; did you mean 'linear'?; it has bmad_standard, kick_drift_kick, "
+        "linear, second_order"
     )
     wrong = cv.Lattice([cv.Quadrupole(name="q", tracking_method="runge_kutta")])
     with pytest.raises(MethodError, match=r"Quadrupole 'q' has no tracking method 'runge_kutta'; it has bmad_standard"):

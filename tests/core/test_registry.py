@@ -80,8 +80,8 @@ def test_a_kind_by_name_whatever_the_case_of_its_letters():
 
 
 def test_methods_in_their_order():
-    assert registry().method_names(cv.Quadrupole) == ["bmad_standard", "kick_drift_kick", "linear"]
-    assert "linear" in registry().method_names(cv.Sextupole)  # derived
+    assert registry().method_names(cv.Quadrupole) == ["bmad_standard", "kick_drift_kick", "linear", "second_order"]
+    assert {"linear", "second_order"} <= set(registry().method_names(cv.Sextupole))  # derived
 
 
 def test_methods_table(plugin):
@@ -91,7 +91,7 @@ def test_methods_table(plugin):
     assert ("Quadrupole", "linear", "caraval.physics.quadrupole") in rows
     assert ("Sextupole", "linear", "derived") in rows
     assert ("Widget", "push", "widgets") in rows
-    assert ("Widget", "linear", "derived") in rows
+    assert {("Widget", "linear", "derived"), ("Widget", "second_order", "derived")} <= set(rows)
     assert len(set(rows)) == len(rows)
 
 
@@ -123,7 +123,7 @@ def test_a_plugin_adds_a_method_to_a_kind_of_another(plugin):
         "pushers",
         register_tracking_methods=lambda: {(cv.Drift, "push"): cv.Routine(track=lambda c, q, xp: q._replace(z=q.z + 1))},
     )
-    assert registry().method_names(cv.Drift)[-1] == "push"
+    assert "push" in registry().method_names(cv.Drift)
     assert registry().kinds["Drift"].plugin == "caraval.physics.drift"
     out = cv.Lattice([cv.Drift(tracking_method="push")]).track(cv.ParticleBeam(x=[0.0], p0c=1e8))
     assert out.z[0] == 1.0
@@ -143,7 +143,7 @@ def test_a_kind_inherits_the_methods_of_its_base(plugin):
         pass
 
     plugin("widgets", register_tracking_methods=lambda: {(Widget, "push"): ROUTINE}, register_elements=lambda: [Better])
-    assert registry().method_names(Better) == ["push", "linear"]
+    assert registry().method_names(Better) == ["push", "linear", "second_order"]
     assert cv.Lattice([Better(strength=0.5)]).track(cv.ParticleBeam(x=[0.0], p0c=1e8)).px[0] == 0.5
 
 

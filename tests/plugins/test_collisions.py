@@ -16,12 +16,12 @@ ROOT = Path(caraval.__file__).parents[1]
 ELEMENT = """
 import caraval as cv
 
-class Undulator(cv.Element):
+class Cyclotron(cv.Element):
     field: cv.Parameter = 0.0
 
 @cv.hookimpl
 def register_elements():
-    return [Undulator]
+    return [Cyclotron]
 """
 
 READER = """
@@ -36,7 +36,7 @@ def register_readers():
 SAY = """
 from caraval.core.registry import registry
 plugins = [name for name in registry().plugins if not name.startswith("caraval.")]
-print(sorted(plugins), *(kind in registry().kinds for kind in ("Undulator", "Drift")))
+print(sorted(plugins), *(kind in registry().kinds for kind in ("Cyclotron", "Drift")))
 """
 
 
@@ -75,8 +75,8 @@ def site(tmp_path) -> Site:
 
 
 def test_one_distribution(site):
-    site.install("undulators", ELEMENT)
-    assert site.says(SAY) == "['undulators'] True True"
+    site.install("cyclotrons", ELEMENT)
+    assert site.says(SAY) == "['cyclotrons'] True True"
 
 
 def test_two_distributions_with_one_kind(site):
@@ -84,7 +84,7 @@ def test_two_distributions_with_one_kind(site):
     site.install("right", ELEMENT)
     result = site.run(SAY)
     assert result.returncode != 0
-    assert "PluginError: the element kind 'Undulator' is claimed by two plugins, 'left' and 'right'" in result.stderr
+    assert "PluginError: the element kind 'Cyclotron' is claimed by two plugins, 'left' and 'right'" in result.stderr
     assert "CARAVAL_DISABLE_PLUGINS=right" in result.stderr
     assert site.says(SAY, disabled="right") == "['left'] True True"
     assert site.says(SAY, disabled="left") == "['right'] True True"
@@ -110,46 +110,46 @@ def test_two_distributions_with_one_name_for_their_plugins(site):
 @pytest.mark.parametrize("broken", ["import a_module_that_is_not_there", "this is no Python", "1 / 0"])
 def test_a_distribution_that_fails_to_import(site, broken):
     site.install("broken", broken)
-    site.install("undulators", ELEMENT)
+    site.install("cyclotrons", ELEMENT)
     result = site.run(SAY)
     assert result.returncode == 0
-    assert result.stdout.strip() == "['undulators'] True True"
+    assert result.stdout.strip() == "['cyclotrons'] True True"
     assert "PluginWarning: plugin 'broken' could not be loaded and is left out" in result.stderr
     silent = site.run(SAY, disabled="broken")
-    assert silent.stdout.strip() == "['undulators'] True True"
+    assert silent.stdout.strip() == "['cyclotrons'] True True"
     assert silent.stderr == ""
 
 
 def test_a_distribution_whose_entry_point_leads_nowhere(site):
-    site.install("undulators", ELEMENT)
-    (site.folder / "undulators.py").unlink()
+    site.install("cyclotrons", ELEMENT)
+    (site.folder / "cyclotrons.py").unlink()
     result = site.run(SAY)
     assert result.stdout.strip() == "[] False True"
-    assert "plugin 'undulators' could not be loaded and is left out: ModuleNotFoundError" in result.stderr
+    assert "plugin 'cyclotrons' could not be loaded and is left out: ModuleNotFoundError" in result.stderr
 
 
 def test_the_block_list(site):
-    site.install("undulators", ELEMENT)
+    site.install("cyclotrons", ELEMENT)
     site.install("cards", READER)
-    assert site.says(SAY) == "['cards', 'undulators'] True True"
-    assert site.says(SAY, disabled="undulators") == "['cards'] False True"
-    assert site.says(SAY, disabled=" undulators , cards ") == "[] False True"
-    assert site.says(SAY, disabled="caraval.physics.drift") == "['cards', 'undulators'] True False"
+    assert site.says(SAY) == "['cards', 'cyclotrons'] True True"
+    assert site.says(SAY, disabled="cyclotrons") == "['cards'] False True"
+    assert site.says(SAY, disabled=" cyclotrons , cards ") == "[] False True"
+    assert site.says(SAY, disabled="caraval.physics.drift") == "['cards', 'cyclotrons'] True False"
 
 
 def test_what_is_blocked_is_not_imported(site):
-    site.install("undulators", "raise SystemExit('imported')")
-    assert site.says(SAY, disabled="undulators") == "[] False True"
+    site.install("cyclotrons", "raise SystemExit('imported')")
+    assert site.says(SAY, disabled="cyclotrons") == "[] False True"
 
 
 def test_importing_caraval_imports_no_plugin(site):
     """Plugins are loaded when something is asked of the registry."""
-    site.install("undulators", "print('imported')")
+    site.install("cyclotrons", "print('imported')")
     assert site.says("import caraval") == ""
     assert site.says("import caraval; caraval.core.registry.registry()") == "imported"
 
 
 def test_a_plugin_may_import_caraval_first_or_be_imported_first(site):
-    site.install("undulators", ELEMENT)
-    code = "from caraval.core.registry import registry; print(registry().kind('undulator') is undulators.Undulator)"
-    assert site.says(f"import undulators; {code}") == "True"
+    site.install("cyclotrons", ELEMENT)
+    code = "from caraval.core.registry import registry; print(registry().kind('cyclotron') is cyclotrons.Cyclotron)"
+    assert site.says(f"import cyclotrons; {code}") == "True"

@@ -121,7 +121,11 @@ def test_the_element_is_as_short_as_promised():
 
 def test_it_is_found_through_its_entry_points(found):
     assert {"plasma_lens", "lens_table"} <= set(found["plugins"])
-    assert found["methods"] == [["PlasmaLens", "kick_drift_kick", "plasma_lens"], ["PlasmaLens", "linear", "plasma_lens"]]
+    assert found["methods"] == [
+        ["PlasmaLens", "kick_drift_kick", "plasma_lens"],
+        ["PlasmaLens", "linear", "plasma_lens"],
+        ["PlasmaLens", "second_order", "derived"],
+    ]
 
 
 def test_it_is_not_there_without_being_installed():

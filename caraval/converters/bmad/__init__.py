@@ -12,6 +12,7 @@ from typing import Any
 
 from caraval.core.formats import Reader
 from caraval.core.hookspecs import hookimpl
+from caraval.core.losses import Losses
 
 _MARK = re.compile(
     r"^\s*(?:[\w*%:.#\\]+\s*\[[^\]\n]+\]\s*:?="  # element[attribute] = value
@@ -34,11 +35,11 @@ def recognises(head: str) -> bool:
     return few and _MARK.search(text) is not None and _OTHERS.search(text) is None
 
 
-def read(path: Path, line: str | None = None, branch: str | int | None = None) -> Any:
+def read(path: Path, line: str | None = None, branch: str | int | None = None, losses: Losses | None = None) -> Any:
     """Read a lattice file; see :func:`caraval.converters.bmad.reader.read`."""
     from . import reader  # the parser is built when it is needed
 
-    return reader.read(path, line=line, branch=branch)
+    return reader.read(path, line=line, branch=branch, losses=losses)
 
 
 @hookimpl

@@ -10,7 +10,21 @@ from typing import Any
 from caraval.core.errors import suggest
 
 from . import syntax
-from .expressions import Call, Literal, Name, Node, Number, Product, Reference, Signed, SpeciesCall, Structure, Sum, finite
+from .expressions import (
+    Call,
+    Literal,
+    Name,
+    Node,
+    Number,
+    Product,
+    Reference,
+    Signed,
+    SpeciesCall,
+    Structure,
+    Sum,
+    Vector,
+    finite,
+)
 from .functions import FUNCTIONS, RANDOM
 from .positions import Mistake, Position
 
@@ -119,6 +133,12 @@ def _given(children: Children) -> syntax.Given:
 @rule
 def _nameless(children: Children) -> syntax.Given:
     return syntax.Given(children[0].position, "", children[0])
+
+
+@rule
+def _vector(children: Children) -> Vector:
+    position = children[0].position
+    return Vector(position, _depth(position, children), tuple(children))
 
 
 @rule

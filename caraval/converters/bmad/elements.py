@@ -7,11 +7,15 @@ from typing import Any
 
 from caraval.core.element import Element as CaravalElement
 from caraval.core.errors import CaravalError, suggest
+from caraval.core.losses import Losses
 from caraval.core.methods import TrackingMethod
 from caraval.core.registry import registry
+from caraval.physics.drift import Drift
 
-from . import bends, tracking
+from . import bends, terms, tracking
 from .definitions import Element, Setting, Settings
+from .expressions import Structure
+from .rows import rows
 from .vocabulary import BENDS, FIELD_MAPS, INERT, SUPERPOSITION, Vocabulary
 
 NEUTRAL = ("f", "false", "off", "none")
@@ -20,6 +24,9 @@ NEUTRAL = ("f", "false", "off", "none")
 BEND_FIELDS = {"g": "b_field", "rho": "b_field", "angle": "b_field"}
 """Attributes of the shape of a bend that a field may stand for."""
 
+MAPPED = ("wiggler", "undulator")
+"""Classes whose field is that of a map, if they have one."""
+
 WITHOUT_MAPS = (None, "bmad_standard", "linear")
 """Methods that pass over field maps."""
 
@@ -27,8 +34,9 @@ WITHOUT_MAPS = (None, "bmad_standard", "linear")
 class Converter:
     """Makes elements; one that stands in several places is made once."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, losses: Losses) -> None:
         self._vocabulary = vocabulary
+        self._losses = losses
         self._made: dict[int, CaravalElement] = {}
         self._methods: dict[type[CaravalElement], list[str]] = {}
 
@@ -47,8 +55,8 @@ class Converter:
 
     def _make(self, element: Element) -> CaravalElement:
         kind = self._vocabulary.kind(element.keyword)
-        if kind is None:
-            raise element.place.error(f"{element.label}: Caraval has no elements of class {element.keyword!r} yet")
+        if kind is None or (self._losses.are_allowed and not registry().method_names(kind)):
+            return self._drift(element)
         known = {*kind.schema().defaults, *kind.shorthands}
         left = {name: setting for name, setting in element.settings.items() if name in known or name not in SUPERPOSITION}
         values: dict[str, Any] = {"name": element.name, "metadata": {}}
@@ -58,12 +66,14 @@ class Converter:
             values.update(_shape(element, left))
         elif "l" in left:
             values["length"] = left.pop("l").number("l")
+        if self._vocabulary.has_terms(element.keyword):
+            values["terms"], values["metadata"] = terms.taken(left)
         if kind not in self._methods:
             self._methods[kind] = registry().method_names(kind)
         if element.reversed:
             values["orientation"] = -1
         methods = self._methods[kind]
-        method = tracking.method(element, left, values.get("length", 0.0), methods)
+        method = self._method(element, left, values.get("length", 0.0), methods)
         for name, setting in left.items():
             if name in known:
                 values[name] = _value(element, kind, name, setting)
@@ -77,20 +87,48 @@ class Converter:
             raise _blamed(element, str(error)).place.error(str(error)) from None
         return made
 
+    def _drift(self, element: Element) -> CaravalElement:
+        """Return a drift in place of an element that there is not, if that is allowed."""
+        if not self._losses.are_allowed:
+            raise element.place.error(f"{element.label}: Caraval has no elements of class {element.keyword!r} yet")
+        self._losses.physics(element.name, "", element.keyword, "a drift", place=element.place)
+        settings = element.settings
+        length = settings["l"].number("l") if "l" in settings else 0.0
+        kept = {name: str(s.value) if isinstance(s.value, str) else s.value for name, s in settings.items() if name != "l"}
+        return Drift(name=element.name, length=length, metadata={"class": element.keyword, **kept})
+
+    def _method(self, element: Element, left: Settings, length: float, methods: list[str]) -> TrackingMethod | None:
+        """Return the tracking method that an element asks for; its default where it asks in vain and that is allowed."""
+        asked = left.get("tracking_method")
+        try:
+            return tracking.method(element, left, length, methods)
+        except CaravalError:
+            if asked is None or not self._losses.are_allowed:
+                raise
+            self._losses.physics(element.name, "tracking_method", asked.value, "the default method", place=asked.place)
+            return None
+
+    def _lost(self, element: Element, name: str, setting: Setting, message: str) -> None:
+        """Report an attribute that changes the tracking, and has no effect here."""
+        if not self._losses.are_allowed:
+            raise setting.place.error(f"{element.label}: {message}")
+        self._losses.physics(element.name, name, setting.value, "kept without effect", place=setting.place)
+
     def _kept(self, element: Element, name: str, setting: Setting, method: TrackingMethod | None) -> float | str:
         """Return the value of an attribute that does not change the tracking."""
         base = re.split(r"[(%]", name)[0]
         value = str(setting.value) if isinstance(setting.value, str) else setting.value
-        if base in FIELD_MAPS and (method and method.name) not in WITHOUT_MAPS:
-            raise setting.place.error(f"{element.label}: field maps ({name}) are not understood yet")
-        if (
+        is_map = element.keyword in MAPPED and setting.value != 0
+        if base in FIELD_MAPS and (is_map or (method and method.name) not in WITHOUT_MAPS):
+            self._lost(element, name, setting, f"field maps ({name}) are not understood yet")
+        elif not (
             base in INERT
             or name in self._vocabulary.custom
             or value == 0
             or (isinstance(value, str) and value.lower() in NEUTRAL)
         ):
-            return value
-        raise setting.place.error(f"{element.label}: {name} changes the tracking and is not understood yet")
+            self._lost(element, name, setting, f"{name} changes the tracking and is not understood yet")
+        return value
 
 
 def _resolve_fields(element: Element, kind: type[CaravalElement], left: Settings) -> bool:
@@ -152,6 +190,8 @@ def _value(element: Element, kind: type[CaravalElement], name: str, setting: Set
         return int(number)
     if name in schema.parameters or name in kind.shorthands:
         return setting.number(name)
+    if isinstance(setting.value, Structure) and isinstance(schema.defaults.get(name), tuple):
+        return rows(setting.value)
     return setting.value
 
 

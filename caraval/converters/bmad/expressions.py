@@ -116,6 +116,28 @@ class Nested(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Vector(Nested):
+    """Numbers in parentheses."""
+
+    parts: tuple[Node, ...]
+
+    def value(self, scope: Scope) -> Value:
+        """Refuse to be one value."""
+        raise Mistake("one value is needed here, not several in parentheses", self.position)
+
+    def of_length(self, length: int) -> tuple[Node, ...]:
+        """Return the numbers, of which there must be so many.
+
+        Raises
+        ------
+        Mistake
+        """
+        if len(self.parts) != length:
+            raise Mistake(f"{length} numbers are needed here, not {len(self.parts)}", self.position)
+        return self.parts
+
+
+@dataclass(frozen=True, slots=True)
 class Sum(Nested):
     """Terms with their signs."""
 

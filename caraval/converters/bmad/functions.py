@@ -70,7 +70,7 @@ RANDOM = ("ran", "ran_gauss")
 ANOMALOUS_MOMENTS = {
     "electron": 0.00115965218128,
     "muon": 0.00116592089,
-    "proton": 1.792854734463,
+    "proton": 1.79284734463,
     "deuteron": -0.1425617662,
     "helion": -4.184153686,
 }

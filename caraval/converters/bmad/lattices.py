@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Literal
 
 from caraval.core.element import Element as CaravalElement
+from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
+from caraval.core.losses import Losses
+from caraval.physics import upstream
+from caraval.physics.cavity import Cavity
 
-from . import start
-from .definitions import LOGICALS, Branch, Settings
+from . import cavities, start
+from .definitions import LOGICALS, Branch, Setting, Settings
 from .elements import Converter
 from .parameters import BEGINNING
 from .state import State
 
-log = logging.getLogger("caraval")
 
 GEOMETRIES: dict[str, Literal["open", "closed"]] = {
     "open": "open", "closed": "closed", "linear_lattice": "open", "circular_lattice": "closed",
@@ -26,11 +28,13 @@ COLLECTIVE = (
 )  # fmt: skip
 """Switches for what is not part of tracking through the elements; a beam is tracked without it."""
 
-DEFAULTS = {"default_ds_step": 0.2, "max_aperture_limit": 1000.0}
+DEFAULTS = {
+    "default_ds_step": 0.2, "max_aperture_limit": 1000.0, "sad_amp_max": 0.05, "sad_eps_scale": 5e-3, "sad_n_div_max": 1000.0,
+}  # fmt: skip
 """Settings that the elements count on."""
 
 
-def lattice(state: State, branch: Branch, *, is_first: bool) -> Lattice:
+def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> Lattice:
     """Return the lattice of a branch.
 
     Raises
@@ -41,11 +45,13 @@ def lattice(state: State, branch: Branch, *, is_first: bool) -> Lattice:
     settings = _settings(state, branch, is_first=is_first)
     geometry = _geometry(branch, settings)
     reference = start.reference(settings, branch.place)
-    convert = Converter(state.vocabulary).element
+    _fill_bunches(state, branch)
+    convert = Converter(state.vocabulary, losses).element
     elements = [convert(element) for element in branch.elements]
-    _check_switches(state, elements)
+    absolute = _check_switches(state, elements, losses)
+    elements = cavities.told(branch, elements, reference, absolute, closed=geometry == "closed")
     at_start = {name: setting for name, setting in settings.items() if name in BEGINNING - {*start.ENERGIES, "s", "ref_time"}}
-    return Lattice(
+    lattice = Lattice(
         elements,
         reference=reference,
         geometry=geometry,
@@ -53,6 +59,21 @@ def lattice(state: State, branch: Branch, *, is_first: bool) -> Lattice:
         beginning=_plain(at_start),
         metadata=_metadata(state),
     )
+    try:
+        return upstream.resolved(lattice)
+    except InputError as error:
+        raise branch.place.error(str(error)) from None
+
+
+def _fill_bunches(state: State, branch: Branch) -> None:
+    """Put `n_part` of the lattice in the place of a beambeam's `n_particle` where that is zero."""
+    number = state.parameters["parameter"].get("n_part")
+    if number is None:
+        return
+    for element in branch.elements:
+        own = element.settings.get("n_particle")
+        if element.keyword == "beambeam" and (own is None or own.value == 0):
+            element.settings["n_particle"] = number
 
 
 def _metadata(state: State) -> dict[str, Any]:
@@ -89,12 +110,18 @@ def _geometry(branch: Branch, settings: Settings) -> Literal["open", "closed"]:
     return "open" if any(element.keyword == "lcavity" for element in branch.elements) else "closed"
 
 
-def _check_switches(state: State, elements: list[CaravalElement]) -> None:
-    """Refuse switches that change the tracking of the elements, and mention those for what is added to it."""
+def _check_switches(state: State, elements: list[CaravalElement], losses: Losses) -> Setting | None:
+    """Refuse switches that change the tracking of the elements, and report those for what is added to it.
+
+    Returns
+    -------
+    Setting or None
+        Whether time is absolute.
+    """
     switches: Settings = {**state.parameters["parameter"], **state.parameters["bmad_com"]}
     for name in COLLECTIVE:
         if name in switches and switches[name].logical(name):
-            log.warning("%s line %s: %s; this is not part of the lattice here", *switches[name].place[:2], name)
+            losses.note("bmad_com", name, True, "not part of the lattice here", place=switches[name].place)
     for name, default in DEFAULTS.items():
         if name in switches and switches[name].number(name) != default:
             raise switches[name].place.error(f"{name} other than {default:g} is not understood yet")
@@ -103,7 +130,9 @@ def _check_switches(state: State, elements: list[CaravalElement]) -> None:
         timed = next((element for element in elements if _has_phase(element)), None)
         if timed is not None:
             raise absolute.place.error(f"absolute time tracking is not understood yet; it changes the phase of {timed.label}")
+    return absolute
 
 
 def _has_phase(element: Any) -> bool:
-    return bool(getattr(element, "rf_frequency", 0.0))
+    known = isinstance(element, Cavity)
+    return not known and any(bool(getattr(element, name, False)) for name in ("rf_frequency", "frequencies", "amp_vs_time"))

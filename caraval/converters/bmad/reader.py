@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from caraval.core.lattice import Lattice
+from caraval.core.losses import Losses
 
 from . import branches, lattices
 from .interpreter import Interpreter
 from .positions import Place
 
 
-def read(path: str | Path, line: str | None = None, branch: str | int | None = None) -> Lattice:
+def read(path: str | Path, line: str | None = None, branch: str | int | None = None, losses: Losses | None = None) -> Lattice:
     """Read a lattice file.
 
     Parameters
@@ -21,6 +22,8 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
         Line to take; left out: the one that the file says to use.
     branch : str or int, optional
         Name or number of the branch to take, where the file uses several lines; left out: the first.
+    losses : Losses, optional
+        Collects what cannot be carried; left out: what changes the tracking is an error.
 
     Raises
     ------
@@ -36,4 +39,4 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     chosen = branches.choose([line.name for line in lines], branch)
     found = state.branches[chosen] if state.branches else branches.expand(state, [lines[chosen]])[0]
     branches.refuse(state, chosen, found)
-    return lattices.lattice(state, found, is_first=chosen == 0)
+    return lattices.lattice(state, found, is_first=chosen == 0, losses=losses or Losses())

@@ -6,15 +6,16 @@ from pathlib import Path
 
 from caraval.core.errors import suggest
 
-from . import start
+from . import start, terms
 from .definitions import LOGICALS, Beamline, Branch, Element, Setting, Settings
-from .expressions import Literal, Name, Node, Reference, Value, number
+from .expressions import Literal, Name, Node, Reference, Structure, Value, Vector, number
 from .functions import CONSTANTS
 from .parameters import BEAM, GEV, GROUPS, LINE, PARAMETERS, Wanted, wanted
 from .patterns import Pattern
 from .positions import Mistake, Place, Position
+from .rows import worked_out
 from .syntax import Given
-from .vocabulary import DEPENDENT, Vocabulary
+from .vocabulary import DEPENDENT, VECTORS, Vocabulary
 
 
 class State:
@@ -146,6 +147,11 @@ class State:
         Mistake
             If the value cannot be worked out.
         """
+        if not given.name and self.vocabulary.has_terms(element.keyword):
+            given = terms.named(given)
+        if given.name in VECTORS and isinstance(given.value, Vector):
+            parts = zip(VECTORS[given.name], given.value.of_length(len(VECTORS[given.name])), strict=True)
+            return all(self.give(element, Given(given.position, name, part)) for name, part in parts)
         names = self.vocabulary.meaning(element.keyword, given.name)
         if not names:
             return False
@@ -164,7 +170,10 @@ class State:
             if default is None:
                 raise Mistake(f"{element.label}: {name} needs a value, {name} = ...", given.position)
             return default
-        return self.evaluate(given.value, self.vocabulary.wanted(element.keyword, name), f"{element.label}: {name}")
+        value = self.evaluate(given.value, self.vocabulary.wanted(element.keyword, name), f"{element.label}: {name}")
+        if isinstance(value, Structure) and self.vocabulary.is_table(element.keyword, name):
+            return worked_out(value, given.value.position, self)
+        return value
 
     def parameter(self, given: Given) -> Setting:
         """Return a parameter of the lattice or of a line as a setting; without a value, it is true."""

@@ -15,13 +15,19 @@ from .vocabulary import TRACKING
 SYMPLECTIC = ("symp_lie_ptc", "symp_lie_bmad")
 """Bmad's symplectic integrators; the second is always of second order."""
 
+SAME = {("taylor", "taylor"): "bmad_standard", ("taylor", "symp_lie_ptc"): "bmad_standard"}
+"""Methods of a class that are another one there."""
+
+INTEGRATED = ("runge_kutta", "fixed_step_runge_kutta", "time_runge_kutta", "fixed_step_time_runge_kutta")
+"""Methods that integrate field maps: those of classes that have no other, which can be read and not tracked."""
+
 SPLITS = {"matrix_kick": "matrix", "drift_kick": "drift"}
 """What Bmad calls the ways to split the Hamiltonian; the first is its own choice."""
 
 ORDERS = {2: 2, 4: 4, 6: 6, 8: 6}
 """Orders of PTC's integrators; where it has no eighth, it takes the sixth."""
 
-STEPPED = ("sbend", "rbend", "quadrupole", "sextupole", "kicker", "hkicker", "vkicker")
+STEPPED = ("sbend", "rbend", "quadrupole", "sextupole", "kicker", "hkicker", "vkicker", "ac_kicker")
 """Classes in which Bmad's own number of steps depends on the order of an integrator."""
 
 
@@ -49,6 +55,9 @@ def method(element: Element, settings: Settings, length: float, names: Sequence[
         options = _standard_options(element, taken)
         return BmadStandard(**options) if options and "bmad_standard" in names else None
     name = chosen.word("tracking_method")
+    if not names and name in INTEGRATED:
+        return None
+    name = SAME.get((element.keyword, name), name)
     if name == "linear":
         return as_method(name)
     if name == "bmad_standard":
@@ -59,7 +68,7 @@ def method(element: Element, settings: Settings, length: float, names: Sequence[
     understood += SYMPLECTIC if "kick_drift_kick" in names else ()
     raise chosen.place.error(
         f"{element.label}: tracking_method {name!r} is not understood{suggest(name, understood)}; "
-        f"elements of class {element.keyword} have {', '.join(understood)}"
+        f"elements of class {element.keyword} have {', '.join(understood) or 'none'}"
     )
 
 

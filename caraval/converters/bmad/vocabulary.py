@@ -8,6 +8,7 @@ from math import pi
 from caraval.core.element import Element
 from caraval.core.registry import registry
 
+from . import terms
 from .parameters import Wanted
 from .words import words
 
@@ -22,8 +23,9 @@ INERT = FIELD_MAPS | frozenset(words("attributes", "inert"))
 PHYSICS = frozenset(words("attributes", "physics"))
 
 BENDS = ("sbend", "rbend")
+CAVITIES = ("lcavity", "rfcavity", "crab_cavity")
 BEND_SHAPE = frozenset(words("attributes", "bend_shape"))
-DEPENDENT = {**dict.fromkeys(BENDS, BEND_SHAPE), "lcavity": frozenset(words("attributes", "cavity_voltage"))}
+DEPENDENT = {**dict.fromkeys(BENDS, BEND_SHAPE), **dict.fromkeys(CAVITIES, frozenset(words("attributes", "cavity_voltage")))}
 """Attributes, by class, of which some follow from the others when the lattice is expanded."""
 
 MULTIPOLE = re.compile(r"[ab]\d+(_elec)?")
@@ -47,12 +49,15 @@ WITHOUT_VALUE = {
 }
 """What an attribute means without a value, by class."""
 
+VECTORS = {"ref_orbit": ("x_ref", "px_ref", "y_ref", "py_ref", "z_ref", "pz_ref")}
+"""Attributes that take numbers in parentheses, and those that stand for these numbers."""
+
 SHORTEST = 4
 """How many letters of an attribute's name must be given at least."""
 
 _WORDS = frozenset(words("attributes", "words"))
 _NUMBERS = frozenset(words("attributes", "numbers"))
-_NOT_IN_FILES = {"name", "length", "metadata", "slice_start", "slice_of", "orientation"}
+_NOT_IN_FILES = {"name", "length", "metadata", "slice_start", "slice_of", "orientation", "terms", "absolute_time_tracking"}
 
 
 class Vocabulary:
@@ -99,6 +104,8 @@ class Vocabulary:
         if self.kind(keyword) is None:
             return SEVERAL.get(word, (word,))
         word = FORMER.get(word, word)
+        if self.has_terms(keyword) and terms.NAME.fullmatch(word):
+            return (terms.ordered(word),)
         known = self.attributes(keyword)
         base = re.split(r"[(%]", word)[0]
         if not (word in known or base in INERT or base in self.custom or MULTIPOLE.fullmatch(word)):
@@ -118,7 +125,18 @@ class Vocabulary:
             return "word"
         of_bend = keyword in BENDS and name in BEND_SHAPE
         of_kind = name in schema.parameters or name in kind.shorthands or type(schema.defaults.get(name)) is int
-        return "number" if name in _NUMBERS or of_bend or of_kind or MULTIPOLE.fullmatch(name) else "either"
+        of_map = self.has_terms(keyword) and terms.NAME.fullmatch(name)
+        return "number" if name in _NUMBERS or of_bend or of_kind or of_map or MULTIPOLE.fullmatch(name) else "either"
+
+    def has_terms(self, keyword: str) -> bool:
+        """Whether elements of a class are given by the terms of their map."""
+        kind = self.kind(keyword)
+        return kind is not None and "terms" in kind.schema().fields
+
+    def is_table(self, keyword: str, name: str) -> bool:
+        """Whether an attribute takes rows of numbers in braces."""
+        kind = self.kind(keyword)
+        return kind is not None and isinstance(kind.schema().defaults.get(name), tuple)
 
     def default(self, keyword: str, name: str) -> float | str:
         """Return the value of an attribute that is not set."""

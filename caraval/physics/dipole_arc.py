@@ -1,0 +1,128 @@
+"""Motion in a uniform field that need not bend as the reference trajectory does, in a frame that turns."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from caraval.core.coordinates import Coordinates
+from caraval.core.loss import BEYOND
+from caraval.core.reference import Reference
+
+from . import drift
+from .special import arcsine_ratio, path_lag, root, stumpff
+
+
+class ArcConstants(NamedTuple):
+    """Of :func:`arc`.
+
+    Length [m]; curvature of the frame [1/m], and what the field has beyond it; sine and versine of the angle `a` of the
+    frame, tangent and secant of its half; ``sin(a) / g`` and ``(1 - cos(a)) / g`` [m]; cosine of half the angle that the field
+    bends on the reference's chord, and by how much the arc over that chord is longer than the reference's [m];
+    ``(m c / P0)^2``; the field, or one where there is none.
+    """
+
+    length: Any
+    g: Any
+    extra: Any
+    sine: Any
+    versine: Any
+    half_tangent: Any
+    half_secant: Any
+    straight: Any
+    sagitta: Any
+    half_cosine: Any
+    bow: Any
+    mass2: Any
+    divisor: Any
+
+
+def arc(c: ArcConstants, q: Coordinates, xp: Any) -> Coordinates:
+    """Move along an arc, exactly (Bmad manual, "Bend Tracking").
+
+    The chord of the particle's arc leans against that of the reference's. Arcs and chords are written in differences from the
+    reference's, so that nothing is divided by field or curvature and no digits are lost.
+    """
+    px, py, pz = q.px, q.py, q.pz
+    momentum = 1 + pz
+    in_plane2 = momentum * momentum - py * py
+    more = pz * (2 + pz) - py * py  # in_plane2 - 1
+    ps = root(in_plane2 - px * px, xp)
+    excess = (more - px * px) / (ps + 1)  # ps - 1
+    field = c.g + c.extra
+    reach = q.x * c.sine + c.straight
+    px_out = px - px * c.versine + (excess - field * q.x) * c.sine - c.extra * c.straight
+    left = in_plane2 - px_out * px_out
+    ps_out = root(left, xp)
+    ps_seen = ps - ps * c.versine - px * c.sine
+    ahead = ps_seen > 0  # else the frame turned by more than a right angle, and there must be a field
+    # slope of the chord against the reference's
+    lean = (px + px_out) * (1 + c.half_tangent * (px_out - px) / (ps + ps_out)) / xp.where(ahead, ps_seen + ps_out, 1.0)
+    slope = c.half_tangent + lean
+    across = (ps_out - ps_seen) / c.divisor
+    x = xp.where(ahead, q.x + reach * lean, q.x - q.x * c.versine - c.sagitta + across)
+    # chords over sin(a) / g: the particle's, over its momentum in the plane, and the reference's; and their squares' difference
+    stretch = c.g * q.x
+    incline = 1 + slope * slope
+    own = (1 + stretch) * xp.sqrt(incline / in_plane2)
+    difference = stretch * (2 + stretch) * incline + lean * (slope + c.half_tangent) - c.half_secant * c.half_secant * more
+    half = 0.5 * field * c.straight * own
+    closing = own * c.half_cosine + c.half_secant * root(1 - half * half, xp)
+    chord = c.straight * difference / (in_plane2 * closing)  # of the arc that is the difference of the two
+    far = xp.sqrt(xp.where(ahead, 1.0, (reach * reach + across * across) / in_plane2))
+    chord = xp.where(ahead, chord, far)
+    half_sine2 = (0.5 * field * chord) * (0.5 * field * chord)
+    detour = chord * arcsine_ratio(xp.where(left > 0, half_sine2, 0.0), xp)
+    detour = xp.where(ahead, detour + c.bow, detour - c.length)
+    return Coordinates(
+        xp.where(left > 0, x, BEYOND),
+        px_out,
+        q.y + py * (c.length + detour),
+        py,
+        q.z + path_lag(pz, momentum, c.mass2, c.length, xp) - c.length * pz - momentum * detour,
+        pz,
+    )
+
+
+def undo_arc(c: ArcConstants) -> ArcConstants:
+    """Return the constants of the same arc backwards."""
+    odd = ("length", "sine", "half_tangent", "straight", "bow")
+    return c._replace(**{name: -getattr(c, name) for name in odd})
+
+
+def arc_constants(length: Any, angle: Any, g: Any, extra: Any, reference: Reference, xp: Any) -> ArcConstants:
+    """Return the constants of :func:`arc`.
+
+    Parameters
+    ----------
+    length : number or array
+        [m]
+    angle : number or array
+        By which the frame turns [rad].
+    g : number or array
+        Its curvature [1/m].
+    extra : number or array
+        What the curvature of the field has beyond it [1/m].
+    reference : Reference
+    xp : namespace
+    """
+    _, straight, sagitta, _ = stumpff(angle * angle)
+    half_tangent = xp.tan(angle / 2)
+    half_secant = xp.sqrt(1 + half_tangent * half_tangent)
+    chord = length * straight * half_secant
+    field = g + extra
+    bent, design = 0.5 * field * chord, 0.5 * g * chord
+    return ArcConstants(
+        length,
+        g,
+        extra,
+        xp.sin(angle),
+        angle * angle * sagitta,
+        half_tangent,
+        half_secant,
+        length * straight,
+        length * angle * sagitta,
+        root(1 - bent * bent, xp),
+        chord * (arcsine_ratio(bent * bent, xp) - arcsine_ratio(design * design, xp)),
+        drift.mass2(reference),
+        divisor=xp.where(field == 0, 1.0, field),
+    )
