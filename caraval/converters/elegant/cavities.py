@@ -1,0 +1,75 @@
+"""Cavities."""
+
+from __future__ import annotations
+
+from math import ceil, pi, sin
+from typing import Any
+
+from caraval.core.element import Element
+from caraval.core.methods import BmadStandard, KickDriftKick
+from caraval.core.reference import C_LIGHT
+
+from .attributes import Attributes
+from .setting import Surroundings
+
+ENDS = {(True, True): "both_ends", (True, False): "entrance_end", (False, True): "exit_end", (False, False): "no_end"}
+
+STEPS = 10
+"""How many steps a cavity takes at least; elegant has none where it has no kicks."""
+
+GAIN = 1e-9
+"""What part of the voltage is no gain of energy."""
+
+
+def cavity(a: Attributes, here: Surroundings) -> Element:
+    """RFCA, RFCW. A particle gains ``VOLT sin(PHASE + 2 pi FREQ t)``; the field is as long as the element.
+
+    Those that change the reference momentum are an :class:`~caraval.physics.lcavity.LCavity`, the others an
+    :class:`~caraval.physics.rfcavity.RFCavity`. Ends focus where they should. The body does as Rosenzweig and Serafini say in a
+    standing wave, which is what stands for that model, and not at all in a traveling wave.
+    """
+    if a.element.type.name == "RFCW" and any(a.element.text(f"{kind}WAKEFILE") for kind in ("", "Z", "TR")):
+        a.note("WAKEFILE", "wakes", "tracked without wakes")
+    if a.number("LSC") > 0:
+        a.note("LSC", a.number("LSC"), "tracked without space charge")
+    _check(a)
+    ends = (bool(a.integer("END1_FOCUS")), bool(a.integer("END2_FOCUS")))
+    model = a.text("BODY_FOCUS_MODEL").lower()
+    if model not in ("", "none", "srs"):
+        a.physics("BODY_FOCUS_MODEL", model, "a body that does not focus")
+    a.passing("STANDING_WAVE")
+    is_standing = model == "srs" and a.number("L") > 0
+    values: dict[str, Any] = {"voltage": a.number("VOLT"), "rf_frequency": a.number("FREQ"), "fringe_at": ENDS[ends]}
+    values |= {"x_offset": a.number("DX"), "y_offset": a.number("DY")}
+    values |= {"cavity_type": "standing_wave" if is_standing else "traveling_wave"}
+    phase = a.number("PHASE")
+    if a.integer("CHANGE_P0") or here.always_change_p0:
+        steps = max(STEPS, a.integer("N_KICKS"))
+        return a.make("LCavity", phi0=(phase - 90) / 360, n_rf_steps=steps, field_calc="custom", **values)
+    if values["voltage"] and abs(sin(phase / 180 * pi)) > GAIN:
+        here.has_own_gain = True
+        if a.number("L") and (is_standing or any(ends)):  # Bmad's closed form does not focus
+            values |= {
+                "tracking_method": KickDriftKick(order=4),
+                "n_cell": ceil(2 * a.number("L") * a.number("FREQ") / C_LIGHT),
+            }
+    return a.make("RFCavity", phi0=0.5 - phase / 360, **values)
+
+
+def _check(a: Attributes) -> None:
+    if a.number("Q") > 0:
+        a.physics("Q", a.number("Q"), "a constant voltage")
+    if a.number("T_REFERENCE") != -1:
+        a.physics("T_REFERENCE", a.number("T_REFERENCE"), "phased for the reference particle")
+    if a.integer("LINEARIZE"):
+        a.physics("LINEARIZE", 1, "the whole wave")
+
+
+def deflector(a: Attributes, here: Surroundings) -> Element:
+    """RFDF: a particle is kicked by ``VOLTAGE cos(PHASE + 2 pi FREQUENCY t)``, along x unless tilted."""
+    values: dict[str, Any] = {"voltage": a.number("VOLTAGE") * (1 + a.number("FSE")), "rf_frequency": a.number("FREQUENCY")}
+    values["phi0"] = 0.25 - a.number("PHASE") / 360
+    a.passing("STANDING_WAVE")
+    if a.integer("N_KICKS") > 0:
+        values["tracking_method"] = BmadStandard(num_steps=a.integer("N_KICKS"))
+    return a.make("CrabCavity", **values, **a.placed())

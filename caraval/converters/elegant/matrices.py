@@ -1,0 +1,97 @@
+"""Elements that are linear maps: given by a matrix, by Twiss parameters, or by a shift."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import cos, pi, sin, sqrt
+
+from caraval.core.element import Element
+from caraval.core.reference import Reference
+
+from .attributes import Attributes
+from .setting import Surroundings
+
+Matrix = dict[tuple[int, int], float]
+
+
+def terms(constants: Mapping[int, float], matrix: Matrix, length: float, reference: Reference | None) -> dict[str, float]:
+    """Return the terms of a map of ours from one of elegant's.
+
+    elegant has slopes where we have ``px = (1 + delta) x' / sqrt(1 + x'^2 + y'^2)``, and ``s = beta c t`` where we have
+    ``z = -beta c (t - t_ref)``; the time of flight of other momenta is in no matrix of elegant's.
+    """
+    a, b, momentum = constants.get(2, 0.0), constants.get(4, 0.0), 1 + constants.get(6, 0.0)
+    n = sqrt(1 + a * a + b * b)
+    turned: dict[int, dict[int, float]] = {i: {i: 1.0} for i in range(1, 7)}
+    turned[2] = {2: momentum * (1 + b * b) / n**3, 4: -momentum * a * b / n**3, 6: a / n}
+    turned[4] = {4: momentum * (1 + a * a) / n**3, 2: -momentum * a * b / n**3, 6: b / n}
+    turned[5] = {5: -1.0}
+    start = {2: momentum * a / n, 4: momentum * b / n, 5: length - constants.get(5, 0.0)}
+    found: dict[str, float] = {}
+    for i, row in turned.items():
+        found[f"tt{i}"] = start.get(i, constants.get(i, 0.0))
+        for j in range(1, 7):
+            value = sum(factor * matrix.get((k, j), 0.0) for k, factor in row.items())
+            found[f"tt{i}{j}"] = -value if j == 5 else value
+    if reference is not None:
+        found["tt56"] += length * (reference.species.mass / reference.energy) ** 2
+    unit = {f"tt{i}{i}": 1.0 for i in range(1, 7)}
+    return {name: value for name, value in found.items() if value != unit.get(name, 0.0)}
+
+
+def explicit(a: Attributes, here: Surroundings) -> Element:
+    """EMATRIX, to first order."""
+    constants = {i: a.number(f"C{i}") for i in range(1, 7)}
+    matrix = {(i, j): a.number(f"R{i}{j}") for i in range(1, 7) for j in range(1, 7)}
+    length = a.number("L")
+    a.passing("YAW", "PITCH") if not (a.number("YAW") or a.number("PITCH")) else None
+    return a.make("Taylor", terms=terms(constants, matrix, length, here.reference), **a.placed())
+
+
+def lumped(a: Attributes, here: Surroundings) -> Element:
+    """ILMATRIX: one turn of a ring, of its linear part at the design momentum."""
+    matrix: Matrix = {(5, 5): 1.0, (6, 6): 1.0}
+    for axis, i in (("X", 1), ("Y", 3)):
+        phase = 2 * pi * a.number(f"NU{axis}")
+        beta, alpha = a.number(f"BETA{axis}"), a.number(f"ALPHA{axis}")
+        eta, etap = a.number(f"ETA{axis}"), a.number(f"ETAP{axis}")
+        if beta == 0 or sin(phase) == 0:
+            return a.drift(f"ILMATRIX without beta function or fractional tune in {axis.lower()}")
+        s, c = sin(phase), cos(phase)
+        r11, r12, r22 = c + alpha * s, beta * s, c - alpha * s
+        r21 = (r11 * r22 - 1) / r12
+        matrix |= {(i, i): r11, (i, i + 1): r12, (i + 1, i): r21, (i + 1, i + 1): r22}
+        across = eta - r11 * eta - r12 * etap, etap - r21 * eta - r22 * etap
+        matrix |= {(i, 6): across[0], (i + 1, 6): across[1]}
+        along = r21 * across[0] - r11 * across[1], r22 * across[0] - r12 * across[1]
+        matrix |= {(5, i): along[0], (5, i + 1): along[1]}
+        matrix[5, 6] = matrix.get((5, 6), 0.0) - along[0] * eta - along[1] * etap
+    length = a.number("L")
+    matrix[5, 6] += a.number("ALPHAC") * length
+    placed = {"tilt": a.number("TILT")}
+    return a.make("Taylor", terms=terms({5: length}, matrix, length, here.reference), **placed)
+
+
+def shift(a: Attributes, here: Surroundings) -> Element:
+    """MALIGN: the beam is shifted and turned, and its momentum changed."""
+    on_pass = a.integer("ON_PASS")
+    names = {1: "DX", 2: "DXP", 3: "DY", 4: "DYP", 6: "DP"}
+    values = {i: a.number(name) for i, name in names.items()}
+    for name in ("DZ", "DT", "DE", "FLOOR"):
+        if a.number(name):
+            a.physics(name, a.number(name))
+    if not any(values.values()) or on_pass > 0:
+        a.passing(*names.values())
+        return a.make("Marker")
+    if on_pass == 0:
+        a.physics("ON_PASS", 0, "on every pass")
+    unit = {(i, i): 1.0 for i in range(1, 7)}
+    return a.make("Taylor", terms=terms(values, unit, 0.0, None))
+
+
+def rotation(a: Attributes, here: Surroundings) -> Element:
+    """ROTATE: the axes are turned."""
+    if a.integer("ON_PASS") > 0:
+        a.physics("ON_PASS", a.integer("ON_PASS"), "on every pass")
+    a.passing("ON_PASS")
+    return a.make("Patch", tilt=a.number("TILT"))
