@@ -33,8 +33,6 @@ LEAST_SCALE = 1e-3
 PTC_MASSES = {"electron": 510998.9461, "positron": 510998.9461, "proton": 938272081.3}
 """Masses in PTC [eV]: those of CODATA 2014, while Bmad has those of 2022."""
 
-CHARGES = {"electron": -1, "positron": 1, "proton": 1}
-
 
 @dataclass(frozen=True, eq=False)
 class Record:
@@ -124,9 +122,13 @@ class Record:
         order, steps = self.attributes.get("INTEGRATOR_ORDER"), self.attributes.get("NUM_STEPS")
         method = cv.KickDriftKick(order=int(order or 2), num_steps=int(steps or 1), split=split)  # type: ignore[arg-type]
         lattice = self._with(self.lattice("bmad_standard"), method)
-        name = lattice.reference.species.name
-        species = cv.Species(name, PTC_MASSES[name], CHARGES[name])
-        return lattice.replace(reference=cv.Reference(species, self.content["p0c_start"]))
+        return lattice.replace(reference=self.ptc_reference())
+
+    def ptc_reference(self) -> cv.Reference:
+        """Return the reference particle with PTC's mass."""
+        name = self.content["species"].lower()
+        species = cv.Species(name, PTC_MASSES[name], cv.Reference(name, 1e9).species.charge)
+        return cv.Reference(species, self.content["p0c_start"])
 
     def _with(self, lattice: cv.Lattice, method: cv.TrackingMethod) -> cv.Lattice:
         kind = lattice.elements[0].kind

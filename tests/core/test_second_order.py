@@ -208,6 +208,9 @@ def derivatives_by_torch(element: cv.Element, reference: cv.Reference, method: s
     return first(start).detach().numpy(), second.numpy() / 2
 
 
+SLOW_BY_JAX = ("quadrupole_misaligned", "sbend", "lcavity_traveling")
+
+
 def derivatives_by_jax(element: cv.Element, reference: cv.Reference, method: str) -> tuple[np.ndarray, np.ndarray]:
     """First and half the second derivative on the reference orbit by JAX, forward."""
     import jax
@@ -242,7 +245,7 @@ def test_second_order_is_the_second_derivative_by_torch(name, reference):
     assert_is_derivative(name, REFERENCES[reference], derivatives_by_torch)
 
 
-@pytest.mark.parametrize("name", ["quadrupole_misaligned", "sbend", "sextupole", "solenoid", "lcavity_traveling"])
+@pytest.mark.parametrize("name", ["sextupole", "solenoid", *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW_BY_JAX)])
 def test_second_order_is_the_second_derivative_by_jax(name):
     pytest.importorskip("jax")
     assert_is_derivative(name, REFERENCES["electron_100MeV"], derivatives_by_jax)

@@ -186,6 +186,7 @@ def test_derivatives_by_a_setting_at_zero(element, name, step):
     assert max(np.abs(first).max() for first in truth[1]) > 1e-9  # it matters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("element", "name", "step"), cases()[::9])
 def test_derivatives_by_a_setting_at_zero_by_jax(element, name, step):
     pytest.importorskip("jax")

@@ -24,6 +24,8 @@ NOT_SYMPLECTIC = {
     "rbend": 2e-6,
     "lcavity_one_piece": 2e-3,
     "lcavity_one_piece_traveling": 1e-4,
+    "quadrupole_electric": 1e-5,
+    "sbend_electric": 1e-6,
     "wiggler": 1e-4,
     "wiggler_kicks": 1e-4,
     "wiggler_helical": 1e-5,
