@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import caraval as cv
-from caraval.physics import electric
+from caraval.physics.shared import electric
 
 MISALIGNED = {"x_offset": 1e-3, "y_offset": -2e-3, "z_offset": 3e-3, "x_pitch": 2e-3, "y_pitch": -1e-3}
 TILTED = {**MISALIGNED, "tilt": 0.15}

@@ -471,7 +471,7 @@ def test_plugins(caraval: Any, plugin: Any) -> None:
     assert re.search(r"caraval.converters.bmad +reads lattices bmad", output)
     assert re.search(r"caraval.converters.openpmd +reads beams openpmd; writes beams openpmd", output)
     assert re.search(r"idle +nothing", output)
-    assert "caraval.physics.special" not in output
+    assert "caraval.physics.shared.special" not in output
     assert "blocked" not in output
 
 

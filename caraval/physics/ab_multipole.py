@@ -10,7 +10,7 @@ from caraval.core.hookspecs import hookimpl
 from caraval.core.methods import TrackingMethod
 from caraval.core.routine import Composite, Step
 
-from .multipoles import Magnet, integrated, kicks, orders
+from .shared.multipoles import Magnet, integrated, kicks, orders
 
 
 class ABMultipole(Magnet):

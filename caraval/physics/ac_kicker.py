@@ -18,12 +18,13 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
-from . import drift, electric, steps
-from .integrator import body_kick_body, kick_body_kick, number_of_steps
+from . import drift
 from .kicker import Kicker, rule
-from .multipoles import field, present
-from .special import root
-from .waveform import Spline, Waves, harmonics, interpolation, prepare_spline, prepare_waves
+from .shared import electric, steps
+from .shared.integrator import body_kick_body, kick_body_kick, number_of_steps
+from .shared.multipoles import field, present
+from .shared.special import root
+from .shared.waveform import Spline, Waves, harmonics, interpolation, prepare_spline, prepare_waves
 
 
 class ACKicker(Kicker):

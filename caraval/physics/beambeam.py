@@ -20,9 +20,9 @@ from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
 from .drift import DriftConstants, drift, mass2
-from .gaussian_field import Shape, field, shape, slopes
+from .shared.gaussian_field import Shape, field, shape, slopes
+from .shared.special import quotient, root
 from .solenoid import SolenoidConstants, solenoid
-from .special import quotient, root
 
 ELECTRON_RADIUS = 2.8179403227e-15
 """Classical radius of the electron [m], to the digits that Bmad has."""

@@ -15,11 +15,11 @@ from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
 from . import drift
-from .cavity import Cavity, check_frequency
-from .integrator import Chain, body_kick_body, number_of_steps
-from .multipoles import integrated, kicks, orders
-from .rf import Deflection, deflect, negated
 from .rfcavity import count, turns_inside
+from .shared.cavity import Cavity, check_frequency
+from .shared.integrator import Chain, body_kick_body, number_of_steps
+from .shared.multipoles import integrated, kicks, orders
+from .shared.rf import Deflection, deflect, negated
 
 
 class CrabCavity(Cavity):

@@ -12,7 +12,7 @@ from caraval.core.maps import LinearMap
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step
 
-from .special import path_lag, root
+from .shared.special import path_lag, root
 
 
 class Drift(Element):

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 
-from . import drift_kick, steps
-from .multipoles import Kicked
+from .shared import drift_kick, steps
+from .shared.multipoles import Kicked
 
 
 class ECollimator(Kicked):

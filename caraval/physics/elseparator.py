@@ -17,12 +17,13 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
-from . import drift, electric, fringes, steps
-from .electric import ElectricEdge, ElectricMagnet, electric_edge, gained, undo_edge
-from .integrator import body_kick_body, kick_body_kick, number_of_steps
+from . import drift
 from .kicker import Kicker
-from .multipoles import kicks, orders
-from .special import path_lag, quotient, root, stumpff
+from .shared import electric, fringes, steps
+from .shared.electric import ElectricEdge, ElectricMagnet, electric_edge, gained, undo_edge
+from .shared.integrator import body_kick_body, kick_body_kick, number_of_steps
+from .shared.multipoles import kicks, orders
+from .shared.special import path_lag, quotient, root, stumpff
 
 
 class ELSeparator(ElectricMagnet):

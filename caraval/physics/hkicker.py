@@ -7,8 +7,8 @@ from typing import Any
 from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 
-from . import drift_kick
-from .corrector import Corrector, rule
+from .shared import drift_kick
+from .shared.corrector import Corrector, rule
 
 
 class HKicker(Corrector):

@@ -9,8 +9,8 @@ from caraval.core.arrays import is_zero
 from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 
-from . import drift_kick, steps
-from .electric import ElectricMagnet
+from .shared import drift_kick, steps
+from .shared.electric import ElectricMagnet
 
 
 class Kicker(ElectricMagnet):

@@ -13,11 +13,11 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite
 from caraval.core.schema import Parameter
 
-from . import lcavity_plateaus, lcavity_steps, rf_splitting
-from .cavity import CoupledCavity
-from .integrator import number_of_steps
-from .multipoles import Magnet, orders
-from .special import quotient
+from .shared import lcavity_plateaus, lcavity_steps, rf_splitting
+from .shared.cavity import CoupledCavity
+from .shared.integrator import number_of_steps
+from .shared.multipoles import Magnet, orders
+from .shared.special import quotient
 
 
 class LCavity(CoupledCavity):

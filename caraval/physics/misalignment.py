@@ -18,7 +18,7 @@ from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 from caraval.core.routine import Routine, Step
 
-from .special import root, stumpff
+from .shared.special import root, stumpff
 
 Vector = list[Any]
 Matrix = list[Vector]

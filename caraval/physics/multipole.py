@@ -16,7 +16,7 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
-from .multipoles import HIGHEST_ORDER, kicks
+from .shared.multipoles import HIGHEST_ORDER, kicks
 
 NORMAL = tuple(f"k{n}l" for n in range(HIGHEST_ORDER + 1))
 SKEW = tuple(f"k{n}sl" for n in range(HIGHEST_ORDER + 1))

@@ -8,8 +8,8 @@ from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 from caraval.core.schema import Parameter
 
-from . import drift_kick, steps
-from .electric import ElectricMagnet
+from .shared import drift_kick, steps
+from .shared.electric import ElectricMagnet
 
 
 class Octupole(ElectricMagnet):

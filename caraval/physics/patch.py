@@ -16,7 +16,7 @@ from caraval.core.routine import Routine
 from caraval.core.schema import Parameter
 
 from .drift import mass2
-from .special import path_lag, root
+from .shared.special import path_lag, root
 
 Vector = tuple[Any, Any, Any]
 Rotation = tuple[Vector, Vector, Vector]

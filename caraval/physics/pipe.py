@@ -8,7 +8,7 @@ from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 
 from . import drift
-from .multipoles import Kicked
+from .shared.multipoles import Kicked
 
 
 class Pipe(Kicked):

@@ -16,11 +16,12 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
-from . import beyond_paraxial, drift, electric, fringes, steps
-from .electric import ElectricMagnet
-from .integrator import around, body_kick_body, kick_body_kick, number_of_steps
-from .multipoles import integrated, kicks, orders, present
-from .special import cos_sin_both, paraxial_lag, quotient, versine_sine_both
+from . import drift
+from .shared import beyond_paraxial, electric, fringes, steps
+from .shared.electric import ElectricMagnet
+from .shared.integrator import around, body_kick_body, kick_body_kick, number_of_steps
+from .shared.multipoles import integrated, kicks, orders, present
+from .shared.special import cos_sin_both, paraxial_lag, quotient, versine_sine_both
 
 
 class Quadrupole(ElectricMagnet):

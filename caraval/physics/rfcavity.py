@@ -13,11 +13,12 @@ from caraval.core.methods import KickDriftKick, TrackingMethod
 from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Composite, Routine, Step
 
-from . import drift, rf_splitting
-from .cavity import COUPLER, Cavity, CoupledCavity, check_frequency, divided, has_coupler
-from .integrator import kick_body_kick, number_of_steps
-from .multipoles import kicks, orders
-from .rf import Push, negated, push
+from . import drift
+from .shared import rf_splitting
+from .shared.cavity import COUPLER, Cavity, CoupledCavity, check_frequency, divided, has_coupler
+from .shared.integrator import kick_body_kick, number_of_steps
+from .shared.multipoles import kicks, orders
+from .shared.rf import Push, negated, push
 
 DEFAULT_STEPS = 10
 """Number of steps through a cavity whose method says none (as in Bmad)."""

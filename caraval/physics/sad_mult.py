@@ -16,10 +16,11 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
-from . import drift, sad_edge, solenoid, steps
-from .integrator import body_kick_body, number_of_steps
-from .multipoles import HIGHEST_ORDER, Kicked, Magnet, kicks, orders
-from .sad_body import SkewBodyConstants, skew_body
+from . import drift, solenoid
+from .shared import sad_edge, steps
+from .shared.integrator import body_kick_body, number_of_steps
+from .shared.multipoles import HIGHEST_ORDER, Kicked, Magnet, kicks, orders
+from .shared.sad_body import SkewBodyConstants, skew_body
 
 STEP_RADIUS = 0.05
 """Amplitude [m] for which the rule for the number of steps provides (``bmad_com[sad_amp_max]``)."""

@@ -18,14 +18,15 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step, UnknownValueError
 from caraval.core.schema import Parameter
 
-from . import curvilinear, drift, electric, steps
-from .dipole_body import WEAK, arc_part, combined_part, either_part, sector_part, switched_off
-from .dipole_edge import edge_matrix, edges
-from .dipole_symplectic_edge import SYMPLECTIC_MODELS
-from .electric import ElectricMagnet
-from .integrator import Share, body_kick_body, kick_body_kick, number_of_steps
-from .multipoles import field, integrated, orders
-from .special import quotient, stumpff
+from . import drift
+from .shared import curvilinear, electric, steps
+from .shared.dipole_body import WEAK, arc_part, combined_part, either_part, sector_part, switched_off
+from .shared.dipole_edge import edge_matrix, edges
+from .shared.dipole_symplectic_edge import SYMPLECTIC_MODELS
+from .shared.electric import ElectricMagnet
+from .shared.integrator import Share, body_kick_body, kick_body_kick, number_of_steps
+from .shared.multipoles import field, integrated, orders
+from .shared.special import quotient, stumpff
 
 
 class SBend(ElectricMagnet):

@@ -9,8 +9,8 @@ from caraval.core.element import Element, End
 from caraval.core.hookspecs import hookimpl
 from caraval.core.schema import Parameter
 
-from . import drift_kick, electric, fringes, steps
-from .electric import ElectricMagnet
+from .shared import drift_kick, electric, fringes, steps
+from .shared.electric import ElectricMagnet
 
 
 class Sextupole(ElectricMagnet):

@@ -13,12 +13,13 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
-from . import beyond_paraxial, drift, electric, solenoid, steps
-from .electric import ElectricMagnet
-from .integrator import around, body_kick_body, kick_body_kick, number_of_steps
-from .multipoles import kicks, present
+from . import drift, solenoid
 from .quadrupole import errors, gradient, kicking, stepped
-from .solenoid_gradient import SolenoidGradientConstants, solenoid_gradient
+from .shared import beyond_paraxial, electric, steps
+from .shared.electric import ElectricMagnet
+from .shared.integrator import around, body_kick_body, kick_body_kick, number_of_steps
+from .shared.multipoles import kicks, present
+from .shared.solenoid_gradient import SolenoidGradientConstants, solenoid_gradient
 
 
 class SolQuad(ElectricMagnet):

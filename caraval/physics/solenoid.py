@@ -13,11 +13,12 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
-from . import drift, electric, steps
-from .electric import ElectricMagnet
-from .integrator import body_kick_body, kick_body_kick, number_of_steps
-from .multipoles import kicks, orders
-from .special import cos_sin, path_lag, root
+from . import drift
+from .shared import electric, steps
+from .shared.electric import ElectricMagnet
+from .shared.integrator import body_kick_body, kick_body_kick, number_of_steps
+from .shared.multipoles import kicks, orders
+from .shared.special import cos_sin, path_lag, root
 
 
 class Solenoid(ElectricMagnet):

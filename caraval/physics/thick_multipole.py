@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 
-from . import drift_kick, steps
-from .electric import ElectricMagnet
+from .shared import drift_kick, steps
+from .shared.electric import ElectricMagnet
 
 
 class ThickMultipole(ElectricMagnet):

@@ -16,11 +16,12 @@ from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Composite, Step
 from caraval.core.schema import Parameter
 
-from . import drift, steps, wiggler_field
-from .integrator import body_kick_body, cycle, number_of_steps
-from .multipoles import MULTIPOLES, Magnet, kicks, orders
-from .special import quotient
-from .wiggler_mean import LAG, cubic, detour, part
+from . import drift
+from .shared import steps, wiggler_field
+from .shared.integrator import body_kick_body, cycle, number_of_steps
+from .shared.multipoles import MULTIPOLES, Magnet, kicks, orders
+from .shared.special import quotient
+from .shared.wiggler_mean import LAG, cubic, detour, part
 
 STEPS_PER_PERIOD = 20
 """Steps that a period needs, Bmad's own number (``ds_step = l_period / 20``)."""

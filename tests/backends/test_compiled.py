@@ -11,7 +11,7 @@ FEW = 6
 """Elements in a line of those that follow each other in no order; in longer lines nothing would arrive."""
 
 NAMES = [name for name in ELEMENTS if name not in ("sbend_half_turn", "rcollimator", "ecollimator", "mask")]
-LINES = [NAMES[start::-(-len(NAMES) // FEW)] for start in range(-(-len(NAMES) // FEW))]
+LINES = [NAMES[start :: -(-len(NAMES) // FEW)] for start in range(-(-len(NAMES) // FEW))]
 """Everything once; collimators come extra."""
 
 SHORT = ["quadrupole_shifted", "drift", "sbend", "drift_aperture"]

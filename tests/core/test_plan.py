@@ -182,7 +182,7 @@ class Hidden(cv.Element):
 @pytest.fixture
 def hidden(plugin):
     """Register `Hidden`, which takes as many steps as its strength says."""
-    from caraval.physics.steps import number
+    from caraval.physics.shared.steps import number
 
     def count(element, method, reference):
         return int(number(element.strength))
@@ -238,7 +238,7 @@ def test_of_a_batch_the_largest_number_of_steps_is_taken(hidden):
 
 def test_values_are_unknown_in_traces_only():
     jax = pytest.importorskip("jax")
-    from caraval.physics.steps import number
+    from caraval.physics.shared.steps import number
 
     assert number(jax.numpy.asarray([1.0, -3.0])) == -3.0
     with pytest.raises(UnknownValueError):

@@ -15,8 +15,8 @@ from caraval.core import scalar
 from caraval.core.plan import reference_pass
 from caraval.core.registry import registry
 from caraval.physics.crab_cavity import CrabCavity
-from caraval.physics.rf_field import active
 from caraval.physics.rfcavity import RFCavity
+from caraval.physics.shared.rf_field import active
 
 from ..cases import REFERENCES, TILTED, beam, particles
 from .test_symplectic import symplectic_error

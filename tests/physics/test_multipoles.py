@@ -16,8 +16,8 @@ from caraval.physics.ab_multipole import ABMultipole
 from caraval.physics.elseparator import ELSeparator
 from caraval.physics.multipole import Multipole
 from caraval.physics.octupole import Octupole
+from caraval.physics.shared.solenoid_gradient import SolenoidGradientConstants, solenoid_gradient
 from caraval.physics.sol_quad import SolQuad
-from caraval.physics.solenoid_gradient import SolenoidGradientConstants, solenoid_gradient
 from caraval.physics.thick_multipole import ThickMultipole
 
 from ..cases import MISALIGNED, MULTIPOLES, REFERENCES, SHIFTED, TILTED, particles

@@ -8,7 +8,6 @@ import pytest
 import caraval as cv
 from caraval.core.reference import C_LIGHT
 from caraval.core.registry import registry
-from caraval.physics import upstream
 from caraval.physics.fiducial import Fiducial
 from caraval.physics.fixer import Fixer
 from caraval.physics.floor_shift import FloorShift
@@ -16,6 +15,7 @@ from caraval.physics.fork import Fork, PhotonFork
 from caraval.physics.mask import Mask
 from caraval.physics.match import Match
 from caraval.physics.patch import Patch
+from caraval.physics.shared import upstream
 from caraval.physics.taylor import Taylor
 
 from ..cases import REFERENCES, particles

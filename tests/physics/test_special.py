@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from caraval.core import scalar
-from caraval.physics import special
+from caraval.physics.shared import special
 
 mpmath.mp.dps = 40
 ARGUMENTS = [0.0, 1e-20, 1e-8, -1e-8, 0.3, -0.3, 2.0, -2.0, 9.0, -9.0, 30.0, -30.0, 64.0, -64.0]

@@ -18,15 +18,15 @@ from caraval.core.arrays import mixed
 from caraval.core.jet import NOTHING, Jet, jet_namespace
 from caraval.core.reference import C_LIGHT
 from caraval.core.registry import registry
-from caraval.physics import gaussian_field
 from caraval.physics.ac_kicker import ACKicker
 from caraval.physics.beambeam import BeamBeam, slices
 from caraval.physics.e_gun import EGun
 from caraval.physics.em_field import EMField
-from caraval.physics.faddeeva import faddeeva
 from caraval.physics.gkicker import GKicker
-from caraval.physics.sad_body import SkewBodyConstants, skew_body
 from caraval.physics.sad_mult import SadMult
+from caraval.physics.shared import gaussian_field
+from caraval.physics.shared.faddeeva import faddeeva
+from caraval.physics.shared.sad_body import SkewBodyConstants, skew_body
 
 from ..cases import REFERENCES, SHIFTED, TILTED, beam, particles
 

@@ -8,15 +8,14 @@ from caraval.core.element import Element as CaravalElement
 from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
-from caraval.physics import upstream
-from caraval.physics.cavity import Cavity
+from caraval.physics.shared import upstream
+from caraval.physics.shared.cavity import Cavity
 
 from . import cavities, start
 from .definitions import LOGICALS, Branch, Setting, Settings
 from .elements import Converter
 from .parameters import BEGINNING
 from .state import State
-
 
 GEOMETRIES: dict[str, Literal["open", "closed"]] = {
     "open": "open", "closed": "closed", "linear_lattice": "open", "circular_lattice": "closed",

@@ -10,13 +10,13 @@ from caraval.core.loss import BEYOND
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
-from . import drift
+from .. import drift
 from .dipole_arc import ArcConstants, arc, arc_constants, undo_arc
 from .multipoles import integrated
 from .special import arcsine_ratio, paraxial_lag, path_lag, quotient, root, stumpff
 
 if TYPE_CHECKING:
-    from .sbend import SBend
+    from ..sbend import SBend
 
 
 class SectorConstants(NamedTuple):

@@ -14,8 +14,8 @@ from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Routine
 from caraval.core.schema import Parameter
 
+from ..drift import mass2
 from . import steps
-from .drift import mass2
 from .multipoles import MULTIPOLES, Magnet, integrated
 from .rf import Deflection, Displacement, deflect, displace, negated
 from .special import quotient

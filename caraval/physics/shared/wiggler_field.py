@@ -16,7 +16,7 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step
 
-from . import drift
+from .. import drift
 from .integrator import WEIGHTS, Share
 from .special import double_angle, half_versine, path_lag
 

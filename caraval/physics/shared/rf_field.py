@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from caraval.core.arrays import namespace
 from caraval.core.reference import C_LIGHT, Reference
 
-from .drift import mass2
+from ..drift import mass2
 from .multipoles import Kick
 from .rf import GainConstants, Lens
 from .special import quotient

@@ -19,7 +19,7 @@ from .rf_field import Active, active, of_energy
 from .special import quotient
 
 if TYPE_CHECKING:
-    from .lcavity import LCavity
+    from ..lcavity import LCavity
 
 SAME_PLACE = 1e-9
 """Share of a step within which a cut is at a kick."""

@@ -10,9 +10,10 @@ from caraval.core.methods import TrackingMethod
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step
 
+from ..drift import DriftConstants, drift, mass2, undo_length
+from ..solenoid import SolenoidConstants, solenoid
 from . import lcavity_one_piece
 from .cavity import check_frequency, coupler, divided, has_kick, kick_in_body
-from .drift import DriftConstants, drift, mass2, undo_length
 from .lcavity_plateaus import Window, known, plateau, stretch, window
 from .multipoles import Kick, integrated, kick, kicks, normal_kick, orders, undo_kick
 from .rf import (
@@ -28,10 +29,9 @@ from .rf import (
     undo_gain,
 )  # fmt: skip
 from .rf_field import backward, gained, has_ends, lens, scaled
-from .solenoid import SolenoidConstants, solenoid
 
 if TYPE_CHECKING:
-    from .lcavity import LCavity
+    from ..lcavity import LCavity
 
 
 def _seen_by(cavity: LCavity, step: int, xp: Any) -> tuple[Window, Any]:

@@ -11,7 +11,8 @@ from caraval.core.methods import KickDriftKick, TrackingMethod
 from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 
-from . import beyond_paraxial, drift, electric, quadrupole, steps
+from .. import drift, quadrupole
+from . import beyond_paraxial, electric, steps
 from .fringes import Chain
 from .integrator import around, body_kick_body, kick_body_kick, number_of_steps, quadrature
 from .multipoles import Kicked, kicks, present
@@ -48,7 +49,7 @@ def methods(
     edges : callable
         ``element -> (routines at the entrance, routines at the exit)``.
     kicker : bool
-        Whether `split="matrix"` is PTC's (:func:`caraval.physics.integrator.quadrature`).
+        Whether `split="matrix"` is PTC's (:func:`caraval.physics.shared.integrator.quadrature`).
     """
 
     def count(element: Any, method: TrackingMethod, reference: Reference | None) -> int:

@@ -13,7 +13,7 @@ from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.maps import LinearMap
 
-from .match import COUPLINGS, DISPERSIONS, Match, coupled
+from ..match import COUPLINGS, DISPERSIONS, Match, coupled
 
 TWISS = ("beta_a", "alpha_a", "beta_b", "alpha_b", *DISPERSIONS, *COUPLINGS)
 """What a match may take, by its names there but for the ends."""

@@ -13,8 +13,8 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
-from . import drift
-from .solenoid import SolenoidConstants, helix
+from .. import drift
+from ..solenoid import SolenoidConstants, helix
 from .special import paraxial_lag, path_lag, root
 
 

@@ -9,9 +9,9 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
+from ..misalignment import Shift, enter_shift, leave_shift
 from .dipole_edge import SoftEdge, soft_edge
 from .fringes import Chain, HardEdge, at_ends, hard_edge
-from .misalignment import Shift, enter_shift, leave_shift
 from .special import cos_sin, quotient, root
 
 # -------------------------------------------------------------------- soft edge of a quadrupole
@@ -29,7 +29,7 @@ class QuadrupoleSoftEdge(NamedTuple):
 def quadrupole_soft_edge(c: QuadrupoleSoftEdge, q: Coordinates, xp: Any) -> Coordinates:
     """Cross the soft edge of a quadrupole at any angle (Bmad manual, "Quadrupole Soft Edge Fringe Map").
 
-    :func:`caraval.physics.fringes.soft_edge` in axes that do not turn with the field, by even and odd functions of the
+    :func:`caraval.physics.shared.fringes.soft_edge` in axes that do not turn with the field, by even and odd functions of the
     strength: smooth where it is zero.
     """
     i = 1 / (1 + q.pz)

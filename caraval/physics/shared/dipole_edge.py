@@ -20,7 +20,7 @@ from .fringes import Chain, at_ends, multipole_edge
 from .special import quotient, root
 
 if TYPE_CHECKING:
-    from .sbend import SBend
+    from ..sbend import SBend
 
 
 class SecondOrderEdge(NamedTuple):

@@ -21,7 +21,7 @@ from .fringes import Chain, HardEdge, hard_edge_changes
 from .special import quotient
 
 if TYPE_CHECKING:
-    from .sbend import SBend
+    from ..sbend import SBend
 
 
 class OctupoleEdge(NamedTuple):

@@ -18,7 +18,8 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Routine, UnknownValueError
 from caraval.core.schema import Parameter
 
-from . import drift, fringes, steps
+from .. import drift
+from . import fringes, steps
 from .integrator import Chain, ChainShare, Share
 from .multipoles import HIGHEST_ORDER, Magnet, field
 from .special import root

@@ -18,7 +18,8 @@ from caraval.core.methods import KickDriftKick
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step
 
-from . import drift
+from .. import drift
+from ..solenoid import SolenoidConstants, solenoid
 from .cavity import COUPLER, check_frequency, coupler, has_coupler
 from .integrator import WEIGHTS, Chain
 from .multipoles import Kick, integrated, kick, orders, undo_kick
@@ -41,7 +42,6 @@ from .rf import (
 )  # fmt: skip
 from .rf_field import backward, gained, has_ends, lens, scaled
 from .rf_ideal import Sight, between, is_settled
-from .solenoid import SolenoidConstants, solenoid
 
 Momentum = Callable[[Sight, Reference, Reference], Reference]
 """Of a reference by whose momentum others are measured, between those at the ends of the slice."""

@@ -1,0 +1,1 @@
+"""What element kinds share: bodies, edges, kicks, integrators, special functions."""
