@@ -1,7 +1,8 @@
 """The body with a solenoid field, a gradient and a skew gradient: paraxial, in canonical momenta, solved in closed form.
 
 With ``zeta = x + i y`` the motion is ``zeta'' = -i sigma zeta' - kappa conj(zeta)``, ``kappa = k1 - i a1``. Turning the axes
-gives ``kappa`` a phase, so what is known without skew gradient (:mod:`.solenoid_gradient`) holds as it stands, linear in ``kappa`` and with ``|kappa|^2`` in the coefficients: smooth where both gradients are zero.
+gives ``kappa`` a phase, so what is known without skew gradient (:mod:`.solenoid_gradient`) holds as it stands,
+linear in ``kappa`` and with ``|kappa|^2`` in the coefficients: smooth where both gradients are zero.
 """
 
 from __future__ import annotations
