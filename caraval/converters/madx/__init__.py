@@ -1,0 +1,44 @@
+"""MAD-X lattice files (MAD-X user's guide, https://madx.web.cern.ch).
+
+``statements`` and ``formulas`` make statements of the text (by hand, as a large ring has half a million words);
+``interpreter`` carries them out; ``expansion`` puts the elements of a sequence in a row; ``elements`` makes Caraval's elements
+of MAD-X's.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from caraval.core.formats import Reader
+from caraval.core.hookspecs import hookimpl
+from caraval.core.losses import Losses
+
+_STATEMENT = re.compile(
+    r"^\s*(?:[a-z_$][\w.$]*\s*(?:\([^)\n]*\))?\s*:(?!:)|[\w.$]+\s*(?:->\s*[\w.]+\s*)?:?=|"
+    r"(?:option|beam|use|call|title|call|real|const|if|while|twiss|return)\b)[^;]*;",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OTHERS = re.compile(r"\A\s*[{<#]|^\s*[\w*:.#]+\[[\w.]+\]\s*:?=|^\s*&\w", re.MULTILINE)  # JSON, XML; Bmad; namelists
+
+
+def recognises(head: str) -> bool:
+    """Whether the beginning of a file may be MAD-X's: its statements end in semicolons."""
+    text = re.sub(r"/\*(?:[^*]|\*(?!/))*(?:\*/|\Z)|(?:!|//)[^\n]*", "", head)
+    lines = [line for line in text.splitlines() if line.strip()]
+    ended = sum(line.rstrip().endswith(";") for line in lines)
+    return bool(lines) and 5 * ended >= len(lines) and _STATEMENT.search(text) is not None and _OTHERS.search(text) is None
+
+
+def read(path: Path, line: str | None = None, branch: str | int | None = None, losses: Losses | None = None) -> Any:
+    """Read a lattice file; see :func:`caraval.converters.madx.reader.read`."""
+    from . import reader  # the language is loaded when it is needed
+
+    return reader.read(path, line=line, branch=branch, losses=losses)
+
+
+@hookimpl
+def register_readers() -> list[Reader]:
+    """The reader of MAD-X's lattice files."""
+    return [Reader("madx", (".madx", ".mad", ".seq", ".mask"), read, recognises)]

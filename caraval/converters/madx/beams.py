@@ -1,0 +1,115 @@
+"""Beams (MAD-X manual, "Beam Handling Statements")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import isfinite, sqrt
+
+from caraval.core.reference import Reference, Species, as_species
+
+from .definitions import Doubt
+from .functions import CONSTANTS
+from .source import Place
+
+_GEV = 1e9
+_LIGHT = CONSTANTS["clight"] * 1e-9
+
+_NAMES = {
+    "positron": ("positron", "emass", 1.0),
+    "electron": ("electron", "emass", -1.0),
+    "proton": ("proton", "pmass", 1.0),
+    "antiproton": ("antiproton", "pmass", -1.0),
+    "posmuon": ("antimuon", "mumass", 1.0),
+    "negmuon": ("muon", "mumass", -1.0),
+    "ion": ("", "umass", 1.0),
+}
+"""Particles that MAD-X knows: what Caraval calls them, the constant that is their mass, and their charge."""
+
+_ENERGIES = ("energy", "pc", "gamma", "beta", "brho")
+"""What may say the energy, in the order of precedence."""
+
+_SAME_MASS = 1e-6
+"""Masses that differ relatively by less are values of one constant, from different years."""
+
+
+@dataclass
+class Beam:
+    """A beam: energies in GeV, charge in elementary charges.
+
+    Attributes
+    ----------
+    others : dict
+        Numbers on which the lattice does not hang.
+    """
+
+    particle: str = "positron"
+    mass: float = CONSTANTS["emass"]
+    charge: float = 1.0
+    energy: float = 1.0
+    others: dict[str, float] = field(default_factory=dict)
+    place: Place | None = None
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def pc(self) -> float:
+        """Momentum times the speed of light [GeV]."""
+        return sqrt(max(0.0, (self.energy - self.mass) * (self.energy + self.mass)))
+
+    def numbers(self) -> dict[str, float]:
+        """Return all numbers by name."""
+        pc = self.pc
+        return {
+            "ex": 1.0, "ey": 1.0, "et": 1.0, "kbunch": 1.0, "npart": 0.0, "bcurrent": 0.0, "bv": 1.0, **self.others,
+            "mass": self.mass, "charge": self.charge, "energy": self.energy, "pc": pc, "gamma": self.energy / self.mass,
+            "beta": pc / self.energy, "brho": pc / (abs(self.charge) * _LIGHT),
+        }  # fmt: skip
+
+    def update(self, particle: str | None, numbers: dict[str, float], doubts: tuple[Doubt, ...], place: Place) -> None:
+        """Change what is said; the energy stays, unless it is said anew.
+
+        Raises
+        ------
+        LatticeError
+            If the particle cannot have that energy.
+        """
+        self.place = place
+        self.doubts = tuple(dict.fromkeys((*self.doubts, *doubts)))
+        if particle is not None:
+            self.particle = particle
+        if self.particle in _NAMES:  # mass and charge that are given as well do not count
+            _, constant, self.charge = _NAMES[self.particle]
+            self.mass = CONSTANTS[constant]
+        if self.particle not in _NAMES or self.particle == "ion":
+            self.mass, self.charge = numbers.get("mass", self.mass), numbers.get("charge", self.charge)
+        if not (self.mass > 0 and isfinite(self.mass)) or self.charge == 0:
+            raise place.error(f"a particle of mass {self.mass} GeV and charge {self.charge} e makes no beam")
+        said = next((name for name in _ENERGIES if name in numbers), None)
+        if said is not None:
+            self._set_energy(said, numbers[said], place)
+        elif not self.energy > self.mass:
+            raise place.error(f"the energy {self.energy} GeV is not above the mass {self.mass} GeV; give 'energy' or 'pc'")
+        known = {"mass", "charge", *_ENERGIES}
+        self.others.update({name: value for name, value in numbers.items() if name not in known})
+
+    def _set_energy(self, name: str, value: float, place: Place) -> None:
+        least = {"energy": self.mass, "gamma": 1.0}.get(name, 0.0)
+        if not value > least or (name == "beta" and value >= 1):
+            raise place.error(f"{name} must be above {least}{' and below 1' * (name == 'beta')}, not {value}")
+        if name == "energy":
+            self.energy = value
+        elif name == "gamma":
+            self.energy = value * self.mass
+        elif name == "beta":
+            self.energy = self.mass / sqrt((1 - value) * (1 + value))
+        else:
+            pc = value if name == "pc" else value * abs(self.charge) * _LIGHT
+            self.energy = sqrt(pc * pc + self.mass * self.mass)
+
+    def reference(self) -> Reference:
+        """Return the reference particle: of MAD-X's momentum, and Caraval's mass."""
+        name, known = _NAMES.get(self.particle, ("", "", 0.0))[0], None
+        if name:
+            known = as_species(name)
+            if abs(known.mass / (self.mass * _GEV) - 1) > _SAME_MASS or known.charge != self.charge:
+                known = None
+        return Reference(known or Species(self.particle, self.mass * _GEV, self.charge), self.pc * _GEV)

@@ -1,0 +1,164 @@
+"""Runs files, macros and blocks (MAD-X manual, "Program Flow Statements")."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from caraval.core.losses import Losses
+
+from . import syntax
+from .definitions import Doubts
+from .source import Mistake, Place, Source
+from .state import State
+from .statements import statements
+
+DEEPEST = 40
+"""How deep files, macros and blocks may be nested."""
+
+MOST = 3_000_000
+"""How many statements are carried out at most, those in loops counted each time."""
+
+LONGEST = 30_000_000
+"""How many characters macros may come to."""
+
+
+class Flow(State):
+    """Carries statements out in their order, and says what cannot be carried.
+
+    Parameters
+    ----------
+    losses : Losses
+        Takes what cannot be carried.
+    """
+
+    def __init__(self, losses: Losses) -> None:
+        super().__init__()
+        self.losses = losses
+        self.files: list[Path] = []
+        self._said: set[tuple[str, str]] = set()
+        self._level = 0
+        self._count = 0
+        self._expanded = 0
+
+    @abstractmethod
+    def execute(self, statement: syntax.Statement) -> str | None:
+        """Carry out a statement, and return ``"return"`` or ``"stop"`` if those after it are not."""
+
+    # ---------------------------------------------------------------- files, macros and blocks
+
+    def read(self, path: Path, shown: str, place: Place | None = None) -> str:
+        """Carry out the statements of a file, and return the word that stopped them.
+
+        Raises
+        ------
+        LatticeError
+        """
+        self.files.append(path)
+        source = Source.of_file(shown, path.read_text(encoding="utf-8", errors="replace"))
+        word = self.run(source, place or source.place(0))
+        self.files.pop()
+        return word
+
+    def run(self, source: Source, place: Place, start: int = 0, end: int | None = None) -> str:
+        """Carry out statements, and return the word that stopped them: ``""``, ``"return"`` or ``"stop"``."""
+        if self._level >= DEEPEST:
+            raise place.error(f"files, macros and blocks are nested more than {DEEPEST} deep; does one call itself?")
+        self._level += 1
+        word, taken = "", None
+        with located(source):
+            for statement in statements(source, start, end):
+                self._step(source.place(statement.offset))
+                if isinstance(statement, syntax.Block):
+                    word, taken = self._block(statement, taken)
+                else:
+                    word, taken = self.execute(statement) or "", None
+                if word:
+                    break
+        self._level -= 1
+        return word
+
+    def exec_macro(self, name: str, given: list[str], place: Place) -> str:
+        """Fill a macro in and carry it out.
+
+        Raises
+        ------
+        LatticeError
+            If it takes another number of arguments.
+        """
+        macro = self.macros[name]
+        if len(given) != len(macro.arguments):
+            raise place.error(f"macro {name!r} takes {len(macro.arguments)} arguments, not {len(given)}")
+        text = macro.text
+        for argument, value in zip(macro.arguments, given, strict=True):
+            pieces = re.split(re.escape(argument), text, flags=re.IGNORECASE)  # wherever its letters stand
+            self._expanded += len(text) + len(value) * len(pieces)
+            if self._expanded > LONGEST:
+                raise place.error(f"the macros come to more than {LONGEST} characters")
+            text = value.join(pieces)
+        return self.run(Source(place.file, text, place, f"in macro {name!r}: "), place)
+
+    def _step(self, place: Place) -> None:
+        self._count += 1
+        if self._count > MOST:
+            raise place.error(f"after {MOST} statements there is no end; does a loop end?")
+
+    def _block(self, block: syntax.Block, taken: bool | None) -> tuple[str, bool | None]:
+        """Carry out a block where its condition holds; `taken` is whether one of the same chain was, None outside of one."""
+        place = block.source.place(block.offset)
+        if block.kind == "while":
+            while self._holds(block):
+                self._step(place)
+                word = self.run(block.source, place, block.start, block.end)
+                if word:
+                    return word, None
+            return "", None
+        if block.kind != "if" and taken is None:
+            raise Mistake(f"{block.kind!r} without 'if' before it", block.offset)
+        if (taken and block.kind != "if") or not self._holds(block):
+            return "", bool(taken) and block.kind != "if"
+        return self.run(block.source, place, block.start, block.end), True
+
+    def _holds(self, block: syntax.Block) -> bool:
+        if block.condition is None:
+            return True
+        value, doubts = self.fixed(block.condition, block.source)
+        self.report(block.kind, "condition", doubts, block.source.place(block.offset))
+        return bool(value)
+
+    def report(self, name: str, attribute: str, doubts: Doubts, place: Place) -> None:
+        """Report why a value that the lattice needs may be another.
+
+        Raises
+        ------
+        LatticeError
+            If that changes the tracking and is not allowed.
+        """
+        for doubt in doubts:
+            if doubt.kind == "wrong":
+                self.losses.physics(name, attribute, doubt.why, "zero, as in MAD-X", place=doubt.place)
+            elif doubt.kind == "undefined":
+                self.say(doubt.why, "not defined", doubt.place, "zero, as in MAD-X")
+            else:
+                self.losses.physics(name, attribute, doubt.why, "the value without that", place=place)
+
+    def say(self, word: str, about: str, place: Place, instead: str = "left out") -> None:
+        """Take note, once, of a command that does not matter here."""
+        if (word, about) not in self._said:
+            self._said.add((word, about))
+            self.losses.note(word, "", about, instead, place=place)
+
+
+# -------------------------------------------------------------------- what they share
+
+
+@contextmanager
+def located(source: Source) -> Iterator[None]:
+    """Add the place to what is wrong in a source."""
+    try:
+        yield
+    except Mistake as mistake:
+        raise source.error(mistake) from None
