@@ -132,13 +132,16 @@ class Isotope(NamedTuple):
 
 
 class Atom(NamedTuple):
-    """A chemical element: atomic number, and its isotopes by their number of nucleons."""
+    """A chemical element: atomic number, standard atomic weight [u] if it is one number, isotopes by number of nucleons."""
 
     number: int
+    weight: float | None
     isotopes: dict[int, Isotope]
 
     def average(self) -> float | None:
         """Return the mean mass in the natural mixture [u]; None for elements that nature does not have."""
+        if self.weight is not None:
+            return self.weight
         natural = [isotope for isotope in self.isotopes.values() if isotope.abundance]
         total = sum(isotope.abundance for isotope in natural)
         return sum(isotope.mass * isotope.abundance for isotope in natural) / total if natural else None
@@ -151,9 +154,14 @@ def atoms() -> dict[str, Atom]:
     for line in (files(__package__) / "isotopes.txt").read_text(encoding="ascii").splitlines():
         if line.startswith("#"):
             continue
-        symbol, number, *isotopes = line.split()
+        symbol, numbers, *isotopes = line.split()
+        number, _, weight = numbers.partition("=")
         fields = (isotope.split(":") for isotope in isotopes)
-        found[symbol] = Atom(int(number), {int(a): Isotope(float(m), float(*share or "0")) for a, m, *share in fields})
+        found[symbol] = Atom(
+            int(number),
+            float(weight) if weight else None,
+            {int(a): Isotope(float(m), float(*share or "0")) for a, m, *share in fields},
+        )
     return found
 
 

@@ -87,7 +87,7 @@ def differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
     """What is not as Bmad has it."""
     found = []
     reference = lattice.reference
-    if reference.species.name != expected.species.lower():
+    if reference.species.name.lower() != expected.species.lower():
         found.append(f"species {reference.species.name}, not {expected.species}")
     if not same(reference.p0c / expected.p0c, 1.0, 1e-11):
         found.append(f"p0c {reference.p0c}, not {expected.p0c}")

@@ -70,6 +70,11 @@ def test_without_a_number_of_nucleons_it_is_the_natural_mixture():
     assert as_species("CCl4+").mass == pytest.approx((carbon + 4 * chlorine) * U - ELECTRON_MASS, rel=1e-9)
 
 
+def test_helium_weighs_what_it_weighs_in_bmad():
+    """Of a beam of He+ with 100 MeV/c, Bmad says that its energy is 3729230163.987 eV."""
+    assert as_species("He+").mass == pytest.approx(3727889163.587, abs=0.01)
+
+
 def test_natural_mixtures_agree_with_the_standard_atomic_weights():
     """IUPAC's abridged weights of 2021 (Prohaska et al., Pure Appl. Chem. 94, 573), which vary in nature in the last digit."""
     weights = {
