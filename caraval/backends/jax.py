@@ -84,10 +84,14 @@ class JaxBackend(Backend):
 
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
-        traced = any(isinstance(v, jax.core.Tracer) for v in (*q, lost, *(v for r in rows for v in flatten(r.constants))))
-        if not traced and q.x.size * len(rows) <= EAGER_WORK:
+        if q.x.size * len(rows) <= EAGER_WORK and not self._hides(rows, q, lost):
             return self._run(rows, q, lost)
         return run_program(rows, q, lost, self.chunk)
+
+    def _hides(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> bool:
+        """Whether a trace hides values; that of `jax.grad` does not."""
+        values = (*q, lost, *(value for row in rows for value in flatten(row.constants)))
+        return any(self.value(value) is None for value in values if isinstance(value, jax.core.Tracer))
 
     def compiled(self) -> Backend:
         """Return the backend that always runs the program."""
