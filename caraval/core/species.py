@@ -52,7 +52,7 @@ class Species:
             raise InputError(f"species {self.name!r}: mass must be a positive rest energy in eV, not {self.mass!r}")
 
 
-_KNOWN = {
+KNOWN = {
     species.name: species
     for species in (
         Species("electron", ELECTRON_MASS, -1),
@@ -74,7 +74,7 @@ _KNOWN = {
         Species("alpha", _rest_energy("alpha particle"), +2),
     )
 }
-
+"""Subatomic particles by name."""
 _OTHER_NAMES = {
     "e-": "electron", "e+": "positron", "anti_electron": "positron", "antielectron": "positron",
     "pbar": "antiproton", "anti_proton": "antiproton", "antineutron": "anti_neutron",
@@ -92,7 +92,7 @@ _EXACT_NAMES = {"p": "proton", "p+": "proton", "p-": "antiproton"}
 def _named(name: str) -> Species | None:
     lower = name.lower()
     known = _EXACT_NAMES.get(name) or _OTHER_NAMES.get(lower, lower)
-    return _KNOWN.get(known) or _composed(name)
+    return KNOWN.get(known) or _composed(name)
 
 
 def as_species(species: Species | str) -> Species:
@@ -115,7 +115,7 @@ def as_species(species: Species | str) -> Species:
     found = _named(name)
     if found is None:
         raise UnknownNameError(
-            f"unknown species {species!r}{suggest(name.lower(), _KNOWN)}; known are {', '.join(_KNOWN)}, ions such as "
+            f"unknown species {species!r}{suggest(name.lower(), KNOWN)}; known are {', '.join(KNOWN)}, ions such as "
             "#12C+6, Au+79 or H-, or give Species(name, mass=<rest energy in eV>, charge=<in e>)"
         )
     return found

@@ -153,6 +153,8 @@ def test_every_kind_survives_with_all_its_choices(tmp_path):
         for field in schema.fields:
             chosen += [entry.value(name=f"{name}_{field}_{choice}", **{field: choice}) for choice in schema.choices(field)]
         values = {n: 0.125 for n, default in entry.value.schema().defaults.items() if type(default) is float}
+        if name == "BeamBeam":  # which has no length
+            del values["length"]
         chosen.append(entry.value(name=f"{name}_all", **values))
     assert_survives(cv.Lattice(chosen), tmp_path)
 

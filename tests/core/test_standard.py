@@ -7,15 +7,13 @@ import pytest
 
 import caraval as cv
 from caraval.core.arrays import is_number
-from caraval.core.registry import registry
 
-from ..cases import ELEMENTS
+from ..cases import ELEMENTS, every_method
 
 pytest.importorskip("array_api_strict")
 
 STRICT = "array_api_strict"
-METHODS = {name: registry().method_names(type(element)) for name, element in ELEMENTS.items()}
-CASES = [(name, method) for name, methods in METHODS.items() for method in methods]
+CASES = every_method()
 
 
 def beam(backend: str) -> cv.ParticleBeam:

@@ -10,6 +10,7 @@ from scipy.constants import elementary_charge
 
 from caraval.core.errors import InputError, UnknownNameError
 from caraval.core.reference import C_LIGHT, Species, as_species
+from caraval.core.species import KNOWN
 
 from .bunch import ALIVE, Array, Bunch
 from .files import library, text
@@ -19,16 +20,19 @@ EV_PER_C = elementary_charge / C_LIGHT
 
 
 def read_species(group: Any) -> Species:
-    """Return the species by its name; those that only openpmd-beamphysics has a name for, as it has them."""
+    """Return the species by its name: what is no subatomic particle as openpmd-beamphysics has it, where it does.
+
+    Its H- is a proton with two electrons; by Bmad's names H- has the mass of the natural mixture.
+    """
     name = text(group.attrs, "speciesType")
     if name is None:
         raise InputError("the species of the particles is not said (speciesType); give species=...")
+    table = library("species")
+    if name in table.MASS_OF and name not in KNOWN:
+        return Species(name, table.mass_of(name), round(table.charge_of(name) / elementary_charge))
     try:
         return as_species(name)
     except UnknownNameError as error:
-        table = library("species")
-        if name in table.MASS_OF:
-            return Species(name, table.mass_of(name), round(table.charge_of(name) / elementary_charge))
         raise InputError(f"{error}, as species=...") from error
 
 
