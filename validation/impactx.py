@@ -55,7 +55,7 @@ def outcome(case: dict[str, Any], backend: str, particles: int) -> Outcome:
             allowed = expected["rtol"] * abs(value) + (
                 expected["atol"] if isinstance(expected["atol"], float) else _noise(key, out)
             )
-            deviation = abs(measured[key] - value) / allowed
+            deviation = abs(measured[key] - value) / max(allowed, np.finfo(float).tiny)
             if deviation > worst:
                 worst, quantity = deviation, key
     return Outcome(name, worst, quantity)
@@ -83,8 +83,8 @@ def _beam(case: dict[str, Any], reference: cv.Reference, particles: int) -> cv.P
     for plane, (position, momentum) in enumerate((("X", "Px"), ("Y", "Py"), ("T", "Pt"))):
         scale = np.diag([given[f"lambda{position}"], given[f"lambda{momentum}"]])
         mu = given.get(f"mu{position.lower()}{momentum.lower()}", 0.0)
-        covariance = scale @ np.linalg.inv(np.array([[1.0, mu], [mu, 1.0]])) @ scale
-        planes.append(np.linalg.cholesky(covariance) @ ball[2 * plane : 2 * plane + 2])
+        inverse = np.linalg.inv(np.array([[1.0, mu], [mu, 1.0]]))
+        planes.append(scale @ np.linalg.cholesky(inverse) @ ball[2 * plane : 2 * plane + 2])
     (x, px), (y, py), (t, pt) = planes
     momentum = np.sqrt(1 - 2 * pt / reference.beta + pt**2)
     beta = momentum / (reference.energy / reference.p0c - pt)
