@@ -12,7 +12,7 @@ from caraval.core.arrays import is_number, library
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, suggest
 from caraval.core.loss import ALIVE
-from caraval.core.rows import Row, Variant, unflatten
+from caraval.core.rows import Row, Undo, Variant, unflatten
 
 PRECISIONS = ("float64", "float32")
 
@@ -91,7 +91,7 @@ class Backend:
             return self.xp.asarray(value, dtype=dtype, device=device)
         return value if value.dtype == dtype else self.xp.astype(value, dtype)
 
-    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
+    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows.
 
         Parameters
@@ -100,7 +100,9 @@ class Backend:
         q : Coordinates
             Arrays ``(..., n)``.
         lost : array or None
-            Where each particle was lost (see :mod:`caraval.core.loss`); None: all are alive.
+            In which stage each particle was lost (see :mod:`caraval.core.loss`); None: all are alive.
+        first : int
+            Number of the stage that the first row is.
 
         Returns
         -------
@@ -111,18 +113,18 @@ class Backend:
             return q, lost
         n = q.x.shape[-1]
         if not self.chunk or n <= self.chunk or not self._may_chunk(rows, q):
-            return self._run(rows, q, lost)
+            return self._run(rows, q, lost, first)
         pieces = []
         for start in range(0, n, self.chunk):
             part = slice(start, start + self.chunk)
             piece = Coordinates(*(a[..., part] for a in q))
-            pieces.append(self._run(rows, piece, None if lost is None else lost[..., part]))
+            pieces.append(self._run(rows, piece, None if lost is None else lost[..., part], first))
         return self._joined(pieces)
 
     def _may_chunk(self, rows: Sequence[Row], q: Coordinates) -> bool:
         return True
 
-    def _run(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
+    def _run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
         """Run rows one after the other.
 
         A particle that is lost is parked on the axis, where every routine is at ease, and its coordinates are kept aside:
@@ -131,25 +133,26 @@ class Backend:
         aside = None
         if lost is not None:
             aside, q = q, self._parked(q, lost == ALIVE)
-        for tracks, check, constants, code in ((*row.variant[:2], row.constants, row.code) for row in rows):
+        for stage, row in enumerate(rows, first):
+            (tracks, check, _), constants = row.variant, row.constants
             for track, c in zip(tracks, constants, strict=False):
                 q = track(c, q, self.xp)
             if check is None:
                 continue
-            passed = check(constants[-1], q, self.xp)
+            passed = check(constants[len(tracks)], q, self.xp)
             if not self.all_true(passed):
-                q, lost, aside = self._lose(q, lost, aside, passed, code)
+                q, lost, aside = self._lose(q, lost, aside, passed, stage)
         if lost is not None:
             q = self._chosen(lost == ALIVE, q, aside)
         return q, lost
 
-    def _lose(self, q: Coordinates, lost: Any, aside: Any, passed: Any, code: float) -> tuple[Coordinates, Any, Coordinates]:
+    def _lose(self, q: Coordinates, lost: Any, aside: Any, passed: Any, stage: int) -> tuple[Coordinates, Any, Coordinates]:
         """Count particles as lost, remember where they are, and park them."""
         xp = self.xp
         if lost is None:
             lost, aside = self._all_alive(q, passed), q
         now = ~passed & (lost == ALIVE)
-        return self._parked(q, ~now), xp.where(now, xp.full_like(lost, code), lost), self._chosen(now, q, aside)
+        return self._parked(q, ~now), xp.where(now, xp.full_like(lost, stage), lost), self._chosen(now, q, aside)
 
     def _all_alive(self, q: Coordinates, passed: Any) -> Any:
         return self.xp.full(passed.shape, ALIVE, dtype=q.x.dtype, device=device(q.x))
@@ -192,27 +195,50 @@ class Backend:
 
 
 def fused(variant: Variant, xp: Any) -> Callable[..., Any]:
-    """Return one function of a variant's routines and check, for compilers: ``(row, q, lost) -> (q, lost)``.
+    """Return one function of a variant's routines and check, for compilers: ``(row, stage, q, lost) -> (q, lost)``.
 
-    `row` iterates over the constants, flattened, and the code of loss at the end. Lost particles stay as they are.
+    `row` iterates over the constants, flattened; `stage` is the row's number. Lost particles stay as they are.
     """
-    tracks, check, layout = variant
+    move = moved(variant, xp)
+    check, place = variant.check, len(variant.tracks)
 
-    def step(row: Any, q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
-        values = iter(row)
-        constants = unflatten(layout, values)
-        code = next(values)
+    def step(row: Any, stage: Any, q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
+        constants = unflatten(variant.layout, iter(row))
         alive = lost == ALIVE
-        moved = Coordinates(*(xp.where(alive, a, 0.0) for a in q))
-        for track, c in zip(tracks, constants, strict=False):
-            moved = track(c, moved, xp)
-        q = Coordinates(*(xp.where(alive, a, b) for a, b in zip(moved, q, strict=True)))
+        after = move(constants, alive, q)
         if check is not None:
-            passed = check(constants[-1], moved, xp)
-            lost = xp.where(alive & ~passed, code, lost)
-        return q, lost
+            passed = check(constants[place], after, xp)
+            lost = xp.where(alive & ~passed, stage, lost)
+        return after, lost
 
     return step
+
+
+def moved(variant: Variant, xp: Any) -> Callable[..., Coordinates]:
+    """Return a variant's routines as one function ``(constants, there, q) -> q`` for the particles that are `there`."""
+
+    def move(constants: Any, there: Any, q: Coordinates) -> Coordinates:
+        return _of_those(variant.tracks, constants, there, q, xp)
+
+    return move
+
+
+def undone(variant: Variant, undos: Sequence[Undo], xp: Any) -> Callable[..., Coordinates]:
+    """Return the same backwards: ``(constants, there, q after) -> q before``."""
+
+    def back(constants: Any, there: Any, q: Coordinates) -> Coordinates:
+        opposite = [constants[undo] if isinstance(undo, int) else undo(c) for undo, c in zip(undos, constants, strict=False)]  # type: ignore[misc]
+        return _of_those(variant.tracks[::-1], opposite[::-1], there, q, xp)
+
+    return back
+
+
+def _of_those(tracks: Sequence[Callable[..., Any]], constants: Any, there: Any, q: Coordinates, xp: Any) -> Coordinates:
+    """Run routines. Particles that are not there wait on the axis, where every routine is at ease, and stay as they are."""
+    after = Coordinates(*(xp.where(there, a, 0.0) for a in q))
+    for track, c in zip(tracks, constants, strict=False):
+        after = track(c, after, xp)
+    return Coordinates(*(xp.where(there, a, b) for a, b in zip(after, q, strict=True)))
 
 
 def _mapped(constants: Any, function: Callable[[Any], Any]) -> Any:

@@ -1,13 +1,8 @@
-"""JAX: operation by operation where values are known and few, else one program per set of variants.
-
-A program is a scan over stacked rows of constants with a switch over variants, so that compilation does not grow with the
-lattice, and new strengths or a longer lattice of the same variants compile nothing anew.
-"""
+"""JAX: operation by operation where values are known and few, else one program per set of variants."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -17,12 +12,12 @@ import numpy as np
 from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError
-from caraval.core.loss import ALIVE, LOST_BEFORE
 from caraval.core.reference import Reference
-from caraval.core.rows import Row, Variant, flatten
+from caraval.core.rows import Row, flatten
 from caraval.core.tree import subscribe
 
-from .base import Backend, fused
+from . import jax_line
+from .base import Backend
 
 EAGER_WORK = 100_000
 """Particles times steps below which running operation by operation beats compiling."""
@@ -82,11 +77,11 @@ class JaxBackend(Backend):
         except jax.errors.TracerBoolConversionError:
             return None
 
-    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
+    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
         if q.x.size * len(rows) <= EAGER_WORK and not self._hides(rows, q, lost):
-            return self._run(rows, q, lost)
-        return run_program(rows, q, lost, self.chunk)
+            return self._run(rows, q, lost, first)
+        return jax_line.run(rows, q, lost, first, self.chunk)
 
     def _hides(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> bool:
         """Whether a trace hides values; that of `jax.grad` does not."""
@@ -125,88 +120,13 @@ class JaxBackend(Backend):
 class CompiledJax(JaxBackend):
     """JAX with everything run as a program."""
 
-    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
+    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
-        return run_program(rows, q, lost, self.chunk) if rows else (q, lost)
+        return jax_line.run(rows, q, lost, first, self.chunk, reversible=True) if rows else (q, lost)
 
 
 def _is_known(reference: Reference) -> bool:
     return is_number(reference.p0c) and is_number(reference.s) and is_number(reference.t)
-
-
-# -------------------------------------------------------------------- programs
-
-
-def run_program(rows: Sequence[Row], q: Coordinates, lost: Any, chunk: int) -> tuple[Coordinates, Any]:
-    """Stack the constants of rows and run the program of their variants."""
-    if not rows:
-        return q, lost
-    unique: dict[int, Row] = {id(row): row for row in rows}
-    numbers = {key: i for i, key in enumerate(unique)}
-    variants = list(dict.fromkeys(row.variant for row in unique.values()))
-    order = {variant: i for i, variant in enumerate(variants)}
-    index = np.array([numbers[id(row)] for row in rows])
-    codes = np.array([order[row.variant] for row in rows])
-    table = _table(list(unique.values()), q.x.dtype)
-    shape = np.broadcast_shapes(*(a.shape for a in q), table.shape[2:])
-    q = Coordinates(*(jnp.broadcast_to(a, shape) for a in q))
-    lost = jnp.full(shape, ALIVE, dtype=q.x.dtype) if lost is None else jnp.broadcast_to(lost, shape)
-    return program(tuple(variants), chunk)(codes, index, table, q, lost)  # type: ignore[no-any-return]
-
-
-def _table(rows: Sequence[Row], dtype: Any) -> Any:
-    """Return the constants of rows, and their codes of loss, as one array ``(rows, width, ...)`` padded with zeros."""
-    flat = [[*flatten(row.constants), row.code] for row in rows]
-    width = max(map(len, flat))
-    padded = [[*values, *([0.0] * (width - len(values)))] for values in flat]
-    shape = np.broadcast_shapes(*(v.shape for values in padded for v in values if not is_number(v)))
-    if not shape and all(is_number(v) for values in padded for v in values):
-        return np.array(padded, dtype=dtype)
-    base = np.array([[v if is_number(v) else 0.0 for v in values] for values in padded], dtype=dtype)
-    table = jnp.broadcast_to(base.reshape(*base.shape, *(1,) * len(shape)), (*base.shape, *shape))
-    found = [((i, j), v) for i, values in enumerate(padded) for j, v in enumerate(values) if not is_number(v)]
-    if not found:
-        return table
-    places = tuple(np.array([place[k] for place, _ in found]) for k in range(2))
-    stacked = jnp.stack([jnp.broadcast_to(jnp.asarray(v, dtype=dtype), shape) for _, v in found])
-    return table.at[places].set(stacked)
-
-
-@lru_cache(maxsize=256)
-def program(variants: tuple[Variant, ...], chunk: int) -> Callable[..., Any]:
-    """Return the compiled program of a set of variants: ``(codes, index, table, q, lost) -> (q, lost)``."""
-    steps = [fused(variant, jnp) for variant in variants]
-
-    def line(codes: Any, index: Any, table: Any, q: Any, lost: Any) -> Any:
-        def body(state: Any, step: Any) -> tuple[Any, None]:
-            code, i = step
-            return jax.lax.switch(code, branches, table[i], *state), None
-
-        branches = [partial(_called, step) for step in steps]
-        return jax.lax.scan(body, (q, lost), (codes, index))[0]
-
-    def run(codes: Any, index: Any, table: Any, q: Any, lost: Any) -> Any:
-        n = lost.shape[-1]
-        if n <= chunk:
-            return line(codes, index, table, q, lost)
-        pieces = -(-n // chunk)
-        padding = [(0, 0)] * (lost.ndim - 1) + [(0, pieces * chunk - n)]
-
-        def cut(a: Any, fill: float) -> Any:
-            padded = jnp.pad(a, padding, constant_values=fill)
-            return jnp.moveaxis(padded.reshape(*a.shape[:-1], pieces, chunk), -2, 0)
-
-        def joined(a: Any) -> Any:
-            return jnp.moveaxis(a, 0, -2).reshape(*lost.shape[:-1], pieces * chunk)[..., :n]
-
-        state = (Coordinates(*(cut(a, 0.0) for a in q)), cut(lost, LOST_BEFORE))
-        return jax.tree.map(joined, jax.lax.map(lambda s: line(codes, index, table, *s), state))
-
-    return jax.jit(run)
-
-
-def _called(step: Callable[..., Any], row: Any, q: Any, lost: Any) -> Any:
-    return step((row[i] for i in range(row.shape[0])), q, lost)
 
 
 # -------------------------------------------------------------------- pytrees

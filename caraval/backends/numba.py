@@ -44,7 +44,7 @@ class NumbaBackend(NumpyBackend):
 
     chunk = 0
 
-    def _run(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
+    def _run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
         unique = list({id(row): row for row in rows}.values())
         variants = tuple(dict.fromkeys(row.variant for row in unique))
         number = {variant: i for i, variant in enumerate(variants)}
@@ -57,19 +57,20 @@ class NumbaBackend(NumpyBackend):
         place = dict(zip((id(row) for row in unique), _offsets(unique), strict=True))
         codes = np.array([number[row.variant] for row in rows])
         offsets = np.array([place[id(row)] for row in rows])
-        _in_threads(driver(variants, str(q.x.dtype)), codes, offsets, flat, state.reshape(7, -1, shape[-1]))
+        run = driver(variants, str(q.x.dtype))
+        _in_threads(run, codes, offsets, first, flat, state.reshape(7, -1, shape[-1]))
         lost = state[6]
         return Coordinates(*state[:6]), lost if (lost != ALIVE).any() else None
 
 
 def _offsets(rows: Sequence[Row]) -> list[int]:
-    sizes = [row.variant.size() + 1 for row in rows]
+    sizes = [row.variant.size() for row in rows]
     return [0, *np.cumsum(sizes)[:-1].tolist()]
 
 
 def _table(rows: Sequence[Row], batch: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Return all constants in a row, for each setting: ``(settings, size)``; the code of loss closes each row."""
-    values = [value for row in rows for value in (*flatten(row.constants), row.code)]
+    """Return all constants in a row, for each setting: ``(settings, size)``."""
+    values = [value for row in rows for value in flatten(row.constants)]
     if all(map(is_number, values)):
         return np.array(values, dtype=dtype)[None]
     table = np.empty((*batch, len(values)), dtype=dtype)
@@ -78,14 +79,16 @@ def _table(rows: Sequence[Row], batch: tuple[int, ...], dtype: Any) -> np.ndarra
     return table.reshape(-1, len(values))
 
 
-def _in_threads(run: Callable[..., None], codes: Any, offsets: Any, flat: np.ndarray, state: np.ndarray) -> None:
+def _in_threads(run: Callable[..., None], codes: Any, offsets: Any, first: int, flat: np.ndarray, state: np.ndarray) -> None:
     """Share settings and particles among the cores."""
     _, settings, n = state.shape
     cores = os.cpu_count() or 1
     pieces = max(1, min(-(-cores // settings), n // WORTH_A_THREAD))
     edges = np.linspace(0, n, pieces + 1).astype(int)
     work = [
-        (codes, offsets, flat[min(s, len(flat) - 1)], state[:, s, a:b]) for s in range(settings) for a, b in pairwise(edges)
+        (codes, offsets, first, flat[min(s, len(flat) - 1)], state[:, s, a:b])
+        for s in range(settings)
+        for a, b in pairwise(edges)
     ]
     if len(work) == 1 or settings * n < WORTH_A_THREAD:
         for arguments in work:
@@ -179,17 +182,17 @@ def kernels(variant: Variant) -> tuple[Callable[..., Any], Callable[..., Any] | 
     if check is None:
         return move, None
     namespace["check"] = jitted(check)
-    source = f"def passes(row, w, i):\n    return check({parts[-1]}, {_STATE}, xp)\n"
+    source = f"def passes(row, w, i):\n    return check({parts[len(tracks)]}, {_STATE}, xp)\n"
     passes = numba.njit(_function("passes", source, namespace), forceinline=True, **OPTIONS)
     return move, passes
 
 
 @lru_cache(maxsize=64)
 def driver(variants: tuple[Variant, ...], dtype: str) -> Callable[..., None]:
-    """Return the compiled loop over blocks and rows: ``(codes, offsets, flat, state (7, n)) -> None``, in place."""
+    """Return the compiled loop over blocks and rows: ``(codes, offsets, first, flat, state (7, n)) -> None``, in place."""
     namespace: dict[str, Any] = {"np": np, "ALIVE": ALIVE}
     lines = [
-        "def run(codes, offsets, flat, state):",
+        "def run(codes, offsets, first, flat, state):",
         f"    w, kept = np.empty((7, {BLOCK}), state.dtype), np.empty((6, {BLOCK}), state.dtype)",
         f"    for start in range(0, state.shape[1], {BLOCK}):",
         f"        n = min({BLOCK}, state.shape[1] - start)",
@@ -217,7 +220,7 @@ def driver(variants: tuple[Variant, ...], dtype: str) -> Callable[..., None]:
                 "                if through < n:",
                 "                    for i in range(n):",
                 f"                        if w[6, i] == ALIVE and not passes{k}(row, w, i):",
-                f"                            w[6, i] = row[{variant.size()}]",
+                "                            w[6, i] = first + step",
                 "                            for j in range(6):",
                 "                                kept[j, i] = w[j, i]",
                 "                                w[j, i] = 0.0",
@@ -230,6 +233,6 @@ def driver(variants: tuple[Variant, ...], dtype: str) -> Callable[..., None]:
         "            for j in range(6):",
         "                state[j, start + i] = w[j, i] if w[6, i] == ALIVE else kept[j, i]",
     ]
-    signature = f"void(int64[::1], int64[::1], {dtype}[::1], {dtype}[:, :])"
+    signature = f"void(int64[::1], int64[::1], int64, {dtype}[::1], {dtype}[:, :])"
     compiled: Callable[..., None] = numba.njit(signature, **OPTIONS)(_function("run", "\n".join(lines) + "\n", namespace))
     return compiled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import FunctionType
 from typing import Any
 
 import array_api_compat.torch as xp
@@ -14,10 +13,11 @@ from torch.utils import _pytree
 from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError
-from caraval.core.rows import Row, Variant, flatten
+from caraval.core.rows import Row, flatten
 from caraval.core.tree import Fixed, subscribe
 
-from .base import Backend, fused
+from . import torch_line
+from .base import Backend
 
 
 class TorchBackend(Backend):
@@ -91,50 +91,9 @@ class CompiledTorch(TorchBackend):
     chunk = 65_536
     """Particles at a time: compiled steps have few intermediate arrays."""
 
-    def _run(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
-        shape = np.broadcast_shapes(*(a.shape for a in q), *(_batch(row) for row in rows))
-        q = Coordinates(*(a.expand(shape).contiguous() for a in q))
-        lost = self._all_alive(q, q.x) if lost is None else lost.expand(shape).contiguous()
-        tables = {id(row): _table(row, q.x) for row in {id(row): row for row in rows}.values()}
-        graded = torch.is_grad_enabled() and any(t.requires_grad for t in (*q, *tables.values()))
-        with torch.set_grad_enabled(graded):
-            for row in rows:
-                q, lost = program(row.variant, graded)(tables[id(row)], q, lost)
-        return q, lost
-
-
-_programs: dict[tuple[Variant, bool], Callable[..., Any]] = {}
-
-
-def program(variant: Variant, graded: bool) -> Callable[..., Any]:
-    """Return the compiled program of a variant, one for each grad mode so that neither recompiles the other."""
-    key = (variant, graded)
-    if key not in _programs:
-        step = fused(variant, xp)
-
-        def run(table: Any, q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
-            return step(table.unbind(0), q, lost)  # type: ignore[no-any-return]
-
-        # the compiler counts recompilations by code object: every program gets its own
-        code = run.__code__.replace(co_name=f"run_{len(_programs)}")
-        own = FunctionType(code, run.__globals__, code.co_name, None, run.__closure__)
-        _programs[key] = torch.compile(own, dynamic=True, fullgraph=True)
-    return _programs[key]
-
-
-def _batch(row: Row) -> tuple[int, ...]:
-    return np.broadcast_shapes(*(tuple(v.shape) for v in flatten(row.constants) if not is_number(v)))
-
-
-def _table(row: Row, like: torch.Tensor) -> torch.Tensor:
-    """Return a row's constants, and its code of loss, as one tensor ``(size, ...)``."""
-    values = [*flatten(row.constants), row.code]
-    kind = {"dtype": like.dtype, "device": like.device}
-    if all(map(is_number, values)):
-        return torch.tensor(values, **kind)
-    shape = _batch(row)
-    full = [torch.full(shape, v, **kind) if is_number(v) else v.to(**kind).expand(shape) for v in values]
-    return torch.stack(full)
+    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
+        """Take particles through rows, see :meth:`Backend.run`."""
+        return torch_line.run(rows, q, lost, first, self.chunk) if rows else (q, lost)
 
 
 # -------------------------------------------------------------------- pytrees

@@ -1,7 +1,7 @@
 """Lost particles: the test for plain nonsense, and how losses are counted.
 
-While a beam is tracked, a particle carries the code of the place where it was lost: ``2 i`` for the entrance of element
-`i`, ``2 i + 1`` for its exit, infinity while it lives, and -1 if it came in lost.
+While a beam is tracked, a particle carries the number of the stage that it was lost in, counted from one; zero if it could
+not even start, infinity while it lives, and -1 if it came in lost. So whoever goes back through the stages knows who was there.
 """
 
 from __future__ import annotations

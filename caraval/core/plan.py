@@ -19,7 +19,7 @@ from .reference import Reference
 from .registry import Registry
 from .resolve import MapFunction, count, resolve
 from .routine import Step
-from .rows import Row, Variant, flatten, layout
+from .rows import Row, Undo, Variant, flatten, layout
 
 
 class StepStage(NamedTuple):
@@ -236,13 +236,19 @@ class _Dresser:
 def _row(stage: StepStage, element: Element, before: Reference, after: Reference, xp: Any) -> Row:
     step = stage.step
     routines = (*step.routines, step.check) if step.check else step.routines
-    constants = tuple(routine.constants(element, before, after, xp) for routine in routines)
+    constants = [routine.constants(element, before, after, xp) for routine in routines]
+    undos: list[Undo] = []
+    for routine in step.routines:
+        undos.append(routine.undo)
+        if routine.undo is None and routine.inverse is not None:
+            undos[-1] = len(constants)
+            constants.append(routine.inverse_constants(element, before, after, xp))
     variant = Variant(
         tuple(routine.track for routine in step.routines),
         step.check.track if step.check else None,
-        layout(constants),
+        layout(tuple(constants)),
     )
-    return Row(variant, constants, float(2 * stage.element + (not step.at_entrance)))
+    return Row(variant, tuple(constants), tuple(undos), 2 * stage.element + (not step.at_entrance))
 
 
 def _composed(found: Sequence[Any]) -> Map:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from . import maps
 from .maps import Map
 
+Undo = Callable[[Any], Any] | int | None
+
 
 class Variant(NamedTuple):
     """What a compiler makes one program of: chains of routines that differ only in their constants."""
@@ -28,21 +30,25 @@ class Row(NamedTuple):
     ----------
     variant : Variant
     constants : tuple
-        Of each routine, then of the check.
-    code : float
-        ``2 element`` for a loss at the entrance of the element, ``2 element + 1`` at its exit.
+        Of each routine, then of the check, then what `undos` need besides.
+    undos : tuple
+        Of each routine, the function from its constants to those with which it undoes itself, or where among `constants`
+        those are; None: it cannot.
+    place : int
+        Where a particle that fails the check is lost: ``2 element`` is the element's entrance, ``2 element + 1`` its exit.
     """
 
     variant: Variant
     constants: tuple[Any, ...]
-    code: float
+    undos: tuple[Undo, ...]
+    place: int
 
 
 def map_row(m: Map, particles: bool = True) -> Row:
     """Return the row with which particles, or a single orbit, go through a map."""
     track, constants_of = maps.THROUGH[type(m)]
     constants = (constants_of(m, particles),)
-    return Row(Variant((track,), None, layout(constants)), constants, 0.0)
+    return Row(Variant((track,), None, layout(constants)), constants, (None,), 0)
 
 
 def layout(constants: Any) -> Any:

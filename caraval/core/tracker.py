@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from . import tracking
@@ -37,6 +38,7 @@ class Tracker:
         self._observe = observe
         self._keys = lattice.planner.keys(observe)
         self._elements = list(lattice.elements)
+        self._differentiated: dict[Any, Callable[..., Any]] = {}
         for key in self.parameters:
             pattern, name = parameter_of(key)
             for place in lattice.select(pattern):
@@ -84,7 +86,11 @@ class Tracker:
 
         The gradients are those with respect to the settings given, by the same names.
         """
-        differentiated = registry().backend(self.backend).differentiated(lambda s, beam: function(self(beam, s)))
+        key = _identity(function)
+        if key not in self._differentiated:
+            backend = registry().backend(self.backend)
+            self._differentiated[key] = backend.differentiated(lambda s, beam: function(self(beam, s)))
+        differentiated = self._differentiated[key]
 
         def evaluate(beam: Beam, settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
             known = self._known(settings or {})
@@ -105,3 +111,24 @@ class Tracker:
                     f"compile with parameters={[*self.parameters, key]!r}"
                 )
         return dict(settings)
+
+
+def _identity(function: Callable[..., Any]) -> Any:
+    """Return what a function is to the eye: one written in a loop is the same each time, if it sees the same things."""
+    if not isinstance(function, FunctionType):
+        return function
+    seen = (cell.cell_contents for cell in function.__closure__ or ())
+    return function.__code__, function.__defaults__, tuple(_Seen(thing) for thing in seen)
+
+
+class _Seen:
+    """A thing that is equal to itself alone; kept, so that its identity is not given to another."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Seen) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)

@@ -73,22 +73,23 @@ def track_particles(
     looks: Looks = []
     rows: list[Row] = []
     cast: dict[int, Row] = {}
-    for stage in prepared.stages:
+    first = 1
+    for number, stage in enumerate(prepared.stages, 1):
         if isinstance(stage, int):
-            q, lost = backend.run(rows, q, lost)
-            rows = []
+            q, lost = backend.run(rows, q, lost, first)
+            rows, first = [], number + 1
             looks.append((stage, keep(_finish(prepared, beam, backend, q, lost, stage + 1))))
             continue
         if id(stage) not in cast:
             row = stage if isinstance(stage, Row) else map_row(stage)
             cast[id(stage)] = backend.cast(row, *kind)
         rows.append(cast[id(stage)])
-    q, lost = backend.run(rows, q, lost)
+    q, lost = backend.run(rows, q, lost, first)
     return _finish(prepared, beam, backend, q, lost, len(prepared.references) - 1), looks
 
 
 def _start(beam: ParticleBeam, backend: Any) -> Any:
-    """Return the codes of loss at the start; None if all are known to be alive and fit to go."""
+    """Return the stages of loss at the start; None if all are known to be alive and fit to go."""
     xp = array_namespace(beam.x)
     fit = sane(beam.coordinates, xp)
     if backend.all_true(beam.alive & fit):
@@ -112,9 +113,10 @@ def _finish(prepared: Prepared, beam: ParticleBeam, backend: Any, q: Coordinates
 
 
 def _places(prepared: Prepared, lost: Any, before: Any, backend: Any) -> Any:
-    """Return where particles were lost [m], from their codes."""
+    """Return where particles were lost [m], from the stages."""
     xp = array_namespace(lost)
-    places = [r.s for pair in zip(prepared.references[:-1], prepared.references[1:], strict=True) for r in pair]
+    ends = [r.s for pair in zip(prepared.references[:-1], prepared.references[1:], strict=True) for r in pair]
+    places = [ends[0], *(ends[stage.place if isinstance(stage, Row) else 0] for stage in prepared.stages)]
     table = backend.asarray(stack(places), dtype=lost.dtype, device=device(lost))
     here = (lost != ALIVE) & (lost != LOST_BEFORE)
     index = xp.astype(xp.where(here, lost, xp.zeros_like(lost)), xp.int64)

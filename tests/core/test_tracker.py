@@ -84,10 +84,10 @@ def _programs(module):
 def watched_programs(monkeypatch):
     """Take down every program that the JAX backend makes."""
     try:
-        from caraval.backends import jax
+        from caraval.backends import jax_line
     except ImportError:
         return
-    real = jax.program
+    real = jax_line.program
 
     def program(*arguments):
         found = real(*arguments)
@@ -95,7 +95,7 @@ def watched_programs(monkeypatch):
             _seen.append(found)
         return found
 
-    monkeypatch.setattr(jax, "program", program)
+    monkeypatch.setattr(jax_line, "program", program)
 
 
 def test_settings_left_out_are_the_lattices(cell, make_beam, compiled, to_numpy):

@@ -1,0 +1,230 @@
+"""JAX's programs: a scan over stacked rows of constants with a switch over variants.
+
+So compilation does not grow with the lattice, and new strengths or a longer lattice of the same variants compile nothing
+anew. A reversible program has derivatives whose memory does not grow with the line either: backwards every row's input is
+rebuilt from its output, by the same routines run with the constants that undo them. Where a routine cannot be undone, and in
+single precision, the inputs of all rows are kept for a few particles at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from caraval.core.arrays import is_number
+from caraval.core.coordinates import Coordinates
+from caraval.core.loss import ALIVE, LOST_BEFORE
+from caraval.core.rows import Row, Undo, Variant, flatten, unflatten
+
+from .base import fused, moved, undone
+
+KEPT = 2**27
+"""Bytes of inputs kept at a time, where rows cannot be undone."""
+
+
+class Kind(NamedTuple):
+    """What a program is made for, of one variant: how it is undone, and of which constants derivatives may be wanted."""
+
+    variant: Variant
+    undos: tuple[Undo, ...]
+    open: tuple[int, ...]
+
+
+class Order(NamedTuple):
+    """Of every step its kind, its row in the table of constants, and the number of its stage."""
+
+    kinds: Any
+    rows: Any
+    stages: Any
+
+
+def run(
+    rows: Sequence[Row], q: Coordinates, lost: Any, first: int, chunk: int, *, reversible: bool = False
+) -> tuple[Coordinates, Any]:
+    """Take particles through rows, see :meth:`caraval.backends.base.Backend.run`.
+
+    Parameters
+    ----------
+    chunk : int
+        Particles at a time.
+    reversible : bool
+        Whether derivatives rebuild inputs rather than keep them; they are then reverse and first ones only.
+    """
+    unique = list({id(row): row for row in rows}.values())
+    table, open_ = _table(unique, q.x.dtype)
+    marks = [(row.variant, row.undos if reversible else ()) for row in unique]
+    kinds = {mark: i for i, mark in enumerate(dict.fromkeys(marks))}
+    columns: list[set[int]] = [set() for _ in kinds]
+    for mark, places in zip(marks, open_, strict=True):
+        columns[kinds[mark]].update(places if reversible else ())
+    made_for = tuple(Kind(*mark, tuple(sorted(columns[i]))) for mark, i in kinds.items())
+    numbers = {id(row): i for i, row in enumerate(unique)}
+    order = Order(
+        np.array([kinds[marks[numbers[id(row)]]] for row in rows]),
+        np.array([numbers[id(row)] for row in rows]),
+        np.arange(first, first + len(rows), dtype=q.x.dtype),
+    )
+    shape = np.broadcast_shapes(*(a.shape for a in q), table.shape[2:])
+    q = Coordinates(*(jnp.broadcast_to(a, shape) for a in q))
+    lost = jnp.full(shape, ALIVE, dtype=q.x.dtype) if lost is None else jnp.broadcast_to(lost, shape)
+    return program(made_for, chunk, reversible)(order, table, q, lost)  # type: ignore[no-any-return]
+
+
+def _table(rows: Sequence[Row], dtype: Any) -> tuple[Any, list[list[int]]]:
+    """Return the constants of rows as one array ``(rows, width, ...)`` padded with zeros, and where each row has arrays."""
+    flat = [flatten(row.constants) for row in rows]
+    width = max(1, *map(len, flat))
+    padded = [[*values, *([0.0] * (width - len(values)))] for values in flat]
+    open_ = [[j for j, v in enumerate(values) if not is_number(v)] for values in flat]
+    base = np.array([[v if is_number(v) else 0.0 for v in values] for values in padded], dtype=dtype)
+    if not any(open_):
+        return base, open_
+    found = [(i, j) for i, places in enumerate(open_) for j in places]
+    shape = np.broadcast_shapes(*(flat[i][j].shape for i, j in found))
+    table = jnp.broadcast_to(base.reshape(*base.shape, *(1,) * len(shape)), (*base.shape, *shape))
+    stacked = jnp.stack([jnp.broadcast_to(jnp.asarray(flat[i][j], dtype=dtype), shape) for i, j in found])
+    return table.at[tuple(np.array(found).T)].set(stacked), open_
+
+
+@lru_cache(maxsize=256)
+def program(kinds: tuple[Kind, ...], chunk: int, reversible: bool) -> Callable[..., Any]:
+    """Return the compiled program of a set of kinds: ``(order, table, q, lost) -> (q, lost)``."""
+    forwards = [_forwards(kind) for kind in kinds]
+
+    def line(order: Order, table: Any, q: Coordinates, lost: Any) -> Any:
+        def step(state: Any, now: Order) -> tuple[Any, None]:
+            return jax.lax.switch(now.kinds, forwards, table[now.rows], now.stages, *state), None
+
+        # where derivatives are taken, of every step its input alone is kept
+        return jax.lax.scan(jax.checkpoint(step, prevent_cse=False), (q, lost), order)[0]
+
+    def run(order: Order, table: Any, q: Coordinates, lost: Any) -> Any:
+        def piece(_: None, state: Any) -> tuple[None, Any]:
+            return None, line(order, table, *state)
+
+        return _by_chunks(piece, None, (q, lost), (0.0, LOST_BEFORE), chunk)[1]
+
+    return jax.jit(_reversible(kinds, run, line, chunk) if reversible else run)
+
+
+def _forwards(kind: Kind) -> Callable[..., Any]:
+    step = fused(kind.variant, jnp)
+    return lambda row, stage, q, lost: step(list(row), stage, q, lost)
+
+
+def _by_chunks(function: Callable[..., Any], carry: Any, arrays: Any, padding: Any, chunk: int) -> tuple[Any, Any]:
+    """Return ``(carry, results)`` of ``function(carry, part) -> (carry, result)`` over parts of the particles.
+
+    Parameters
+    ----------
+    arrays, padding : tree
+        Arrays ``(..., n)``, and the number that fills up the last part of each.
+    """
+    leaves = jax.tree.leaves(arrays)
+    n = leaves[0].shape[-1]
+    if n <= chunk:
+        return function(carry, arrays)  # type: ignore[no-any-return]
+    pieces = -(-n // chunk)
+
+    def cut(a: Any, fill: float) -> Any:
+        widths = [(0, 0)] * (a.ndim - 1) + [(0, pieces * chunk - n)]
+        padded = jnp.pad(a, widths, constant_values=fill)
+        return jnp.moveaxis(padded.reshape(*a.shape[:-1], pieces, chunk), -2, 0)
+
+    def joined(a: Any) -> Any:
+        return jnp.moveaxis(a, 0, -2).reshape(*a.shape[1:-1], pieces * chunk)[..., :n]
+
+    spread = jax.tree.map(cut, arrays, _spread(padding, arrays))
+    carry, results = jax.lax.scan(function, carry, spread)
+    return carry, jax.tree.map(joined, results)
+
+
+def _spread(padding: Any, arrays: Any) -> Any:
+    """Give every array under a number that number."""
+    return jax.tree.map(lambda fill, tree: jax.tree.map(lambda _: fill, tree), padding, arrays)
+
+
+# -------------------------------------------------------------------- derivatives
+
+
+def _reversible(kinds: Sequence[Kind], run: Callable[..., Any], line: Callable[..., Any], chunk: int) -> Callable[..., Any]:
+    """Return a program with derivatives of constant memory."""
+    backwards = [_backwards(kind) for kind in kinds]
+    can_undo = all(None not in kind.undos for kind in kinds)
+
+    def rebuilt(order: Order, table: Any, q: Coordinates, lost: Any, slope: Coordinates) -> Any:
+        """Go back row by row; return the derivatives by the table, and by the coordinates."""
+
+        def step(state: Any, now: Order) -> tuple[Any, Any]:
+            *state, found = jax.lax.switch(now.kinds, backwards, table[now.rows], now.stages, lost, *state)
+            return tuple(state), found
+
+        (_, slope), found = jax.lax.scan(step, (q, slope), order, reverse=True)
+        return jnp.zeros_like(table).at[order.rows].add(found), slope
+
+    def repeated(order: Order, table: Any, start: Any, slope: Coordinates) -> Any:
+        """Go forwards once more, keeping inputs, and back."""
+        q, lost = start
+        _, back = jax.vjp(lambda table, q: line(order, table, q, lost)[0], table, q)
+        return back(slope)
+
+    def forward(order: Order, table: Any, q: Coordinates, lost: Any) -> Any:
+        out = run(order, table, q, lost)
+        return out, (order, table, out if can_undo and q.x.dtype == jnp.float64 else (q, lost))
+
+    def backward(kept: Any, slopes: Any) -> Any:
+        order, table, state = kept
+        by_rebuilding = can_undo and table.dtype == jnp.float64
+        size = chunk
+        if not by_rebuilding:
+            lanes = int(np.prod(state[1].shape[:-1], initial=1))
+            size = max(1, min(chunk, KEPT // (7 * table.dtype.itemsize * lanes * order.rows.shape[0])))
+
+        def piece(total: Any, part: Any) -> tuple[Any, Any]:
+            (q, lost), slope = part
+            if by_rebuilding:
+                found, before = rebuilt(order, table, q, lost, slope)
+            else:
+                found, before = repeated(order, table, (q, lost), slope)
+            return total + found, before
+
+        arrays, padding = (state, slopes[0]), ((0.0, LOST_BEFORE), 0.0)
+        found, before = _by_chunks(piece, jnp.zeros_like(table), arrays, padding, size)
+        return None, found, before, None
+
+    tracked = jax.custom_vjp(run)
+    tracked.defvjp(forward, backward)
+    return tracked
+
+
+def _backwards(kind: Kind) -> Callable[..., Any]:
+    """Return ``(row, stage, lost, q after, slope) -> (q before, slope before, derivatives by the row)``."""
+    variant, undos, open_ = kind
+    move, back = moved(variant, jnp), undone(variant, undos, jnp)
+    if None in undos:
+        return lambda row, stage, lost, q, slope: (q, slope, jnp.zeros_like(row))
+
+    def step(row: Any, stage: Any, lost: Any, q: Coordinates, slope: Coordinates) -> Any:
+        there = lost >= stage
+        values = list(row)
+        before = back(unflatten(variant.layout, iter(values)), there, q)
+
+        def forward(opened: list[Any], q: Coordinates) -> Coordinates:
+            filled = list(values)
+            for place, value in zip(open_, opened, strict=True):
+                filled[place] = value
+            return move(unflatten(variant.layout, iter(filled)), there, q)
+
+        _, pull = jax.vjp(forward, [values[place] for place in open_], before)
+        found, slope = pull(slope)
+        derivatives = jnp.zeros_like(row)
+        if open_:
+            derivatives = derivatives.at[np.array(open_)].set(jnp.stack(found))
+        return before, slope, derivatives
+
+    return step
