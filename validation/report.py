@@ -92,10 +92,10 @@ def page(
     first = next(iter(by_backend.values()))
     for method, source in first:
         out += [f"## `{method}` against {source}", "", EXPLANATIONS[source], ""]
-        columns = [f"worst, {backend}" for backend in by_backend]
-        out += _header(["kind", "records", *(f"median, {b}" for b in list(by_backend)[:1]), *columns, "worst case"])
+        those = [backend for backend in by_backend if (method, source) in by_backend[backend]]
+        out += _header(["kind", "records", f"median, {those[0]}", *(f"worst, {backend}" for backend in those), "worst case"])
         for row in first[method, source]:
-            others = [_find(by_backend[backend][method, source], row.kind) for backend in by_backend]
+            others = [_find(by_backend[backend][method, source], row.kind) for backend in those]
             out.append(_line([row.kind, row.cases, _number(row.median), *(_number(o.worst) for o in others), row.case]))
         problems = [(row.kind, problem) for row in first[method, source] for problem in row.problems]
         if problems:
