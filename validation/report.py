@@ -115,7 +115,7 @@ def _lattices(whole: dict[str, list[lines.Outcome]]) -> list[str]:
     refused: dict[str, int] = defaultdict(int)
     for one in next(iter(whole.values())):
         if isnan(one.worst):
-            refused[re.sub(r"'[^']*'", "...", one.problem)] += 1
+            refused[re.sub(r"'[^']*'", "...", re.sub(r"^\S+:\d+:\d+: ", "", one.problem))] += 1
         else:
             out.append(_line([one.name, one.elements, *(_number(named[backend][one.name].worst) for backend in whole)]))
     if refused:

@@ -73,8 +73,8 @@ class Mixed:
         """Return plain numbers among `values` as arrays beside the others, of their precision."""
         found = arrays(value for value in values if not isinstance(value, bool))
         like = next((array for array in found if self.arrays.isdtype(array.dtype, "real floating")), None)
-        if like is None:  # only conditions: the numbers keep the default precision
-            return [self.arrays.asarray(value) if is_number(value) else value for value in values]
+        if like is None:  # only conditions: numbers keep their precision, which PyTorch would halve
+            return [self.arrays.asarray(np.float64(value)) if is_number(value) else value for value in values]
         make = self.arrays.asarray
         return [make(value, dtype=like.dtype, device=device(like)) if is_number(value) else value for value in values]
 

@@ -119,3 +119,9 @@ def test_stack_of_numbers_is_numpys():
 @pytest.mark.parametrize("name", scalar.__all__)
 def test_the_scalar_namespace_is_part_of_the_standard(name, backend):
     assert hasattr(registry().backend(backend).xp, name)
+
+
+def test_numbers_chosen_by_a_condition_keep_their_precision():
+    torch = pytest.importorskip("torch")
+    chosen = mixed(__import__("array_api_compat.torch", fromlist=["torch"])).where(torch.tensor([True, False]), 0.1, 0.2)
+    assert chosen.tolist() == [0.1, 0.2]
