@@ -20,7 +20,7 @@ from caraval.core.schema import Parameter
 
 from . import drift
 from .shared import curvilinear, electric, steps
-from .shared.dipole_body import WEAK, arc_part, combined_part, either_part, sector_part, switched_off
+from .shared.dipole_body import WEAK, arc_part, backwards_part, combined_part, either_part, sector_part, switched_off
 from .shared.dipole_edge import edge_matrix, edges
 from .shared.dipole_symplectic_edge import SYMPLECTIC_MODELS
 from .shared.electric import ElectricMagnet
@@ -55,6 +55,8 @@ class SBend(ElectricMagnet):
     exact_multipoles
         Whether `bmad_standard` has multipoles as they are in a bend, pure on the midplane or off it; ``"off"``: straight
         ones, and the gradient in the paraxial body.
+    met_backwards
+        Of what :meth:`turned` makes of a reversed bend: `bmad_standard` has two defects there, which are reproduced.
     """
 
     angle: Parameter = 0.0
@@ -78,6 +80,7 @@ class SBend(ElectricMagnet):
     )
     fringe_at: End = "both_ends"
     exact_multipoles: Literal["off", "horizontally_pure", "vertically_pure"] = "off"
+    met_backwards: bool = False
     tilt: ClassVar[float] = 0.0  # type: ignore[misc]
 
     shorthands = {  # noqa: RUF012
@@ -131,9 +134,7 @@ class SBend(ElectricMagnet):
         """Return what a reversed bend is to the particles: the same reference arc, faces swapped, in the opposite field."""
         if self.orientation == 1:
             return self
-        if self.fringe_type == "full" or not (is_zero(self.k1) and is_zero(self.b1_gradient)):
-            raise InputError(f"{self.label}: a reversed bend cannot have k1 or full fringes yet")
-        faces = {"e1": self.e2, "e2": self.e1}
+        faces: dict[str, Any] = {"e1": self.e2, "e2": self.e1, "met_backwards": not self.met_backwards}
         for first, second in (("fint", "fintx"), ("hgap", "hgapx")):
             given = getattr(self, second)
             faces |= {first: getattr(self, first) if given is None else given, second: getattr(self, first)}
@@ -305,9 +306,15 @@ def bmad_standard(bend: SBend, method: TrackingMethod, number: int) -> Sequence[
     if gradient == "none":
         body = sector_part if _follows_design(bend) else arc_part
     else:
-        body = combined_part if gradient == "strong" else either_part
+        body = _gradient_body(bend, gradient)
     kicks = electric.with_electric(_bend_kicks(bend, in_body, maxwell=exact), bend, bent=True)
     return kick_body_kick(body, kicks, number, *electric.with_edges(bend, edges(bend)), slices=_turns(bend))
+
+
+def _gradient_body(bend: SBend, gradient: str) -> Share:
+    if bend.met_backwards:
+        return backwards_part
+    return combined_part if gradient == "strong" else either_part
 
 
 def _follows_design(bend: SBend) -> bool:

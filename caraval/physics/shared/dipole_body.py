@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from caraval.core.arrays import is_zero
@@ -101,6 +102,16 @@ def combined(c: CombinedConstants, q: Coordinates, xp: Any) -> Coordinates:
     return Coordinates(x, px, cy * q.y + sy * v, cy * q.py + c.k1 * sy * q.y, z, q.pz)
 
 
+def combined_backwards(c: CombinedConstants, q: Coordinates, xp: Any) -> Coordinates:
+    """As :func:`combined`, for a bend that was reversed: Bmad's path along the dispersive orbit has the opposite sign there.
+
+    That is a defect of Bmad's, and ill-conditioned where the focusing strength is small.
+    """
+    out = combined(c, q, xp)
+    dispersive = (c.g * q.pz - c.extra) / (c.k1 + c.g * (c.g + c.extra))
+    return out._replace(z=out.z + 2 * c.g * c.length * dispersive)
+
+
 class EitherConstants(NamedTuple):
     """Those of both bodies, and of the paraxial one without gradient; `weak` is one where the gradient is negligible."""
 
@@ -179,6 +190,11 @@ def combined_part(share: float) -> Routine:
         return _combined_constants(bend, share, reference_in, xp)
 
     return Routine(track=combined, prepare=prepare, undo=drift.undo_length)
+
+
+def backwards_part(share: float) -> Routine:
+    """Return the paraxial body with gradient of a reversed bend, of a share of the length."""
+    return replace(combined_part(share), track=combined_backwards)
 
 
 def either_part(share: float) -> Routine:

@@ -192,17 +192,21 @@ def _soft_edge(side: int) -> Routine:
 def _exact_edge(side: int) -> Chain:
     """Return rotation to the face, fringe, and wedge back to the sector; in the opposite order on leaving."""
 
+    def field(bend: SBend) -> Any:
+        strength = bend.g + bend.dg
+        return -strength if bend.met_backwards else strength  # Bmad has the edge of the bend that is not reversed
+
     def turn(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> WedgeConstants:
         e = face(bend, side)[0]
         return wedge_constants(e, 0.0, 0.0 if side > 0 else -e, xp)
 
     def back(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> WedgeConstants:
         e = face(bend, side)[0]
-        return wedge_constants(-e, bend.g + bend.dg, e if side > 0 else 0.0, xp)
+        return wedge_constants(-e, field(bend), e if side > 0 else 0.0, xp)
 
     def fringe(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> ExactEdge:
         e, fint, hgap = face(bend, side)
-        strength = side * (bend.g + bend.dg)
+        strength = side * field(bend)
         gap = 0.0 if bend.fringe_type == "hard_edge_only" else 2 * strength * fint * hgap
         return ExactEdge(strength, gap, side * xp.sin(e))
 
