@@ -304,7 +304,7 @@ def bmad_standard(bend: SBend, method: TrackingMethod, number: int) -> Sequence[
         kick = _bend_kicks(bend, ())
         return kick_body_kick(sector_part, kick, 1, *edges(bend), thin=True)
     if gradient == "none":
-        body = sector_part if _follows_design(bend) else arc_part
+        body: Share = sector_part if _follows_design(bend) else arc_part
     else:
         body = _gradient_body(bend, gradient)
     kicks = electric.with_electric(_bend_kicks(bend, in_body, maxwell=exact), bend, bent=True)
