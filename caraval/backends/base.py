@@ -12,7 +12,7 @@ from caraval.core.arrays import is_number, library
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, suggest
 from caraval.core.loss import ALIVE
-from caraval.core.rows import Row, Undo, Variant, unflatten
+from caraval.core.rows import Row, Undo, Variant, flatten, unflatten
 
 PRECISIONS = ("float64", "float32")
 
@@ -80,7 +80,10 @@ class Backend:
 
     def cast(self, row: Row, dtype: Any, device: Any) -> Row:
         """Bring the arrays among a row's constants to a precision and place; plain numbers fit everywhere."""
-        return row._replace(constants=_mapped(row.constants, lambda value: self._cast(value, dtype, device)))
+        if row.is_plain:
+            return row
+        constants = _mapped(row.constants, lambda value: self._cast(value, dtype, device))
+        return row._replace(constants=constants, values=tuple(flatten(constants)))
 
     def _cast(self, value: Any, dtype: Any, device: Any) -> Any:
         if is_number(value):
@@ -134,7 +137,7 @@ class Backend:
         if lost is not None:
             aside, q = q, self._parked(q, lost == ALIVE)
         for stage, row in enumerate(rows, first):
-            (tracks, check, _), constants = row.variant, row.constants
+            tracks, check, constants = row.variant.tracks, row.variant.check, row.constants
             for track, c in zip(tracks, constants, strict=False):
                 q = track(c, q, self.xp)
             if check is None:

@@ -13,7 +13,7 @@ from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError
 from caraval.core.reference import Reference
-from caraval.core.rows import Row, flatten
+from caraval.core.rows import Row
 from caraval.core.tree import subscribe
 
 from . import jax_line
@@ -85,7 +85,7 @@ class JaxBackend(Backend):
 
     def _hides(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> bool:
         """Whether a trace hides values; that of `jax.grad` does not."""
-        values = (*q, lost, *(value for row in rows for value in flatten(row.constants)))
+        values = (*q, lost, *(value for row in rows for value in row.values))
         return any(self.value(value) is None for value in values if isinstance(value, jax.core.Tracer))
 
     def compiled(self) -> Backend:

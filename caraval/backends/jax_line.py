@@ -19,7 +19,7 @@ import numpy as np
 from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
 from caraval.core.loss import ALIVE, LOST_BEFORE
-from caraval.core.rows import Row, Undo, Variant, flatten, unflatten
+from caraval.core.rows import Row, Undo, Variant, unflatten
 
 from .base import fused, moved, undone
 from .jax_vectors import options, xp
@@ -79,7 +79,7 @@ def run(
 
 def _table(rows: Sequence[Row], dtype: Any) -> tuple[Any, list[list[int]]]:
     """Return the constants of rows as one array ``(rows, width, ...)`` padded with zeros, and where each row has arrays."""
-    flat = [flatten(row.constants) for row in rows]
+    flat = [row.values for row in rows]
     width = max(1, *map(len, flat))
     padded = [[*values, *([0.0] * (width - len(values)))] for values in flat]
     open_ = [[j for j, v in enumerate(values) if not is_number(v)] for values in flat]

@@ -24,7 +24,7 @@ from caraval.core import scalar
 from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
 from caraval.core.loss import ALIVE
-from caraval.core.rows import Row, Variant, flatten
+from caraval.core.rows import Row, Variant
 
 from .numpy import NumpyBackend
 
@@ -48,7 +48,7 @@ class NumbaBackend(NumpyBackend):
         unique = list({id(row): row for row in rows}.values())
         variants = tuple(dict.fromkeys(row.variant for row in unique))
         number = {variant: i for i, variant in enumerate(variants)}
-        batches = [v.shape for row in unique for v in flatten(row.constants) if not is_number(v)]
+        batches = [v.shape for row in unique for v in row.values if not is_number(v)]
         shape = np.broadcast_shapes(*(a.shape for a in q), *batches)
         state = np.empty((7, *shape), dtype=q.x.dtype)
         for i, a in enumerate((*q, ALIVE if lost is None else lost)):
@@ -64,14 +64,14 @@ class NumbaBackend(NumpyBackend):
 
 
 def _offsets(rows: Sequence[Row]) -> list[int]:
-    sizes = [row.variant.size() for row in rows]
+    sizes = [row.variant.size for row in rows]
     return [0, *np.cumsum(sizes)[:-1].tolist()]
 
 
 def _table(rows: Sequence[Row], batch: tuple[int, ...], dtype: Any) -> np.ndarray:
     """Return all constants in a row, for each setting: ``(settings, size)``."""
-    values = [value for row in rows for value in flatten(row.constants)]
-    if all(map(is_number, values)):
+    values = [value for row in rows for value in row.values]
+    if all(row.is_plain for row in rows):
         return np.array(values, dtype=dtype)[None]
     table = np.empty((*batch, len(values)), dtype=dtype)
     for i, value in enumerate(values):
@@ -165,10 +165,10 @@ def _construct(nesting: Any, position: int, namespace: dict[str, Any]) -> tuple[
 @lru_cache(maxsize=512)
 def kernels(variant: Variant) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
     """Return the compiled loop of a variant over a block ``w``, and the one that counts who passes its check."""
-    tracks, check, layout = variant
+    tracks, check = variant.tracks, variant.check
     namespace: dict[str, Any] = {"Coordinates": Coordinates, "xp": compiled_scalar()}
     parts, position = [], 0
-    for nesting in layout[1:]:
+    for nesting in variant.layout[1:]:
         source, position = _construct(nesting, position, namespace)
         parts.append(source)
     lines = ["def move(row, w, n):"]

@@ -13,7 +13,7 @@ from torch.utils import _pytree
 from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError
-from caraval.core.rows import Row, flatten
+from caraval.core.rows import Row
 from caraval.core.tree import Fixed, subscribe
 
 from . import torch_line
@@ -61,7 +61,7 @@ class TorchBackend(Backend):
         return bool(torch.func.debug_unwrap(mask).all())
 
     def _may_chunk(self, rows: Sequence[Row], q: Coordinates) -> bool:
-        tensors = [*q, *(v for row in rows for v in flatten(row.constants) if not is_number(v))]
+        tensors = [*q, *(v for row in rows for v in row.values if not is_number(v))]
         return not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
 
     def compiled(self) -> Backend:

@@ -19,7 +19,7 @@ import torch
 from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
 from caraval.core.loss import ALIVE
-from caraval.core.rows import Row, Undo, Variant, flatten, unflatten
+from caraval.core.rows import Row, Undo, Variant, unflatten
 
 from .base import fused, moved, undone
 
@@ -68,7 +68,7 @@ def run(rows: Sequence[Row], q: Coordinates, lost: Any, first: int, chunk: int) 
     open_: dict[int, tuple[int, ...]] = {}
     wanted: list[torch.Tensor] = []
     for key, row in unique.items():
-        values = flatten(row.constants)
+        values = row.values
         open_[key] = tuple(i for i, v in enumerate(values) if graded and not is_number(v) and v.requires_grad)
         wanted += [values[i] for i in open_[key]]
     tables = {key: _table(row, q.x) for key, row in unique.items()}
@@ -81,12 +81,12 @@ def run(rows: Sequence[Row], q: Coordinates, lost: Any, first: int, chunk: int) 
 
 
 def _batch(row: Row) -> tuple[int, ...]:
-    return np.broadcast_shapes(*(tuple(v.shape) for v in flatten(row.constants) if not is_number(v)))
+    return np.broadcast_shapes(*(tuple(v.shape) for v in row.values if not is_number(v)))
 
 
 def _table(row: Row, like: torch.Tensor) -> torch.Tensor:
     """Return a row's constants as one tensor ``(size, ...)`` without tape."""
-    values = flatten(row.constants) or [0.0]
+    values = row.values or (0.0,)
     kind = {"dtype": like.dtype, "device": like.device}
     if all(map(is_number, values)):
         return torch.tensor(values, **kind)

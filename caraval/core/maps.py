@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 
-from .arrays import arrays, stack
+from .arrays import expand, is_number, shape_of, stack
 from .coordinates import Coordinates
 
 IDENTITY = np.eye(6)
 """The 6 x 6 unit matrix."""
 
 
-class LinearMap(NamedTuple):
+class LinearMap:
     """``q -> matrix @ q + offset``.
+
+    It is kept as it was made: as arrays, or entry by entry, numbers beside arrays of settings. Entries that are plain zeros
+    or ones are then left out of all products.
 
     Attributes
     ----------
@@ -24,13 +28,55 @@ class LinearMap(NamedTuple):
     offset : array (..., 6)
     """
 
-    matrix: Any
-    offset: Any
+    def __init__(self, matrix: Any, offset: Any) -> None:
+        self.__dict__.update(matrix=matrix, offset=offset)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.matrix, self.offset))
+
+    def __repr__(self) -> str:
+        return f"LinearMap(matrix={self.matrix!r}, offset={self.offset!r})"
+
+    @cached_property
+    def matrix(self) -> Any:
+        """The matrix as an array."""
+        return stack_entries(self.entries)
+
+    @cached_property
+    def offset(self) -> Any:
+        """The offset as an array."""
+        return stack(self.shift)
+
+    @cached_property
+    def entries(self) -> Entries:
+        """The matrix row by row: plain numbers, or arrays of settings."""
+        return entries_of(self.matrix)
+
+    @cached_property
+    def shift(self) -> tuple[Any, ...]:
+        """The offset number by number, or array of settings by array."""
+        return tuple(_unstacked(self.offset, 1))
+
+    @cached_property
+    def is_static(self) -> bool:
+        """Whether there are plain numbers alone."""
+        if "entries" in self.__dict__:
+            return all(map(is_number, (*(v for row in self.entries for v in row), *self.shift)))
+        return is_known(self.matrix, 2) and is_known(self.offset, 1)
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether there are arrays with axes for settings."""
+        if "entries" in self.__dict__:
+            return any(shape_of(v) for row in (*self.entries, self.shift) for v in row)
+        return self.matrix.ndim > 2 or self.offset.ndim > 1
 
     @classmethod
     def from_entries(cls, entries: Sequence[Sequence[Any]], offset: Sequence[Any] | None = None) -> LinearMap:
         """Return the map of 6 x 6 numbers or batches of settings (and 6 of the offset)."""
-        return cls(_matrix(entries), stack([0.0] * 6 if offset is None else offset))
+        new = object.__new__(cls)
+        new.__dict__.update(entries=tuple(map(tuple, entries)), shift=tuple(offset or (0.0,) * 6))
+        return new
 
     @classmethod
     def from_blocks(
@@ -72,8 +118,40 @@ class LinearMap(NamedTuple):
 
     def then(self, other: LinearMap) -> LinearMap:
         """Return the map of this one followed by another."""
-        first, second = together(self, other)
-        return LinearMap(second.matrix @ first.matrix, apply(second, first.offset))
+        if self.is_static and other.is_static:
+            return LinearMap(other.matrix @ self.matrix, other.matrix @ self.offset + other.offset)
+        columns = tuple(zip(*self.entries, strict=True))
+        entries = [[product(row, column) for column in columns] for row in other.entries]
+        shift = [plus(product(row, self.shift), more) for row, more in zip(other.entries, other.shift, strict=True)]
+        return LinearMap.from_entries(entries, shift)
+
+
+Entries = tuple[tuple[Any, ...], ...]
+
+
+def entries_of(matrix: Any) -> Entries:
+    """Return a matrix ``(..., 6, 6)`` entry by entry."""
+    values = _unstacked(matrix, 2)
+    return tuple(tuple(values[i : i + 6]) for i in range(0, 36, 6))
+
+
+def product(a: Sequence[Any], b: Sequence[Any]) -> Any:
+    """Return the sum of the products of numbers or arrays; those with a plain zero or one are not multiplied."""
+    total: Any = 0.0
+    for x, y in zip(a, b, strict=True):
+        if _is(x, 0.0) or _is(y, 0.0):
+            continue
+        total = plus(total, y if _is(x, 1.0) else x if _is(y, 1.0) else x * y)
+    return total
+
+
+def plus(a: Any, b: Any) -> Any:
+    """Return the sum of two numbers or arrays."""
+    return b if _is(a, 0.0) else a if _is(b, 0.0) else a + b
+
+
+def _is(value: Any, number: float) -> bool:
+    return isinstance(value, float) and value == number
 
 
 class SecondOrderMap(NamedTuple):
@@ -100,8 +178,8 @@ class SecondOrderMap(NamedTuple):
     ) -> SecondOrderMap:
         """Return the map of 6, 6 x 6 and 6 x 6 x 6 numbers or batches of settings."""
         linear = LinearMap.from_entries(entries, offset)
-        rows = _matrix([[entry for row in plane for entry in row] for plane in quadratic])
-        return cls(*linear, array_namespace(rows).reshape(rows, (*rows.shape[:-1], 6, 6)))
+        rows = stack_entries([[entry for row in plane for entry in row] for plane in quadratic])
+        return cls(linear.matrix, linear.offset, array_namespace(rows).reshape(rows, (*rows.shape[:-1], 6, 6)))
 
     @property
     def linear(self) -> LinearMap:
@@ -116,30 +194,10 @@ class SecondOrderMap(NamedTuple):
 Map = LinearMap | SecondOrderMap
 
 
-def _matrix(entries: Sequence[Sequence[Any]]) -> Any:
+def stack_entries(entries: Sequence[Sequence[Any]]) -> Any:
     """Stack rows of numbers, or of batches of settings."""
-    return stack([stack(row) for row in _alike(entries)], axis=-2)
-
-
-def _alike(entries: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    """Broadcast entries so that every row stacks to one shape and one library."""
-    found = arrays(entry for row in entries for entry in row)
-    if not found:
-        return [list(row) for row in entries]
-    xp = array_namespace(found[0])
-    shape = np.broadcast_shapes(*(array.shape for array in found))
-    zero = xp.zeros(shape, dtype=xp.result_type(*found), device=device(found[0]))
-    return [[entry + zero for entry in row] for row in entries]
-
-
-def together(*maps: LinearMap) -> list[LinearMap]:
-    """Bring maps of plain numbers (NumPy) to the library of those that hold other arrays."""
-    foreign = [part for m in maps for part in m if not isinstance(part, np.ndarray)]
-    if not foreign:
-        return list(maps)
-    xp = array_namespace(foreign[0])
-    kind = {"dtype": foreign[0].dtype, "device": device(foreign[0])}
-    return [LinearMap(*(xp.asarray(p, **kind) if isinstance(p, np.ndarray) else p for p in m)) for m in maps]
+    rows = stack([value for row in entries for value in row])
+    return array_namespace(rows).reshape(rows, (*rows.shape[:-1], len(entries), -1))
 
 
 def apply(m: Map, vector: Any) -> Any:
@@ -156,21 +214,26 @@ def contracted(quadratic: Any, products: Any) -> Any:
     return xp.sum(xp.sum(quadratic * products[..., None, :, :], axis=-1), axis=-1)
 
 
-Entries = NamedTuple("Entries", [(f"r{i}{j}", Any) for i in range(6) for j in range(6)] + [(f"o{i}", Any) for i in range(6)])  # type: ignore[misc]
+MapConstants = NamedTuple(  # type: ignore[misc]
+    "MapConstants", [(f"r{i}{j}", Any) for i in range(6) for j in range(6)] + [(f"o{i}", Any) for i in range(6)]
+)
 
 
-def entries(m: LinearMap, particles: bool = True) -> Any:
+def constants(m: LinearMap, particles: bool = True) -> Any:
     """Return the constants of :func:`track` for a map: its 42 numbers, or arrays of settings with an axis for particles."""
-    return Entries(*_unstacked(m.matrix, 2, particles), *_unstacked(m.offset, 1, particles))
+    return MapConstants(*_expanded((*(v for row in m.entries for v in row), *m.shift), particles))
 
 
-def _unstacked(part: Any, dimensions: int, particles: bool) -> list[Any]:
+def _expanded(values: Iterable[Any], particles: bool) -> Iterable[Any]:
+    return map(expand, values) if particles else values
+
+
+def _unstacked(part: Any, dimensions: int) -> list[Any]:
     """Return the entries of a part of a map one by one: plain numbers where they are known."""
     if is_known(part, dimensions):
-        return part.ravel().tolist()
+        return part.ravel().tolist()  # type: ignore[no-any-return]
     axes = part.ndim - dimensions
-    values = [part[(..., *place)] for place in np.ndindex(*part.shape[axes:])]
-    return [value[..., None] for value in values] if particles and axes else values
+    return [part[(..., *place)] for place in np.ndindex(*part.shape[axes:])]
 
 
 def is_known(part: Any, dimensions: int) -> bool:
@@ -180,7 +243,11 @@ def is_known(part: Any, dimensions: int) -> bool:
 
 def is_static(m: Map) -> bool:
     """Whether a map is plain numbers."""
-    return all(is_known(part, dimensions) for part, dimensions in zip(m, (2, 1, 3), strict=False))
+    return (
+        m.is_static
+        if isinstance(m, LinearMap)
+        else all(is_known(part, dimensions) for part, dimensions in zip(m, (2, 1, 3), strict=False))
+    )
 
 
 def track(c: Any, q: Any, xp: Any) -> Any:
@@ -209,10 +276,10 @@ PAIRS = tuple((j, k) for j in range(6) for k in range(j, 6))
 
 def quadratic_entries(m: SecondOrderMap, particles: bool = True) -> QuadraticEntries:
     """Return the constants of :func:`track_quadratic` for a map, see :func:`entries`."""
-    every = _unstacked(m.quadratic, 3, particles)
+    every = list(_expanded(_unstacked(m.quadratic, 3), particles))
     rows = (every[36 * i : 36 * i + 36] for i in range(6))
     pairs = tuple(tuple(row[6 * j + k] * (1 if j == k else 2) for j, k in PAIRS) for row in rows)
-    return QuadraticEntries(entries(m.linear, particles), pairs)
+    return QuadraticEntries(constants(m.linear, particles), pairs)
 
 
 def track_quadratic(c: QuadraticEntries, q: Any, xp: Any) -> Any:
@@ -242,7 +309,7 @@ def quadratic_form(t: Any, q: Any) -> Any:
 
 
 THROUGH: dict[type[Map], tuple[Any, Any]] = {
-    LinearMap: (track, entries),
+    LinearMap: (track, constants),
     SecondOrderMap: (track_quadratic, quadratic_entries),
 }
 """How particles go through each kind of map: the routine, and what makes its constants."""

@@ -19,7 +19,7 @@ from .reference import Reference
 from .registry import Registry
 from .resolve import MapFunction, count, resolve
 from .routine import Step
-from .rows import Row, Undo, Variant, flatten, layout
+from .rows import Row, Undo, row_of
 
 
 class StepStage(NamedTuple):
@@ -63,13 +63,11 @@ class Prepared(NamedTuple):
 
     def is_static(self) -> bool:
         """Whether there are plain numbers alone, so that it may be kept."""
-        numbers = [value for r in self.references for value in (r.p0c, r.s, r.t)]
-        for stage in self.stages:
-            if isinstance(stage, Row):
-                numbers += flatten(stage.constants)
-            elif not isinstance(stage, int) and not is_static(stage):
-                return False
-        return all(map(is_number, numbers))
+        if not all(is_number(value) for r in self.references for value in (r.p0c, r.s, r.t)):
+            return False
+        return all(
+            stage.is_plain if isinstance(stage, Row) else isinstance(stage, int) or is_static(stage) for stage in self.stages
+        )
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Plan:
         known : Prepared, optional
             The same plan with other numbers: what did not change is taken from there.
         """
-        references = reference_pass(self.registry, elements, reference)
+        references = reference_pass(self.registry, elements, reference, known)
         changed = _changed(elements, references, known)
         dress = _Dresser(elements, references)
         rows: dict[tuple[int, int], Row] = {}
@@ -139,11 +137,21 @@ def _places(stage: Stage) -> list[int]:
     return [i for i, _ in stage.parts] if isinstance(stage, MapStage) else [stage.element]
 
 
-def reference_pass(registry: Registry, elements: Sequence[Element], reference: Reference) -> tuple[Reference, ...]:
-    """Return the reference at the start and after every element."""
+def reference_pass(
+    registry: Registry, elements: Sequence[Element], reference: Reference, known: Prepared | None = None
+) -> tuple[Reference, ...]:
+    """Return the reference at the start and after every element; what did not change is taken from what is known."""
+    if known is not None and reference == known.references[0]:
+        reference = known.references[0]
     out = [reference]
-    for element in elements:
+    for place, element in enumerate(elements):
         function = registry.reference_of(type(element))
+        if known is not None and reference is known.references[place]:
+            before = known.elements[place]
+            if element is before or (function is None and element.length is before.length):
+                reference = known.references[place + 1]
+                out.append(reference)
+                continue
         if function is None:
             reference = reference.drifted(element.length)
         else:
@@ -243,12 +251,9 @@ def _row(stage: StepStage, element: Element, before: Reference, after: Reference
         if routine.undo is None and routine.inverse is not None:
             undos[-1] = len(constants)
             constants.append(routine.inverse_constants(element, before, after, xp))
-    variant = Variant(
-        tuple(routine.track for routine in step.routines),
-        step.check.track if step.check else None,
-        layout(tuple(constants)),
-    )
-    return Row(variant, tuple(constants), tuple(undos), 2 * stage.element + (not step.at_entrance))
+    tracks = tuple(routine.track for routine in step.routines)
+    check = step.check.track if step.check else None
+    return row_of(tracks, check, tuple(constants), tuple(undos), 2 * stage.element + (not step.at_entrance))
 
 
 def _composed(found: Sequence[Any]) -> Map:

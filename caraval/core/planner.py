@@ -195,10 +195,7 @@ class Planner:
 
     def _check_libraries(self, wanted: str) -> None:
         for found, where in self.libraries().items():
-            if found != wanted:
-                raise BackendError(
-                    f"{where} is a {found} array and the beam is on {wanted}; use lattice.to({wanted!r}) or beam.to({found!r})"
-                )
+            _check_library(where, found, wanted)
 
     def libraries(self) -> dict[str, str]:
         """Return the libraries of the arrays among the settings, and where the first of each is; all are checked."""
@@ -207,8 +204,9 @@ class Planner:
             for element in self.lattice.elements:
                 for name, value in element.parameters.items():
                     if value is not None and not is_number(value):
-                        _check_array(f"{element.label}: {name}", value)
-                        found.setdefault(library(value), f"{element.label}: {name}")
+                        where = f"{element.label}: {name}"
+                        check_array(where, value)
+                        found.setdefault(library(value), where)
             self._libraries = found
         return self._libraries
 
@@ -217,7 +215,25 @@ def _label(element: Element, place: int) -> str:
     return element.name or f"{element.kind}#{place}"
 
 
-def _check_array(label: str, array: Any) -> None:
+def _check_library(where: str, found: str, wanted: str) -> None:
+    if found != wanted:
+        raise BackendError(
+            f"{where} is a {found} array and the beam is on {wanted}; use lattice.to({wanted!r}) or beam.to({found!r})"
+        )
+
+
+def check_array(label: str, array: Any, wanted: str | None = None) -> None:
+    """Check that an array of settings can be used, and that it is of the library that is wanted.
+
+    Raises
+    ------
+    InputError
+        If it does not hold finite floating-point numbers.
+    BackendError
+        If it is of another library.
+    """
+    if wanted is not None:
+        _check_library(label, library(array), wanted)
     if not array_namespace(array).isdtype(array.dtype, "real floating"):
         raise InputError(f"{label} must hold floating-point numbers, not {array.dtype}")
     values = backend_of(array).value(array)

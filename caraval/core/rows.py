@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from . import maps
+from .arrays import is_number
 from .maps import Map
 
 Undo = Callable[[Any], Any] | int | None
 
 
-class Variant(NamedTuple):
-    """What a compiler makes one program of: chains of routines that differ only in their constants."""
+class Variant:
+    """What a compiler makes one program of: chains of routines that differ only in their constants.
+
+    Two of the same parts are one object, so that they are found quickly.
+    """
 
     tracks: tuple[Callable[..., Any], ...]
     check: Callable[..., Any] | None
     layout: tuple[Any, ...]
+    size: int
+    """How many constants a row has."""
 
-    def size(self) -> int:
-        """How many constants a row has."""
-        return _size(self.layout)
+    def __init__(
+        self, tracks: tuple[Callable[..., Any], ...], check: Callable[..., Any] | None, layout: tuple[Any, ...]
+    ) -> None:
+        self.tracks, self.check, self.layout = tracks, check, layout
+        self.size = _size(layout)
+
+
+variant_of = lru_cache(maxsize=4096)(Variant)
+"""Return the one variant of these parts."""
 
 
 class Row(NamedTuple):
@@ -36,19 +49,37 @@ class Row(NamedTuple):
         those are; None: it cannot.
     place : int
         Where a particle that fails the check is lost: ``2 element`` is the element's entrance, ``2 element + 1`` its exit.
+    values : tuple
+        The constants as a flat list.
+    is_plain : bool
+        Whether they are plain numbers alone.
     """
 
     variant: Variant
     constants: tuple[Any, ...]
     undos: tuple[Undo, ...]
     place: int
+    values: tuple[Any, ...]
+    is_plain: bool
+
+
+def row_of(
+    tracks: tuple[Callable[..., Any], ...],
+    check: Callable[..., Any] | None,
+    constants: tuple[Any, ...],
+    undos: tuple[Undo, ...],
+    place: int = 0,
+) -> Row:
+    """Return the row of these routines with these constants."""
+    values = tuple(flatten(constants))
+    return Row(variant_of(tracks, check, layout(constants)), constants, undos, place, values, all(map(is_number, values)))
 
 
 def map_row(m: Map, particles: bool = True) -> Row:
     """Return the row with which particles, or a single orbit, go through a map."""
     track, constants_of = maps.THROUGH[type(m)]
     constants = (constants_of(m, particles),)
-    return Row(Variant((track,), None, layout(constants)), constants, (None,), 0)
+    return row_of((track,), None, constants, (None,))
 
 
 def layout(constants: Any) -> Any:

@@ -7,14 +7,16 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from . import tracking
+from .beam import ParticleBeam
+from .element import Element
 from .errors import BackendError, InputError, UnknownNameError, suggest
 from .names import parameter_of
+from .planner import Observe, check_array
 from .registry import backend_of, registry
 from .tracking import Beam
 
 if TYPE_CHECKING:
     from .lattice import Lattice
-    from .planner import Observe
 
 
 class Varying:
@@ -39,9 +41,11 @@ class Tracker:
         self._keys = lattice.planner.keys(observe)
         self._elements = list(lattice.elements)
         self._differentiated: dict[Any, Callable[..., Any]] = {}
+        self._places: dict[str, tuple[str, list[int]]] = {}
         for key in self.parameters:
             pattern, name = parameter_of(key)
-            for place in lattice.select(pattern):
+            self._places[key] = name, lattice.select(pattern)
+            for place in self._places[key][1]:
                 self._elements[place] = self._elements[place].with_open(name, VARYING)
 
     def __call__(
@@ -76,8 +80,9 @@ class Tracker:
         plan = self.lattice.planner.plan(list(self._keys), beam.reference, self._elements)
         prepared = self.lattice.planner.prepare(plan, beam, reference)
         if settings:
-            lattice = self.lattice.replace(self._known(settings))
-            prepared = lattice.planner.prepare(plan, beam, reference, known=prepared)
+            elements = self._with(self._known(settings), used)
+            particles = isinstance(beam, ParticleBeam)
+            prepared = plan.prepare(elements, beam.reference, particles=particles, known=prepared)
         out, looks = tracking.track(prepared, beam, self._compiled, keep)
         return out if self._observe is None else (out, tracking.observed(looks, self._keys))
 
@@ -102,6 +107,17 @@ class Tracker:
             return value, {key: gradients[key] for key in known}
 
         return evaluate
+
+    def _with(self, settings: Mapping[str, Any], backend: str) -> list[Element]:
+        """Return the lattice's elements with other settings, numbers or arrays of the beam's backend."""
+        elements = list(self.lattice.elements)
+        for key, value in settings.items():
+            if hasattr(value, "dtype"):
+                check_array(key, value, backend)
+            name, places = self._places[key]
+            for place in places:
+                elements[place] = elements[place].replace(**{name: value})
+        return elements
 
     def _known(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         for key in settings:

@@ -14,7 +14,7 @@ from .coordinates import Coordinates
 from .errors import InputError
 from .jet import expansion, jet_namespace, lifted, second_order_map, seed
 from .loss import ALIVE, LOST_BEFORE, sane
-from .maps import LinearMap, Map, SecondOrderMap, apply, contracted
+from .maps import LinearMap, Map, SecondOrderMap, apply, contracted, entries_of, plus, product, stack_entries
 from .moments import MomentBeam, moments_from
 from .plan import Prepared
 from .reference import Reference
@@ -152,13 +152,19 @@ def track_moments(prepared: Prepared, beam: MomentBeam, backend: Any, keep: Keep
         jacobian, mean = _expanded(piece, mean, backend)
         if isinstance(piece, SecondOrderMap):
             mean = mean + contracted(_like(piece.quadratic, mean, backend), covariance)
-        covariance = transport(jacobian, covariance)
+        covariance = _transported(jacobian, covariance, backend)
     return _moments(prepared, beam, backend, mean, covariance, len(prepared.references) - 1), looks
 
 
-def transport(matrix: Any, covariance: Any) -> Any:
-    """Return ``matrix @ covariance @ matrix^T``."""
-    return matrix @ covariance @ array_namespace(matrix).matrix_transpose(matrix)
+def _transported(jacobian: LinearMap, covariance: Any, backend: Any) -> Any:
+    """Return ``matrix @ covariance @ matrix^T``; of many settings entry by entry, which is quicker."""
+    if not jacobian.is_batch:
+        matrix = jacobian.matrix
+        return matrix @ covariance @ array_namespace(matrix).matrix_transpose(matrix)
+    before = entries_of(covariance)
+    half = [[product(row, column) for column in before] for row in jacobian.entries]
+    lower = [[product(half[i], jacobian.entries[j]) for j in range(i + 1)] for i in range(6)]
+    return _like(stack_entries([[lower[max(i, j)][min(i, j)] for j in range(6)] for i in range(6)]), covariance, backend)
 
 
 def transfer_map(prepared: Prepared, backend: Any, start: Any) -> LinearMap:
@@ -167,7 +173,7 @@ def transfer_map(prepared: Prepared, backend: Any, start: Any) -> LinearMap:
     for piece in _pieces(prepared):
         if not isinstance(piece, int):
             jacobian, after = _expanded(piece, total.offset, backend)
-            total = LinearMap(jacobian @ total.matrix, after)
+            total = LinearMap(jacobian.matrix @ total.matrix, after)
     return total
 
 
@@ -198,18 +204,28 @@ def _pieces(prepared: Prepared) -> Iterator[list[Row] | Map | int]:
         yield rows
 
 
-def _expanded(piece: list[Row] | Map, orbit: Any, backend: Any) -> tuple[Any, Any]:
-    """Return the Jacobian of rows or a map at a point, and where the point goes."""
+def _expanded(piece: list[Row] | Map, orbit: Any, backend: Any) -> tuple[LinearMap, Any]:
+    """Return the Jacobian of rows or a map at a point, in the point's library, and where the point goes."""
     if isinstance(piece, list):
         values, slopes = expansion(_jets(piece, orbit, backend))
         m = LinearMap.from_entries(slopes, values)
-        return _like(m.matrix, orbit, backend), _like(m.offset, orbit, backend)
-    parts = (_like(part, orbit, backend) for part in piece)
+        return _map_like(m, orbit, backend), _like(m.offset, orbit, backend)
     if isinstance(piece, LinearMap):
-        m = LinearMap(*parts)
-        return m.matrix, apply(m, orbit)
-    quadratic = SecondOrderMap(*parts)
-    return quadratic.jacobian(orbit), apply(quadratic, orbit)
+        m = _map_like(piece, orbit, backend)
+        if not m.is_batch:
+            return m, apply(m, orbit)
+        point = [orbit[..., i] for i in range(6)]
+        return m, _like(stack(plus(product(row, point), s) for row, s in zip(m.entries, m.shift, strict=True)), orbit, backend)
+    quadratic = SecondOrderMap(*(_like(part, orbit, backend) for part in piece))
+    return LinearMap(quadratic.jacobian(orbit), orbit), apply(quadratic, orbit)
+
+
+def _map_like(m: LinearMap, other: Any, backend: Any) -> LinearMap:
+    """Bring a map to the library, precision and place of an array; of many settings entry by entry."""
+    if not m.is_batch:
+        return LinearMap(*(_like(part, other, backend) for part in m))
+    brought = [[v if is_number(v) else _like(v, other, backend) for v in row] for row in (*m.entries, m.shift)]
+    return LinearMap.from_entries(brought[:6], brought[6])
 
 
 def _jets(rows: Sequence[Row], orbit: Any, backend: Any, order: int = 1) -> Coordinates:

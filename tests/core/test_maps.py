@@ -115,18 +115,18 @@ def test_apply_to_a_vector_and_to_particles(backend, array, to_numpy):
     expected = applied(m, q)
     there = cv.LinearMap(*(array(part, backend) for part in m))
     assert to_numpy(maps.apply(there, array(q.T, backend))) == pytest.approx(expected.T, rel=1e-13, abs=1e-13)
-    tracked = maps.track(maps.entries(m), Coordinates(*(array(row, backend) for row in q)), None)
+    tracked = maps.track(maps.constants(m), Coordinates(*(array(row, backend) for row in q)), None)
     assert to_numpy(tracked) == pytest.approx(expected, rel=1e-13, abs=1e-13)
 
 
 def test_entries_of_batches_have_an_axis_for_the_particles():
     m = random_map(3, (2,))
     q = np.random.default_rng(4).standard_normal((2, 6, 5))
-    c = maps.entries(m)
+    c = maps.constants(m)
     assert c.r00.shape == (2, 1)
     tracked = np.stack(maps.track(c, Coordinates(*np.moveaxis(q, 1, 0)), None), axis=1)
     assert tracked == pytest.approx(applied(m, q), rel=1e-13, abs=1e-13)
 
 
 def test_entries_of_one_map_are_plain_numbers():
-    assert {type(value) for value in maps.entries(random_map(3))} == {float}
+    assert {type(value) for value in maps.constants(random_map(3))} == {float}
