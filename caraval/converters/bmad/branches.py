@@ -10,7 +10,6 @@ from .definitions import Beamline, Branch, Element
 from .expansion import Expansion
 from .patterns import Pattern
 from .positions import Mistake, Place
-from .vocabulary import CONTROLLERS
 
 if TYPE_CHECKING:
     from .state import State
@@ -101,9 +100,6 @@ def refuse(state: State, number: int, branch: Branch) -> None:
     ------
     LatticeError
     """
-    for element in state.elements.values():
-        if element.keyword in CONTROLLERS:
-            raise element.place.error(f"{element.label}: elements that control others are not understood yet")
     upon = list(state.superimposed)
     for element in state.elements.values():
         setting = element.settings.get("superimpose")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -66,6 +67,8 @@ class Element:
     place: Place
     settings: Settings = field(default_factory=dict)
     reversed: bool = False
+    lord: Physical | None = field(default=None, repr=False)
+    """What it is a pass of."""
 
     def copy(self, name: str, keyword: str | None = None, place: Place | None = None) -> Element:
         """Return an element of another name with the same attributes."""
@@ -79,6 +82,36 @@ class Element:
     def label(self) -> str:
         """Class and name, for messages."""
         return f"{self.keyword} {self.name!r}"
+
+
+@dataclass
+class Physical(Element):
+    """An element that the beam passes several times (Bmad manual, "Multipass Fundamentals").
+
+    Attributes
+    ----------
+    passes : list of Element
+        The same in the lines, in order.
+    """
+
+    passes: list[Element] = field(default_factory=list, repr=False)
+
+
+@dataclass
+class Lord(Element):
+    """An element that stands in no line, and sets what others do."""
+
+    def names(self, word: str, custom: set[str]) -> tuple[str, ...]:
+        """Return the name of the attribute that a word means; none: there is none."""
+        raise NotImplementedError
+
+    def known(self) -> tuple[str, ...]:
+        """Return the names of its attributes."""
+        raise NotImplementedError
+
+    def entries(self) -> list[str]:
+        """Return its list: what it acts on, and perhaps how."""
+        raise NotImplementedError
 
 
 @dataclass
@@ -101,3 +134,12 @@ class Branch:
     name: str
     place: Place
     elements: list[Element]
+
+    def everything(self) -> Iterator[Element]:
+        """Go through the elements, and their lords, each where it begins."""
+        seen: set[int] = set()
+        for element in self.elements:
+            if element.lord is not None and id(element.lord) not in seen:
+                seen.add(id(element.lord))
+                yield element.lord
+            yield element

@@ -11,8 +11,8 @@ from caraval.core.losses import Losses
 from caraval.physics.shared import upstream
 from caraval.physics.shared.cavity import Cavity
 
-from . import cavities, start
-from .definitions import LOGICALS, Branch, Setting, Settings
+from . import cavities, girders, start
+from .definitions import LOGICALS, Branch, Lord, Setting, Settings
 from .elements import Converter
 from .parameters import BEGINNING
 from .state import State
@@ -45,9 +45,13 @@ def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> 
     geometry = _geometry(branch, settings)
     reference = start.reference(settings, branch.place)
     _fill_bunches(state, branch)
+    for lord in state.elements.values():
+        if lord.keyword == "ramper":
+            losses.note(lord.name, "", lord.keyword, "kept as metadata; it acts in programs that ramp", place=lord.place)
     convert = Converter(state.vocabulary, losses).element
     elements = [convert(element) for element in branch.elements]
     absolute = _check_switches(state, elements, losses)
+    elements = girders.told(state, branch, elements)
     elements = cavities.told(branch, elements, reference, absolute, closed=geometry == "closed")
     at_start = {name: setting for name, setting in settings.items() if name in BEGINNING - {*start.ENERGIES, "s", "ref_time"}}
     lattice = Lattice(
@@ -78,8 +82,14 @@ def _fill_bunches(state: State, branch: Branch) -> None:
 def _metadata(state: State) -> dict[str, Any]:
     """Return what a file says that no element and no reference has: its title, and parameters of Bmad's programs."""
     groups = {name: _plain(settings) for name, settings in state.parameters.items() if name != "beginning"}
-    said = {"title": state.title, **groups}
+    lords = {lord.name: _described(lord) for lord in state.elements.values() if isinstance(lord, Lord)}
+    said = {"title": state.title, **groups, "controllers": lords}
     return {name: value for name, value in said.items() if value}
+
+
+def _described(lord: Lord) -> dict[str, Any]:
+    """Return what a file says of an overlay or another controller, whose effect is in the elements."""
+    return {"class": lord.keyword, "controls": lord.entries(), **_plain(lord.settings)}
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
