@@ -129,7 +129,7 @@ def test_elements_and_attributes(tmp_path: Path, text: str, expected: str) -> No
         ("use, l\nl: line = (2*l)", "2:14: a line cannot contain itself: 'l' in 'l'"),
         ("use, l\nl: line = (k[a:b])\nk: line = (a)\na: drift",
          "2:12: slices of lines \\(k\\[a:b\\]\\) are not understood yet"),
-        ("use, l\nl: line = (k)\nk: line[multipass] = (a)\na: drift", "2:12: line 'k' is a multipass line"),
+        ("use, l\nl: line = (k)\nk: line[multi] = (a)\na: drift", "2:12: line 'k' is a 'multi' line; what"),
         ("use, l\nl: line = (k(a))\nk(x, y): line = (x, y)\na: drift", "2:12: line 'k' takes 2 arguments \\(x, y\\), not 1"),
         ("use, l\nl: line = (a(a))\na: drift", "2:12: 'a' is no line, so it takes no arguments"),
         ("use, l\nl: list = (a)\na: drift", "1:6: 'l' is a list; a lattice is made from a line"),

@@ -205,13 +205,15 @@ MUST_AGREE = """
 
 WITH_LORDS = """
     bsim_envelope_ibs_test_dc12c bsim_moga_dc12a_alt3 bsim_moga_quads_dc12a_alt3
-    parse_test_control tutorial_bmad_tao_control
+    figure_8_figure_8 geometry_test_geometry_test jlab_ep_collider_e_p_ring_ptc_like_combined multipass_test_patch
+    parse_test_common_name parse_test_control ptc_test_figure_8 tao_erl_lat tutorial_bmad_tao_control
+    tutorial_bmad_tao_multipass
     tutorial_ring_design_04_MachineCoords_Exercise_solutions_simple
     tutorial_ring_design_12_DynamicAperture_12_3_ChromaticityCorrection_ring
     tutorial_ring_design_12_DynamicAperture_12_4_AdvancedDA_ring
     tutorial_ring_design_12_DynamicAperture_Exercise_solutions_ring_w_correct
 """
-"""Those with overlays, groups, girders, multipass lines."""
+"""Those with overlays, groups, girders, multipass lines, or patches that turn back."""
 
 
 @cache
@@ -236,7 +238,18 @@ def test_real_lattices(name: str) -> None:
 
 
 @needs_reference
-@pytest.mark.parametrize(("name", "number"), [("radiation_test_radiation_test", 1), ("radiation_test_radiation_test", 2)])
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("geometry_test_geometry_test", 1),
+        ("girder_test_girder_test", 1),
+        ("patch_test_patch_test", 1),
+        ("patch_test_patch_test", 2),
+        ("radiation_test_radiation_test", 1),
+        ("radiation_test_radiation_test", 2),
+        ("wall3d_test_wall3d_test", 1),
+    ],
+)
 def test_other_branches(name: str, number: int) -> None:
     assert differences(cv.load(corpus()[name], branch=number), expected_of(name, number)) == []
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from caraval.core.errors import UnknownNameError, suggest
 
+from . import multipass
 from .definitions import Beamline, Branch, Element
 from .expansion import Expansion
 from .patterns import Pattern
@@ -90,6 +91,7 @@ def expand(state: State, lines: list[Beamline], *, separate: bool = False) -> li
         if separate:
             elements = [element.copy(element.name) for element in elements]
         branches.append(Branch(line.name, line.place, elements))
+    multipass.form(branches)
     return branches
 
 

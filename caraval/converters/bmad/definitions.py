@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from .expressions import Value
@@ -69,14 +69,17 @@ class Element:
     reversed: bool = False
     lord: Physical | None = field(default=None, repr=False)
     """What it is a pass of."""
+    place_in_line: int | None = None
+    """Its number in the multipass line that it is from."""
 
     def copy(self, name: str, keyword: str | None = None, place: Place | None = None) -> Element:
         """Return an element of another name with the same attributes."""
-        return Element(name, keyword or self.keyword, place or self.place, dict(self.settings), self.reversed)
+        keyword, place = keyword or self.keyword, place or self.place
+        return replace(self, name=name, keyword=keyword, place=place, settings=dict(self.settings))
 
     def turned(self) -> Element:
         """Return the element the other way round."""
-        return Element(self.name, self.keyword, self.place, self.settings, not self.reversed)
+        return replace(self, reversed=not self.reversed)
 
     @property
     def label(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import cycle, repeat
 
 from caraval.core.errors import suggest
@@ -17,6 +17,14 @@ LONGEST = 2_000_000
 
 
 @dataclass
+class Passage:
+    """A multipass line that is gone through, and where the elements have come that are its own."""
+
+    reflected: bool
+    members: list[int] = field(default_factory=list)
+
+
+@dataclass
 class Frame:
     """A line, or a part of one, that is being gone through."""
 
@@ -26,6 +34,7 @@ class Frame:
     reversed: bool
     tag: str
     arguments: Mapping[str, str]
+    passage: Passage | None = None
 
 
 class Expansion:
@@ -43,9 +52,12 @@ class Expansion:
         self._replacements: dict[str, Iterator[Item]] = {}
         self._tagged: dict[tuple[str, str], Element] = {}
         self._turned: dict[int, Element] = {}
+        self._passages: list[Passage] = []
 
     def elements(self, line: Beamline) -> list[Element]:
         """Return the elements of a line, in order; those with tags are copies with their names.
+
+        Those of multipass lines are copies that know their places there.
 
         Raises
         ------
@@ -56,6 +68,7 @@ class Expansion:
         start = Item(line.place.position, line.name)
         stack = [Frame(iter([start]), Beamline("", line.place, ()), False, False, "", {})]
         members = 0
+        self._passages.clear()
         while stack:
             item = next(stack[-1].items, None)
             if item is None:
@@ -64,11 +77,17 @@ class Expansion:
             members += 1
             if members > LONGEST:
                 raise line.place.error(f"line {line.name!r} has more than {LONGEST} members")
+            passage = stack[-1].passage
             element = self._enter(item, stack)
             if element is not None and element.keyword != "null_ele":
+                if passage is not None:
+                    passage.members.append(len(found))
                 found.append(element)
         if not found:
             raise line.place.error(f"line {line.name!r} has no elements; a line needs at least one")
+        for passage in self._passages:
+            for number, i in enumerate(reversed(passage.members) if passage.reflected else passage.members):
+                found[i] = replace(found[i], settings=dict(found[i].settings), place_in_line=number)
         return found
 
     def _enter(self, item: Item, stack: list[Frame]) -> Element | None:
@@ -79,13 +98,13 @@ class Expansion:
             raise place.error(f"slices of lines ({item.name}[{item.slice}]) are not understood yet")
         if item.count != 1:
             parts: Iterator[Item] = repeat(replace(item, count=1), item.count)
-            stack.append(Frame(parts, frame.line, frame.reflected, frame.reversed, frame.tag, frame.arguments))
+            stack.append(replace(frame, items=parts))
             return None
         turned = frame.reversed != item.reversed
         reflected = frame.reflected != (item.reflected or item.reversed)
         if item.members is not None:
             parts = _in_order(item.members, reflected)
-            stack.append(Frame(parts, frame.line, reflected, turned, frame.tag, frame.arguments))
+            stack.append(replace(frame, items=parts, reflected=reflected, reversed=turned))
             return None
         name = frame.arguments.get(item.name, item.name)
         tag = ".".join(filter(None, (frame.tag, item.tag)))
@@ -97,7 +116,11 @@ class Expansion:
             return self._turned.setdefault(id(element), element.turned()) if turned else element
         self._check(line, place, stack)
         arguments = _bound(line, item.arguments or (), frame.arguments, place)
-        stack.append(Frame(_in_order(line.items, reflected), line, reflected, turned, tag, arguments))
+        passage = frame.passage
+        if line.option == "multipass":
+            passage = Passage(reflected)
+            self._passages.append(passage)
+        stack.append(Frame(_in_order(line.items, reflected), line, reflected, turned, tag, arguments, passage))
         return None
 
     def _element(self, name: str, place: Place, tag: str) -> Element:
@@ -117,8 +140,8 @@ class Expansion:
         return self._element(item.name, Place(listed.place.file, *item.position), tag)
 
     def _check(self, line: Beamline, place: Place, stack: list[Frame]) -> None:
-        if line.option:
-            raise place.error(f"line {line.name!r} is a {line.option} line; those are not understood yet")
+        if line.option not in ("", "multipass"):
+            raise place.error(f"line {line.name!r} is a {line.option!r} line; what can be said there is multipass")
         inside = list(dict.fromkeys(frame.line.name for frame in stack))
         if line.name in inside:
             path = " in ".join(repr(name) for name in reversed([*inside[inside.index(line.name) :], line.name]))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 from caraval.core.element import Element as CaravalElement
 from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
+from caraval.core.plan import reference_pass
+from caraval.core.reference import Reference
+from caraval.core.registry import registry
 from caraval.physics.shared import upstream
 from caraval.physics.shared.cavity import Cavity
 
-from . import cavities, girders, start
-from .definitions import LOGICALS, Branch, Lord, Setting, Settings
+from . import cavities, directions, girders, passes, start
+from .definitions import LOGICALS, Branch, Lord, Physical, Setting, Settings
 from .elements import Converter
 from .parameters import BEGINNING
 from .state import State
@@ -49,7 +53,8 @@ def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> 
         if lord.keyword == "ramper":
             losses.note(lord.name, "", lord.keyword, "kept as metadata; it acts in programs that ramp", place=lord.place)
     convert = Converter(state.vocabulary, losses).element
-    elements = [convert(element) for element in branch.elements]
+    elements = directions.told([convert(element) for element in branch.elements])
+    elements = passes.told(branch, elements, reference, partial(_first_pass, state, losses))
     absolute = _check_switches(state, elements, losses)
     elements = girders.told(state, branch, elements)
     elements = cavities.told(branch, elements, reference, absolute, closed=geometry == "closed")
@@ -66,6 +71,19 @@ def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> 
         return upstream.resolved(lattice)
     except InputError as error:
         raise branch.place.error(str(error)) from None
+
+
+def _first_pass(state: State, losses: Losses, whole: Physical) -> tuple[CaravalElement, Reference]:
+    """Return the first pass of an element, and the reference there."""
+    for number, branch in enumerate(state.branches):
+        here = next((i for i, element in enumerate(branch.elements) if element is whole.passes[0]), None)
+        if here is not None:
+            reference = start.reference(_settings(state, branch, is_first=number == 0), branch.place)
+            convert = Converter(state.vocabulary, losses).element
+            elements = [convert(element) for element in branch.elements[: here + 1]]
+            elements = passes.told(branch, elements, reference, partial(_first_pass, state, losses))
+            return elements[here], reference_pass(registry(), elements, reference)[here]
+    raise whole.place.error(f"{whole.label} is in no branch")
 
 
 def _fill_bunches(state: State, branch: Branch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
 
-from . import branches, control, lattices
+from . import branches, control, lattices, multipass
 from .interpreter import Interpreter
 from .positions import Place
 
@@ -42,4 +42,5 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     found = state.branches[chosen]
     branches.refuse(state, chosen, found)
     control.act(state)
+    multipass.share(state.branches)
     return lattices.lattice(state, found, is_first=chosen == 0, losses=losses or Losses())

@@ -16,7 +16,7 @@ from .patterns import Pattern
 from .positions import Mistake, Place, Position
 from .rows import worked_out
 from .syntax import Given
-from .vocabulary import VECTORS, Vocabulary
+from .vocabulary import OF_PASSES, VECTORS, Vocabulary
 
 
 class State:
@@ -163,7 +163,7 @@ class State:
             parts = zip(VECTORS[given.name], given.value.of_length(len(VECTORS[given.name])), strict=True)
             return all(self.give(element, Given(given.position, name, part)) for name, part in parts)
         names = self.names(element, given.name)
-        if not names:
+        if not names or (element.lord is not None and not OF_PASSES.issuperset(names)):
             return False
         self._current = element
         value = self._value(element, names[0], given)
@@ -232,6 +232,9 @@ class State:
 
     def no_attribute(self, element: Element, given: Given) -> Mistake:
         """Return the mistake that an element has no such attribute."""
+        if element.lord is not None and self.names(element, given.name):
+            whole = element.lord.name
+            return Mistake(f"{element.name!r} is a pass of {whole!r}; set {whole}[{given.name}]", given.position)
         if not given.name:
             said = "call::" if isinstance(given.value, Literal) and given.value.text.startswith("call::") else "{...}"
             return Mistake(f"{element.label}: {said} as an attribute is not understood yet", given.position)
