@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from caraval.core.errors import UnknownNameError, suggest
 
-from . import multipass
-from .definitions import Beamline, Branch, Element
+from . import forks, multipass
+from .definitions import Beamline, Branch, Element, Origin
 from .expansion import Expansion
 from .patterns import Pattern
 from .positions import Mistake, Place
@@ -67,7 +67,7 @@ def choose(names: list[str], branch: str | int | None) -> int:
 
 
 def expand(state: State, lines: list[Beamline], *, separate: bool = False) -> list[Branch]:
-    """Return lines with their elements in a row, and a marker at the end.
+    """Return lines with their elements in a row, and a marker at the end; after them, those to which forks lead.
 
     Parameters
     ----------
@@ -83,14 +83,16 @@ def expand(state: State, lines: list[Beamline], *, separate: bool = False) -> li
     setting = state.parameters["parameter"].get("no_end_marker")
     has_end = setting is None or not setting.logical("no_end_marker")
     expansion = Expansion(state.elements, state.lines)
-    branches = []
-    for line in lines:
+    branches: list[Branch] = []
+    wanted: list[tuple[Beamline, Origin | None]] = [(line, None) for line in lines]
+    for line, origin in wanted:  # which grows
         elements = expansion.elements(line)
         if has_end and elements[-1].name != END:
             elements.append(state.elements.get(END) or Element(END, "marker", line.place))
         if separate:
             elements = [element.copy(element.name) for element in elements]
-        branches.append(Branch(line.name, line.place, elements))
+        branches.append(Branch(line.name, line.place, elements, origin))
+        wanted.extend(forks.beyond(state, branches[-1], wanted))
     multipass.form(branches)
     return branches
 

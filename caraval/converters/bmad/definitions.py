@@ -130,6 +130,13 @@ class Beamline:
     settings: Settings = field(default_factory=dict)
 
 
+class Origin(NamedTuple):
+    """The fork at which a branch begins, and the branch in which it stands."""
+
+    branch: Branch
+    fork: Element
+
+
 @dataclass
 class Branch:
     """A line with all its elements in a row, and what is said of its beginning."""
@@ -137,6 +144,7 @@ class Branch:
     name: str
     place: Place
     elements: list[Element]
+    origin: Origin | None = field(default=None, repr=False)
 
     def everything(self) -> Iterator[Element]:
         """Go through the elements, and their lords, each where it begins."""

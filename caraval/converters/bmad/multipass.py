@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from .definitions import Branch, Physical
+from .definitions import Branch, Element, Physical
 from .vocabulary import OF_PASSES
 
 ENERGIES = ("p0c", "e_tot", "p0c_start", "e_tot_start")
@@ -20,19 +19,18 @@ def form(branches: Sequence[Branch]) -> None:
 
     As in Bmad, elements are the same that have the same name and the same place in their lines.
     """
-    groups: dict[tuple[str, int], list[tuple[Branch, int]]] = {}
+    groups: dict[tuple[str, int], list[Element]] = {}
     for branch in branches:
-        for i, element in enumerate(branch.elements):
+        for element in branch.elements:  # those of multipass lines are each by itself
             if element.place_in_line is not None:
-                groups.setdefault((element.name, element.place_in_line), []).append((branch, i))
+                groups.setdefault((element.name, element.place_in_line), []).append(element)
     for (name, _), places in groups.items():
         if len(places) == 1:
             continue
-        first = places[0][0].elements[places[0][1]]
-        lord = Physical(name, first.keyword, first.place, dict(first.settings))
-        for number, (branch, i) in enumerate(places, 1):
-            branch.elements[i] = replace(branch.elements[i].copy(f"{name}\\{number}"), lord=lord)
-            lord.passes.append(branch.elements[i])
+        lord = Physical(name, places[0].keyword, places[0].place, dict(places[0].settings))
+        for number, element in enumerate(places, 1):
+            element.name, element.lord = f"{name}\\{number}", lord
+            lord.passes.append(element)
 
 
 def share(branches: Sequence[Branch]) -> None:

@@ -43,4 +43,4 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     branches.refuse(state, chosen, found)
     control.act(state)
     multipass.share(state.branches)
-    return lattices.lattice(state, found, is_first=chosen == 0, losses=losses or Losses())
+    return lattices.lattice(state, found, losses or Losses())
