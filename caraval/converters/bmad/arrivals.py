@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 
 from caraval.core.element import Element as CaravalElement
 from caraval.core.losses import Losses
@@ -12,7 +11,7 @@ from caraval.core.plan import reference_pass
 from caraval.core.reference import Reference
 from caraval.core.registry import registry
 
-from . import directions, forks, passes, start
+from . import directions, flexible, forks, passes, start
 from .definitions import Branch, Physical, Setting, Settings
 from .elements import Converter
 from .state import State
@@ -69,7 +68,7 @@ def along(
     quiet = Losses("drift" if losses.are_allowed else "error")  # what another branch loses is not this one's loss
     convert = Converter(state.vocabulary, quiet).element
     reference = at_start(state, branch, losses)
-    elements = directions.told([convert(element) for element in islice(branch.elements, count)])
+    elements = directions.told(flexible.converted(branch, convert, count))
     elements = passes.told(branch, elements, reference, partial(first_pass, state, losses))
     return elements, reference_pass(registry(), elements, reference)
 

@@ -145,6 +145,7 @@ class Branch:
     place: Place
     elements: list[Element]
     origin: Origin | None = field(default=None, repr=False)
+    flexible: dict[int, Setting] = field(default_factory=dict, repr=False)
 
     def everything(self) -> Iterator[Element]:
         """Go through the elements, and their lords, each where it begins."""

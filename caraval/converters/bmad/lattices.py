@@ -12,7 +12,7 @@ from caraval.core.losses import Losses
 from caraval.physics.shared import upstream
 from caraval.physics.shared.cavity import Cavity
 
-from . import arrivals, cavities, directions, girders, passes, start
+from . import arrivals, cavities, directions, flexible, girders, passes, start
 from .definitions import LOGICALS, Branch, Lord, Setting, Settings
 from .elements import Converter
 from .parameters import BEGINNING
@@ -48,7 +48,7 @@ def lattice(state: State, branch: Branch, losses: Losses) -> Lattice:
     _fill_bunches(state, branch)
     _note(state, branch, losses)
     convert = Converter(state.vocabulary, losses).element
-    elements = directions.told([convert(element) for element in branch.elements])
+    elements = directions.told(flexible.converted(branch, convert))
     elements = passes.told(branch, elements, reference, partial(arrivals.first_pass, state, losses))
     absolute = _check_switches(state, elements, losses)
     elements = girders.told(state, branch, elements)
