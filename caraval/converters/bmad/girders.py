@@ -11,6 +11,8 @@ import numpy as np
 
 from caraval.core import scalar
 from caraval.core.element import Element as CaravalElement
+from caraval.core.plan import reference_pass
+from caraval.core.reference import Reference
 from caraval.core.registry import registry
 from caraval.physics.misalignment import rigid_motion
 from caraval.physics.sbend import SBend
@@ -90,7 +92,7 @@ def defined(state: State, statement: Control) -> Girder:
     return girder
 
 
-def told(state: State, branch: Branch, elements: Sequence[CaravalElement]) -> list[CaravalElement]:
+def told(state: State, branch: Branch, elements: Sequence[CaravalElement], reference: Reference) -> list[CaravalElement]:
     """Return elements that stand where their girders carry them.
 
     Parameters
@@ -100,6 +102,8 @@ def told(state: State, branch: Branch, elements: Sequence[CaravalElement]) -> li
         With the elements as the file has them.
     elements : sequence of Element
         The same in Caraval.
+    reference : Reference
+        At the beginning.
 
     Raises
     ------
@@ -110,7 +114,8 @@ def told(state: State, branch: Branch, elements: Sequence[CaravalElement]) -> li
     out = list(elements)
     if not girders:
         return out
-    stand = floor.standing(elements)
+    references = reference_pass(registry(), elements, reference)
+    stand = floor.standing([element.at(here, scalar) for element, here in zip(elements, references, strict=False)])
     supports = supported(state, branch, girders)
     motions: dict[int, Motion] = {}
     for support in reversed(supports):  # those that support girders come after these

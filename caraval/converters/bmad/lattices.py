@@ -51,7 +51,7 @@ def lattice(state: State, branch: Branch, losses: Losses) -> Lattice:
     elements = directions.told(flexible.converted(branch, convert))
     elements = passes.told(branch, elements, reference, partial(arrivals.first_pass, state, losses))
     absolute = _check_switches(state, elements, losses)
-    elements = girders.told(state, branch, elements)
+    elements = girders.told(state, branch, elements, reference)
     elements = cavities.told(branch, elements, reference, absolute, closed=geometry == "closed")
     at_start = {name: setting for name, setting in settings.items() if name in BEGINNING - {*start.ENERGIES, "s", "ref_time"}}
     lattice = Lattice(
