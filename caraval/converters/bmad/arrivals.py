@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from caraval.core.element import Element as CaravalElement
 from caraval.core.losses import Losses
@@ -17,7 +16,7 @@ from .elements import Converter
 from .state import State
 
 
-def settings(state: State, branch: Branch) -> Settings:
+def settings_of(state: State, branch: Branch) -> Settings:
     """Return what is said of a branch; what is said of the lattice is about the first, energy and species about all.
 
     A branch that begins at a fork has the species of the one that it comes from, or photons, and an energy of its own.
@@ -38,46 +37,58 @@ def _inherited_species(state: State, branch: Branch) -> Setting | None:
         return None
     if branch.origin.fork.keyword == "photon_fork":
         return Setting("photon", branch.origin.fork.place)
-    species = settings(state, branch.origin.branch).get("particle")
+    species = settings_of(state, branch.origin.branch).get("particle")
     return None if species is None or species.word("particle") == "photon" else species
 
 
-def at_start(state: State, branch: Branch, losses: Losses) -> Reference:
-    """Return the reference where a branch begins: as it is said, or as it comes to the fork that leads there.
+class Arrivals:
+    """The reference particle in the branches of a lattice; another branch is gone through once.
 
-    Raises
-    ------
-    LatticeError
-        If it is impossible, or said nowhere.
+    Parameters
+    ----------
+    state : State
+    losses : Losses
+        Of the branch that is wanted; what another branch loses is not this one's loss.
     """
-    said = settings(state, branch)
-    if branch.origin is None or any(name in said for name in start.ENERGIES):
-        return start.reference(said, branch.place)
-    base, fork = branch.origin
-    _, references = along(state, base, losses, forks.place_of(base, fork))
-    arrival, own = references[-1], start.reference(said, branch.place)
-    if not forks.is_at_beginning(fork) or own.species != arrival.species:
-        raise branch.place.error(f"the reference energy of line {branch.name!r} is said nowhere; give {branch.name}[e_tot]")
-    return replace(own, p0c=arrival.p0c)
 
+    def __init__(self, state: State, losses: Losses) -> None:
+        self._state = state
+        self._losses = Losses("drift" if losses.are_allowed else "error")
+        self._places = {id(e): (branch, i) for branch in state.branches for i, e in enumerate(branch.elements)}
+        self._gone_through: dict[int, tuple[list[CaravalElement], tuple[Reference, ...]]] = {}
 
-def along(
-    state: State, branch: Branch, losses: Losses, count: int | None = None
-) -> tuple[list[CaravalElement], tuple[Reference, ...]]:
-    """Return the first elements of another branch, or all, and the references before and after them."""
-    quiet = Losses("drift" if losses.are_allowed else "error")  # what another branch loses is not this one's loss
-    convert = Converter(state.vocabulary, quiet).element
-    reference = at_start(state, branch, losses)
-    elements = directions.told(flexible.converted(branch, convert, count))
-    elements = passes.told(branch, elements, reference, partial(first_pass, state, losses))
-    return elements, reference_pass(registry(), elements, reference)
+    def at_start(self, branch: Branch) -> Reference:
+        """Return the reference where a branch begins: as it is said, or as it comes to the fork that leads there.
 
+        Raises
+        ------
+        LatticeError
+            If it is impossible, or said nowhere.
+        """
+        said = settings_of(self._state, branch)
+        if branch.origin is None or any(name in said for name in start.ENERGIES):
+            return start.reference(said, branch.place)
+        base, fork = branch.origin
+        _, references = self._along(base, forks.place_of(base, fork))
+        arrival, own = references[-1], start.reference(said, branch.place)
+        if not forks.is_at_beginning(fork) or own.species != arrival.species:
+            name = branch.name
+            raise branch.place.error(f"the reference energy of line {name!r} is said nowhere; give {name}[e_tot]")
+        return replace(own, p0c=arrival.p0c)
 
-def first_pass(state: State, losses: Losses, whole: Physical) -> tuple[CaravalElement, Reference]:
-    """Return the first pass of an element, and the reference there."""
-    for branch in state.branches:
-        here = next((i for i, element in enumerate(branch.elements) if element is whole.passes[0]), None)
-        if here is not None:
-            elements, references = along(state, branch, losses, here + 1)
-            return elements[here], references[here]
-    raise whole.place.error(f"{whole.label} is in no branch")
+    def first_pass(self, whole: Physical) -> tuple[CaravalElement, Reference]:
+        """Return the first pass of an element, and the reference there."""
+        branch, here = self._places[id(whole.passes[0])]
+        if id(branch) not in self._gone_through:
+            firsts = (i for i, e in enumerate(branch.elements) if e.lord is not None and e.lord.passes[0] is e)
+            self._gone_through[id(branch)] = self._along(branch, 1 + max(firsts))
+        elements, references = self._gone_through[id(branch)]
+        return elements[here], references[here]
+
+    def _along(self, branch: Branch, count: int) -> tuple[list[CaravalElement], tuple[Reference, ...]]:
+        """Return the first elements of another branch, and the references before and after them."""
+        convert = Converter(self._state.vocabulary, self._losses).element
+        reference = self.at_start(branch)
+        elements = directions.told(flexible.converted(branch, convert, count))
+        elements = passes.told(branch, elements, reference, self.first_pass)
+        return elements, reference_pass(registry(), elements, reference)

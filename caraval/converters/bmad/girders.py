@@ -118,15 +118,18 @@ def told(state: State, branch: Branch, elements: Sequence[CaravalElement], refer
     stand = floor.standing([element.at(here, scalar) for element, here in zip(elements, references, strict=False)])
     supports = supported(state, branch, girders)
     motions: dict[int, Motion] = {}
+    passes: dict[int, list[int]] = {}
+    for i, element in enumerate(branch.elements):
+        if element.lord is not None:
+            passes.setdefault(id(element.lord), []).append(i)
     for support in reversed(supports):  # those that support girders come after these
         girder = support.girder
         motion = _motion(girder, _frame(girder, support, branch, stand))
         for i in support.indices:
             motions[i] = motions[i].after(motion) if i in motions else motion
     for i, motion in motions.items():
-        lord, totals = branch.elements[i].lord, _totals(elements[i], stand[i].center, motion)
-        passes = [j for j, element in enumerate(branch.elements) if j == i or (lord is not None and element.lord is lord)]
-        for j in passes:
+        totals = _totals(elements[i], stand[i].center, motion)
+        for j in passes.get(id(branch.elements[i].lord), (i,)):
             out[j] = out[j].replace(**totals)
     return out
 

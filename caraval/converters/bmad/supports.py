@@ -141,7 +141,7 @@ def _taken(
     last = None
     while here < len(bodies):
         body = bodies[here]
-        inner = next((s for s in found if member.girder and s.girder.name == member.girder and s.first == here), None)
+        inner = _girder_at(found, member.girder, here) if member.girder else None
         if inner is not None:
             return list(inner.indices), inner.last
         if body is not None and member.fits(body):
@@ -153,3 +153,7 @@ def _taken(
             break
         here += 1
     return None if last is None else (indices, last)
+
+
+def _girder_at(found: Sequence[Support], name: str, here: int) -> Support | None:
+    return next((support for support in found if support.girder.name == name and support.first == here), None)
