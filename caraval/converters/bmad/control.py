@@ -50,6 +50,8 @@ def act(state: State) -> None:
         _check_gang(lord, targets[lord.name])
     imposed: dict[tuple[int, str], float] = {}
     for lord in _from_above(acting, targets):
+        if not (any(targets[lord.name]) and lord.has_something_to_say()):
+            continue
         now = lord.values()
         if lord.keyword == "overlay":
             for value, meant in zip(now, targets[lord.name], strict=True):
