@@ -15,9 +15,10 @@ OF_WHOLE = (*ENERGIES, "multipass_ref_energy", "n_ref_pass")
 
 
 def form(branches: Sequence[Branch]) -> None:
-    r"""Make one of elements of multipass lines that are passed several times; its passes are called ``name\1``, ``name\2``.
+    r"""Make one of elements of multipass lines that are the same; its passes are called ``name\1``, ``name\2``.
 
-    As in Bmad, elements are the same that have the same name and the same place in their lines.
+    The same are those that have the same name and the same place in their lines; one that is passed once has a pass, too.
+    (So does Bmad; its manual says otherwise.)
     """
     groups: dict[tuple[str, int], list[Element]] = {}
     for branch in branches:
@@ -25,8 +26,6 @@ def form(branches: Sequence[Branch]) -> None:
             if element.place_in_line is not None:
                 groups.setdefault((element.name, element.place_in_line), []).append(element)
     for (name, _), places in groups.items():
-        if len(places) == 1:
-            continue
         lord = Physical(name, places[0].keyword, places[0].place, dict(places[0].settings))
         for number, element in enumerate(places, 1):
             element.name, element.lord = f"{name}\\{number}", lord
