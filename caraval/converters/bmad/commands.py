@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from caraval.core.errors import suggest
 
 from . import branches, syntax
+from .definitions import Element
 from .parameters import BEAM, GEV, GROUPS
 from .positions import Mistake, Position
+from .vocabulary import SUPERPOSITION
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -127,7 +129,7 @@ def expand_lattice(interpreter: Interpreter, command: syntax.Command) -> None:
     """Put the elements of the lattice in a row, so that single ones can be changed; once is enough."""
     if not interpreter.branches:
         lines = branches.used(interpreter, interpreter.place(command.position))
-        interpreter.branches = branches.expand(interpreter, lines, separate=True)
+        interpreter.branches = branches.expand(interpreter, list(enumerate(lines)), separate=True)
 
 
 def beam(interpreter: Interpreter, command: syntax.Command) -> None:
@@ -149,12 +151,18 @@ def no_superimpose(interpreter: Interpreter, command: syntax.Command) -> None:
 
 def superimpose(interpreter: Interpreter, command: syntax.Command) -> None:
     """Superimpose an element by a statement of its own."""
+    asked = Element("", "null_ele", interpreter.place(command.position))
     given = {given.name: given for given in command.attributes}
-    if "element" not in given or given["element"].value is None:
+    named = given.pop("element", None)
+    if named is None or named.value is None:
         raise Mistake("'superimpose' needs the element: 'superimpose, element = name, ref = name'", command.position)
-    reference = next((given[name].value for name in ("ref", "reference") if name in given), None)
-    upon = "" if reference is None else str(reference.value(interpreter))
-    interpreter.superimposed.append((upon, interpreter.place(command.position)))
+    asked.name = str(named.value.value(interpreter)).lower()
+    for attribute in given.values():
+        if attribute.name not in SUPERPOSITION:
+            near = suggest(attribute.name, SUPERPOSITION)
+            raise Mistake(f"'superimpose' takes no {attribute.name!r}{near}", attribute.position)
+        interpreter.give(asked, attribute)
+    interpreter.superimposed.append((len(interpreter.elements), asked))
 
 
 def undefined_are_zero(interpreter: Interpreter, command: syntax.Command) -> None:

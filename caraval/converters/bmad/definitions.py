@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .expressions import Value
 from .positions import Place
 from .syntax import Item
+
+if TYPE_CHECKING:
+    from .superposition import Layout
 
 
 class Setting(NamedTuple):
@@ -81,6 +85,32 @@ class Element:
         return f"{self.keyword} {self.name!r}"
 
 
+class Part(NamedTuple):
+    """What of an element lies in a slave.
+
+    Attributes
+    ----------
+    element : Element
+        The whole.
+    start, end : float
+        From where to where it reaches, from its entrance [m].
+    """
+
+    element: Element
+    start: float
+    end: float
+
+
+@dataclass
+class Slave(Element):
+    """A part of an element, or of several that lie upon each other there (Bmad manual, "Superposition").
+
+    Its attributes are those of the element from which it has its class. They are set there.
+    """
+
+    parts: tuple[Part, ...] = ()
+
+
 @dataclass
 class Beamline:
     """A line, or a replacement list, as the file has it."""
@@ -96,8 +126,21 @@ class Beamline:
 
 @dataclass
 class Branch:
-    """A line with all its elements in a row, and what is said of its beginning."""
+    """A line with all its elements in a row, what is said of its beginning, and where others may be put upon them."""
 
     name: str
     place: Place
     elements: list[Element]
+    layout: Layout | None = field(default=None, repr=False)
+
+    def everything(self) -> Iterator[Element]:
+        """Go through the elements whose attributes can be set: in place of slaves, those of which they are parts."""
+        seen: set[int] = set()
+        for element in self.elements:
+            if not isinstance(element, Slave):
+                yield element
+                continue
+            for part in element.parts:
+                if id(part.element) not in seen:
+                    seen.add(id(part.element))
+                    yield part.element

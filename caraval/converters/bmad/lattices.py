@@ -11,7 +11,7 @@ from caraval.core.losses import Losses
 from caraval.physics.shared import upstream
 from caraval.physics.shared.cavity import Cavity
 
-from . import cavities, start
+from . import cavities, overlaps, start
 from .definitions import LOGICALS, Branch, Setting, Settings
 from .elements import Converter
 from .parameters import BEGINNING
@@ -49,6 +49,7 @@ def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> 
     elements = [convert(element) for element in branch.elements]
     absolute = _check_switches(state, elements, losses)
     elements = cavities.told(branch, elements, reference, absolute, closed=geometry == "closed")
+    elements = overlaps.told(branch, elements, reference, convert, losses)
     at_start = {name: setting for name, setting in settings.items() if name in BEGINNING - {*start.ENERGIES, "s", "ref_time"}}
     lattice = Lattice(
         elements,

@@ -70,5 +70,5 @@ class Pattern:
         """Return the elements of the branch of that number that the pattern means."""
         if self.branch not in ("", branch.name, str(number)):
             return []
-        fitting = self.among(branch.elements)
+        fitting = self.among(branch.everything())
         return fitting[self.number - 1 : self.number] if self.number else fitting

@@ -37,6 +37,7 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     state.run(path, str(path))
     lines = branches.used(state, Place(str(path), 1, 1))
     chosen = branches.choose([line.name for line in lines], branch)
-    found = state.branches[chosen] if state.branches else branches.expand(state, [lines[chosen]])[0]
-    branches.refuse(state, chosen, found)
+    found = state.branches[chosen] if state.branches else branches.expand(state, [(chosen, lines[chosen])])[0]
+    branches.superimpose_others(state, state.branches)
+    branches.refuse(state)
     return lattices.lattice(state, found, is_first=chosen == 0, losses=losses or Losses())

@@ -1,0 +1,70 @@
+"""From where elements lie to elements in a row: slaves, and their names (Bmad manual, "Superposition Fundamentals")."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from .definitions import Element, Part, Setting, Slave
+from .sharing import main
+from .track import Piece, Track, Whole
+
+LONGEST = 40
+"""How many letters a name has at most (Bmad manual, "Lattice Element Names")."""
+
+
+def elements(track: Track) -> list[Element]:
+    """Return the elements of a branch, in order, without those that are none."""
+    names = _names(track)
+    return [_element(piece, names.get(id(piece))) for piece in track.pieces[1:] if piece.keyword != "null_ele"]
+
+
+def _element(piece: Piece, name: str | None) -> Element:
+    whole = piece.wholes[0]
+    if name is None:
+        if whole.origin is not None:
+            whole.element.settings["l"] = Setting(whole.length, whole.element.place)
+        return whole.element
+    parts = tuple(_part(whole, piece) for whole in piece.wholes)
+    first = main(piece.keyword, [part.element for part in parts])
+    return Slave(name, piece.keyword, first.place, first.settings, first.reversed, parts)
+
+
+def _part(whole: Whole, piece: Piece) -> Part:
+    """Return what of an element lies in a piece; the last has its end, whatever the lengths of the others add up to."""
+    start = 0.0
+    for other in whole.pieces:
+        if other is piece:
+            break
+        start += other.end - other.start
+    end = whole.length if piece is whole.pieces[-1] else start + piece.end - piece.start
+    return Part(whole.element, start, end)
+
+
+def _names(track: Track) -> dict[int, str]:
+    """Return the names of the slaves: of all elements that share a piece, and a number where that is not unique."""
+    found: dict[int, str] = {}
+    seen: set[Whole] = set()
+    for lord in track.lords:
+        waiting = [lord]
+        while waiting:
+            lord = waiting.pop()
+            if lord in seen:
+                continue
+            seen.add(lord)
+            found.update(_names_of(lord, found))
+            others = [other for piece in lord.pieces for other in piece.wholes]
+            waiting += reversed(others)
+    return found
+
+
+def _names_of(lord: Whole, found: dict[int, str]) -> dict[int, str]:
+    """Return the names of those slaves of an element that have none yet."""
+    pieces = [piece for piece in lord.pieces if id(piece) not in found]
+    bare = {id(piece): "\\".join(whole.element.name for whole in piece.wholes)[:LONGEST] for piece in pieces}
+    total, number = Counter(bare.values()), Counter[str]()
+    for piece in reversed(pieces) if lord.element.reversed else pieces:
+        name = bare[id(piece)]
+        if "\\" not in name or total[name] > 1:
+            number[name] += 1
+            bare[id(piece)] = f"{name[: LONGEST - 2]}#{number[name]}"
+    return bare

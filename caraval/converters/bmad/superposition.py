@@ -1,0 +1,177 @@
+"""Puts elements upon those of a line (Bmad manual, "Superposition")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from caraval.core.errors import suggest
+
+from . import bends, slaves
+from .definitions import Beamline, Element
+from .expansion import Member
+from .patterns import Pattern
+from .placement import Placement
+from .positions import Mistake
+from .track import SIGNIFICANT, Track, Whole
+from .vocabulary import BENDS, CONTROLLERS
+
+if TYPE_CHECKING:
+    from .state import State
+
+BEGINNING = "beginning"
+"""Name of where a branch begins."""
+
+TINY = SIGNIFICANT / 10
+"""By how much something may reach beyond the ends of a branch before it goes on at the other [m]."""
+
+
+class Layout:
+    """The elements of a branch in their places, while others are put upon them.
+
+    Parameters
+    ----------
+    state : State
+    number : int
+        Of the branch.
+    line : Beamline
+    members : sequence of Member
+        What stands in the line.
+    separate : bool
+        Whether elements that occur more than once are copied, so that each can be changed by itself.
+    """
+
+    def __init__(self, state: State, number: int, line: Beamline, members: Sequence[Member], *, separate: bool) -> None:
+        self._state = state
+        self._number = number
+        self._line = line
+        self._separate = separate
+        self._members = [member._replace(element=self._own(member.element)) for member in members]
+        self._turned: dict[int, Element] = {}
+
+    def _own(self, element: Element) -> Element:
+        return element.copy(element.name) if self._separate else element
+
+    @cached_property
+    def track(self) -> Track:
+        """Where everything lies, with the beginning of the branch as the first."""
+        begin = Element(BEGINNING, "beginning_ele", self._line.place, reversed=self._members[0].element.reversed)
+        wholes = [Whole(element, _length(element), is_reflected) for element, is_reflected, _ in self._members]
+        return Track([Whole(begin, 0.0), *wholes])
+
+    def superimpose(self, wanted: Iterable[Placement]) -> None:
+        """Put elements upon others.
+
+        Raises
+        ------
+        LatticeError
+            If something cannot be put where it should be.
+        """
+        for placement in wanted:
+            for reference in self._references(placement):
+                self._superimpose(placement, reference)
+
+    def elements(self) -> list[Element]:
+        """Return the elements in a row, without those that are none."""
+        if "track" in self.__dict__:
+            return slaves.elements(self.track)
+        return [member.element for member in self._members if member.element.keyword != "null_ele"]
+
+    # ---------------------------------------------------------------- upon what
+
+    def _references(self, placement: Placement) -> list[Whole]:
+        """Return upon what an element is placed; nothing, where that is in another branch, or in none."""
+        if not placement.reference:
+            return self.track.wholes[:1] if self._number == 0 else []
+        try:
+            pattern = Pattern(placement.reference, placement.place.position, self._state.vocabulary)
+        except Mistake as mistake:
+            raise placement.place.error(mistake.message) from None
+        if pattern.branch not in ("", self._line.name, str(self._number)):
+            return []
+        track = self.track
+        if pattern.is_plain:
+            found = [whole for whole in track.wholes if whole.element.name == pattern.name]
+        else:
+            found = [whole for whole in track.wholes if pattern.fits(whole.element)]
+        if not found:
+            self._check(pattern, placement)
+        if pattern.number:
+            if found and found[0].element.keyword == "drift":
+                raise placement.place.error(f"nothing can be placed by one of several drifts, {pattern.text!r}: drifts vanish")
+            found = sorted((whole for whole in found if whole.pieces), key=track.number)[pattern.number - 1 : pattern.number]
+        gone = [whole for whole in track.lords if whole in found]
+        return sorted((whole for whole in found if whole not in gone), key=track.number) + gone
+
+    def _check(self, pattern: Pattern, placement: Placement) -> None:
+        """Check that an element that is not in the branch may be in another: that it is defined."""
+        known = self._state.elements
+        if pattern.name in known and known[pattern.name].keyword in CONTROLLERS:
+            raise placement.place.error(
+                f"{placement.element.label}: placing by what {pattern.name!r} controls is not understood yet"
+            )
+        if pattern.is_plain and pattern.name not in (*known, BEGINNING, "end"):
+            names = {whole.element.name for whole in self.track.wholes}
+            if "." in pattern.name or "#" in pattern.name:  # of a tagged element, or of a part of one, in another branch
+                return
+            raise placement.place.error(f"no element {pattern.name!r} is defined{suggest(pattern.name, [*known, *names])}")
+
+    # ---------------------------------------------------------------- where
+
+    def _superimpose(self, placement: Placement, reference: Whole) -> None:
+        element, place, track = placement.element, placement.place, self.track
+        if element.keyword == "drift":
+            raise place.error(f"{element.label}: drifts cannot be superimposed; a pipe can")
+        if element.keyword in CONTROLLERS:
+            raise place.error(f"{element.label}: what controls others cannot be superimposed")
+        length = _length(element)
+        if length < 0 or (length > 0 and length >= track.length):
+            raise place.error(f"{element.label}: {length:g} m long, it cannot be superimposed on {track.length:g} m")
+        new = Whole(self._own(self._oriented(element, reference.element)), length)
+        end = placement.end(length, reference.span, reflected=reference.is_reflected)
+        start, end = self._wrapped(placement, end - length, end)
+        near = self._near(placement, reference, length)
+        if length == 0:
+            track.insert(new, end, near, place)
+        elif not placement.is_jumbo:
+            track.lay(new, start, end, near, place)
+        elif start < end:
+            track.lay_in_one(new, start, end, near, place)
+        else:
+            raise place.error(f"{element.label}: create_jumbo_slave around the ends of a branch is not understood")
+
+    def _oriented(self, element: Element, reference: Element) -> Element:
+        if element.reversed == reference.reversed:
+            return element
+        return self._turned.setdefault(id(element), element.turned())
+
+    def _wrapped(self, placement: Placement, start: float, end: float) -> tuple[float, float]:
+        """Return where an element begins and ends, once it is taken around the ends of the branch."""
+        if not placement.wraps:
+            return start, end
+        length = self.track.length
+        if end > length + TINY or end < -TINY:
+            shift = -length if end > length else length
+            start, end = start + shift, end + shift
+        if start < -TINY:
+            start += length
+        if min(start, end) < -SIGNIFICANT or max(start, end) > length + SIGNIFICANT:
+            raise placement.place.error(f"{placement.element.label} would end at {end:g} m, and the line is {length:g} m long")
+        return start, end
+
+    def _near(self, placement: Placement, reference: Whole, length: float) -> int:
+        """Return the number of the piece from which the place is looked for, where several have the same position."""
+        number = self.track.number(reference)
+        if number <= 0 or reference.length or length or placement.offset:
+            return number
+        if placement.reference_origin == 0.5:
+            return -1
+        return number - 1 if placement.reference_origin == 0 else number
+
+
+def _length(element: Element) -> float:
+    """Return the length of an element [m]."""
+    if element.keyword in BENDS:
+        return bends.shape(element, dict(element.settings)).length
+    return element.settings["l"].number("l") if "l" in element.settings else 0.0
