@@ -15,6 +15,7 @@ from caraval.core.errors import suggest
 from . import branches, syntax
 from .definitions import Element
 from .parameters import BEAM, GEV, GROUPS
+from .patterns import Pattern
 from .positions import Mistake, Position
 from .vocabulary import SUPERPOSITION
 
@@ -180,6 +181,29 @@ def title(interpreter: Interpreter, statement: syntax.Words) -> None:
     interpreter.title = statement.text
 
 
+def start_branch_at(interpreter: Interpreter, statement: syntax.Words) -> None:
+    """Begin a branch with another element."""
+    found = _STARTED.fullmatch(statement.text.partition("!")[0].strip().lower())
+    if found is None:
+        raise Mistake("a branch begins elsewhere by 'start_branch_at name'", statement.position)
+    if not interpreter.branches:
+        raise Mistake("'start_branch_at' means something only after 'expand_lattice'", statement.position)
+    pattern = Pattern(found["name"], statement.position, interpreter.vocabulary)
+    places = [
+        (branch, element) for number, branch in enumerate(interpreter.branches) for element in pattern.in_branch(number, branch)
+    ]
+    if len(places) != 1:
+        how = "no element" if not places else f"{len(places)} elements"
+        raise Mistake(f"{how} of the expanded lattice are called {pattern.text!r}; a branch begins at one", statement.position)
+    branch, element = places[0]
+    assert branch.layout is not None
+    branch.layout.start_at(element, with_end=found["end"] is not None)
+    branch.elements = branch.layout.elements()
+
+
+_STARTED = re.compile(r"(?:,?\s*(?P<end>move_end_marker)\s*,?\s+)?(?P<name>\S+)")
+
+
 def nothing(interpreter: Interpreter, statement: syntax.Words) -> None:
     """Do nothing."""
 
@@ -211,7 +235,7 @@ WORDS: dict[str, Callable[[Interpreter, syntax.Words], None]] = {
     "merge_elements": not_yet,
     "remove_elements": not_yet,
     "slice_lattice": not_yet,
-    "start_branch_at": not_yet,
+    "start_branch_at": start_branch_at,
 }
 
 _NOTHING = ("no_digested", "write_digested", "debug_marker", "calc_reference_orbit")

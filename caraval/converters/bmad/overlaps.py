@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from caraval.core import resolve, scalar
 from caraval.core.element import Element as CaravalElement
@@ -12,12 +13,21 @@ from caraval.core.methods import BmadStandard, as_method
 from caraval.core.plan import reference_pass
 from caraval.core.reference import Reference
 from caraval.core.registry import registry
+from caraval.physics.sad_mult import SadMult
 from caraval.physics.sbend import SBend
 from caraval.physics.shared.cavity import Cavity
 
 from . import apertures, bends, combining
 from .definitions import Branch, Element, Part, Setting, Slave
 from .sharing import FIELD, MINOR, main
+
+OWN_RULE = (Cavity, SadMult)
+"""Kinds whose slices are divided by a rule of their own; of others, steps are as long as those of the whole."""
+
+EDGES_OF_SLICES: dict[str, Literal["none", "soft_edge_only"]] = {
+    "full": "soft_edge_only", "soft_edge_only": "soft_edge_only", "hard_edge_only": "none", "none": "none",
+}  # fmt: skip
+"""What is left of the edges of a `sad_mult` that Bmad has cut: by a defect, the quadrupole's soft one alone."""
 
 Convert = Callable[[Element], CaravalElement]
 """Makes an element of Caraval."""
@@ -37,7 +47,11 @@ def slice_of(slave: Slave, convert: Convert) -> CaravalElement:
         settings = {"l": Setting(length, slave.place), "descrip": Setting(f"fields of {of}", slave.place)}
         return convert(Element(slave.name, FIELD, slave.place, settings))
     piece = _cut(_main(slave), convert).replace(name=slave.name)
-    return bends.without_inner_faces(piece) if isinstance(piece, SBend) else piece
+    if isinstance(piece, SBend):
+        return bends.without_inner_faces(piece)
+    if isinstance(piece, SadMult) and piece.slice_of is not None:
+        return piece.replace(fringe_type=EDGES_OF_SLICES[piece.fringe_type], fb1=0.0, fb2=0.0)
+    return piece
 
 
 def told(
@@ -102,7 +116,7 @@ def _together(slave: Slave, first: CaravalElement, here: Reference, convert: Con
     if len(pieces) > 1:
         made = apertures.together(slave, made, pieces, losses)
     known = [step for step in steps if step is not None]
-    if known and not isinstance(made, Cavity):
+    if known and not isinstance(made, OWN_RULE):
         made = made.replace(tracking_method=BmadStandard(ds_step=min(known)))
     return made
 

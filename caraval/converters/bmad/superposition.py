@@ -72,6 +72,11 @@ class Layout:
             for reference in self._references(placement):
                 self._superimpose(placement, reference)
 
+    def start_at(self, element: Element, *, with_end: bool) -> None:
+        """Begin the branch with one of its elements (Bmad manual, "Start_Branch_At Statement")."""
+        whole = next(whole for whole in self.track.wholes if whole.element is element)
+        self.track.start_at(whole, with_end=with_end)
+
     def elements(self) -> list[Element]:
         """Return the elements in a row, without those that are none."""
         if "track" in self.__dict__:

@@ -110,6 +110,27 @@ class Track:
         """Return the number of the piece with which something begins; -1: it is gone."""
         return self.pieces.index(whole.pieces[0]) if whole.pieces else -1
 
+    def start_at(self, whole: Whole, *, with_end: bool) -> None:
+        """Begin the branch with an element; what comes before it is put at the end.
+
+        Parameters
+        ----------
+        whole : Whole
+        with_end : bool
+            Whether a marker at the end moves, too, rather than stay there.
+        """
+        begin, *others = self.pieces
+        kept = [] if with_end or not _is_end(others[-1]) else [others.pop()]
+        number = self.number(whole) - 1
+        shift, length = others[number].start if number < len(others) else 0.0, self.length
+        self.pieces, position = [begin], 0.0
+        for piece in (*others[number:], *others[:number], *kept):
+            piece.start, piece.end = position, position + piece.end - piece.start
+            position = piece.end
+            self.pieces.append(piece)
+        for lord in self.lords:
+            lord.start = (lord.start - shift) % length if length else 0.0
+
     # ---------------------------------------------------------------- putting something there
 
     def insert(self, new: Whole, position: float, near: int, place: Place) -> None:
@@ -212,8 +233,7 @@ class Track:
 
     def _reach(self, end: float, near: int, place: Place) -> tuple[int, bool]:
         """Return what :meth:`_boundary` does for an exit; make the branch longer if it is beyond."""
-        last = self.pieces[-1]
-        number = len(self.pieces) - (last.keyword == "marker" and last.wholes[0].element.name == END)
+        number = len(self.pieces) - _is_end(self.pieces[-1])
         beyond = end - self.pieces[number - 1].end
         if beyond <= SIGNIFICANT:
             return self._boundary(end, near, False, place)
@@ -359,6 +379,11 @@ class Track:
         empty = Whole(Element("", "drift", place), length)
         self.wholes.append(empty)
         self.pieces.insert(number, _alone(empty, position, position + length))
+
+
+def _is_end(piece: Piece) -> bool:
+    """Whether a piece is the marker at the end."""
+    return piece.keyword == "marker" and piece.wholes[0].element.name == END
 
 
 def _alone(whole: Whole, start: float, end: float) -> Piece:
