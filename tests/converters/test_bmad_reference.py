@@ -177,16 +177,20 @@ def test_own_lattices(name: str, form: str) -> None:
 # -------------------------------------------------------------------- real lattices
 
 MUST_AGREE = """
-    Dragt_PSR_small_ring_Dragt_PSR_small_ring cheetah_tests_resources_bmad_tutorial_lattice code_beam_track_lat code_csr_lat
-    code_parallel_track_lat coord_test_coord_test cppbmad_data_csr_lat csr_time_test_csr_time_test
-    exact_bend_edge_test_exact_bend_edge_test fringe_test_fringe_test jlab_fel_bates pipe_test_grid_test pipe_test_wall3d_test
-    ptc_test_single_quad pytao_bookkeeping_stale_bookkeeping pytao_lcavity_lat4 radiation_test_radiation_test
-    spin_map_test_spin_map_test tutorial_bmad_tao_misalign tutorial_bmad_tao_multiple_universes_lat1
+    Dragt_PSR_small_ring_Dragt_PSR_small_ring bookkeeper_test_bookkeeper_test1 bsim_spin_stroboscope_HERA_p_hp96lu820yhof
+    cheetah_tests_resources_bmad_tutorial_lattice code_beam_track_lat code_csr_lat code_parallel_track_lat
+    coord_test_coord_test cppbmad_branch_fork cppbmad_data_csr_lat csr_time_test_csr_time_test
+    exact_bend_edge_test_exact_bend_edge_test facet2_bmad_master_F2_ELEC facet2_bmad_master_F2_POSI
+    facet2_bmad_master_F2_S10AIP facet2_bmad_master_F2_SCAV fringe_test_fringe_test jlab_cebaf_NEsplitter_NESplitter_test
+    jlab_fel_bates multipass_test_branch_fork pipe_test_grid_test pipe_test_wall3d_test ptc_test_single_quad
+    pytao_bookkeeping_stale_bookkeeping pytao_lcavity_lat4 radiation_test_radiation_test sad_sher_5764 sad_sher_5768
+    slice_test_slice_test spin_map_test_spin_map_test superimpose_test_superimpose_test synrad3d_test_branch
+    tutorial_bmad_tao_fork tutorial_bmad_tao_geometry tutorial_bmad_tao_misalign tutorial_bmad_tao_multiple_universes_lat1
     tutorial_bmad_tao_multiple_universes_lat2 tutorial_bmad_tao_orbit tutorial_bmad_tao_simple
-    tutorial_bmad_tao_twiss_correction_lat tutorial_ring_design_01_FODO_Exercise_solutions_fodoAF
-    tutorial_ring_design_01_FODO_Exercise_solutions_fodoAR tutorial_ring_design_01_FODO_Exercise_solutions_fodoSSF
-    tutorial_ring_design_01_FODO_Exercise_solutions_fodoSSR tutorial_ring_design_01_FODO_a_Arc_fodoAR0
-    tutorial_ring_design_02_DispSuppress_Exercise_solutions_dispsupF
+    tutorial_bmad_tao_superimpose1 tutorial_bmad_tao_superimpose2 tutorial_bmad_tao_twiss_correction_lat
+    tutorial_ring_design_01_FODO_Exercise_solutions_fodoAF tutorial_ring_design_01_FODO_Exercise_solutions_fodoAR
+    tutorial_ring_design_01_FODO_Exercise_solutions_fodoSSF tutorial_ring_design_01_FODO_Exercise_solutions_fodoSSR
+    tutorial_ring_design_01_FODO_a_Arc_fodoAR0 tutorial_ring_design_02_DispSuppress_Exercise_solutions_dispsupF
     tutorial_ring_design_02_DispSuppress_Exercise_solutions_dispsupR tutorial_ring_design_02_DispSuppress_F_dispsupF0
     tutorial_ring_design_02_DispSuppress_R_dispsupR0 tutorial_ring_design_03_MatchToSS_Exercise_solutions_mSSF
     tutorial_ring_design_03_MatchToSS_Exercise_solutions_mSSR tutorial_ring_design_03_MatchToSS_F_mSSF0
@@ -221,7 +225,16 @@ def test_real_lattices(name: str) -> None:
 
 
 @needs_reference
-@pytest.mark.parametrize(("name", "number"), [("radiation_test_radiation_test", 1), ("radiation_test_radiation_test", 2)])
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("radiation_test_radiation_test", number) for number in (1, 2)),
+        *(("superimpose_test_superimpose_test", number) for number in (1, 2, 3, 4, 5)),
+        *(("slice_test_slice_test", number) for number in (2, 3)),
+        *(("bookkeeper_test_bookkeeper_test1", number) for number in (1, 2)),
+        ("multipole_test_multipole", 1),
+    ],
+)
 def test_other_branches(name: str, number: int) -> None:
     assert differences(cv.load(corpus()[name], branch=number), expected_of(name, number)) == []
 

@@ -93,6 +93,7 @@ def expand(state: State, lines: Sequence[tuple[int, Beamline]], *, separate: boo
             members.append(Member(state.elements.get(END) or Element(END, "marker", line.place), False, END))
         layout = Layout(state, number, line, members, separate=separate)
         layout.superimpose(wanted)
+        layout.settle()
         branches.append(Branch(line.name, line.place, layout.elements(), layout))
     return branches
 

@@ -109,6 +109,7 @@ class Slave(Element):
     """
 
     parts: tuple[Part, ...] = ()
+    length: float = 0.0
 
 
 @dataclass

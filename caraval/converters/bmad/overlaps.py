@@ -16,6 +16,7 @@ from caraval.core.registry import registry
 from caraval.physics.sad_mult import SadMult
 from caraval.physics.sbend import SBend
 from caraval.physics.shared.cavity import Cavity
+from caraval.physics.shared.steps import nearest
 
 from . import apertures, bends, combining
 from .definitions import Branch, Element, Part, Setting, Slave
@@ -43,8 +44,7 @@ def slice_of(slave: Slave, convert: Convert) -> CaravalElement:
     """
     if slave.keyword == FIELD and len(slave.parts) > 1:
         of = ", ".join(part.element.name for part in slave.parts)
-        length = slave.parts[0].end - slave.parts[0].start
-        settings = {"l": Setting(length, slave.place), "descrip": Setting(f"fields of {of}", slave.place)}
+        settings = {"l": Setting(slave.length, slave.place), "descrip": Setting(f"fields of {of}", slave.place)}
         return convert(Element(slave.name, FIELD, slave.place, settings))
     piece = _cut(_main(slave), convert).replace(name=slave.name)
     if isinstance(piece, SBend):
@@ -115,18 +115,27 @@ def _together(slave: Slave, first: CaravalElement, here: Reference, convert: Con
         made = combining.kicked(first, [piece for piece in pieces if piece is not first], here)
     if len(pieces) > 1:
         made = apertures.together(slave, made, pieces, losses)
-    known = [step for step in steps if step is not None]
-    if known and not isinstance(made, OWN_RULE):
-        made = made.replace(tracking_method=BmadStandard(ds_step=min(known)))
-    return made
+    return _divided(made, min((step for step in steps if step is not None), default=None), here)
 
 
 def _step(whole: CaravalElement, here: Reference) -> float | None:
-    """Return the length of a step through a whole element [m]; None: there is but one, or the method divides slices itself."""
+    """Return the length of a step through a whole element [m]; None: it has none of Bmad's."""
     method = whole.tracking_method
     if whole.length == 0 or not registry().method_names(type(whole)):
         return None
     if method is not None and not isinstance(as_method(method), BmadStandard):
         return None
-    number = resolve.count(registry(), whole.at(here, scalar), here)
-    return float(whole.length) / number if number is not None and number > 1 else None
+    number = resolve.count(registry(), whole.at(here, scalar), here, anyway=True)
+    return None if number is None else float(whole.length) / number
+
+
+def _divided(made: CaravalElement, step: float | None, here: Reference) -> CaravalElement:
+    """Return an element that takes steps of a length, where it would take others by itself, and steps matter."""
+    if step is None or isinstance(made, OWN_RULE):
+        return made
+    element = made.at(here, scalar)
+    own = resolve.count(registry(), element, here)
+    matters = own != 1 or resolve.count(registry(), element, here, anyway=True) == 1
+    if not matters or own == max(1, nearest(float(made.length) / step)):
+        return made
+    return made.replace(tracking_method=BmadStandard(ds_step=step))

@@ -26,7 +26,7 @@ def _element(piece: Piece, name: str | None) -> Element:
         return whole.element
     parts = tuple(_part(whole, piece) for whole in piece.wholes)
     first = main(piece.keyword, [part.element for part in parts])
-    return Slave(name, piece.keyword, first.place, first.settings, first.reversed, parts)
+    return Slave(name, piece.keyword, first.place, first.settings, first.reversed, parts, piece.end - piece.start)
 
 
 def _part(whole: Whole, piece: Piece) -> Part:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from caraval.core.errors import suggest
 
 from . import bends, slaves
-from .definitions import Beamline, Element
+from .definitions import Beamline, Branch, Element, Part, Slave
 from .expansion import Member
 from .patterns import Pattern
 from .placement import Placement
 from .positions import Mistake
+from .selection import is_special, selected
 from .track import SIGNIFICANT, Track, Whole
 from .vocabulary import BENDS, CONTROLLERS
 
@@ -72,6 +73,11 @@ class Layout:
             for reference in self._references(placement):
                 self._superimpose(placement, reference)
 
+    def settle(self) -> None:
+        """Take the elements as those of an expanded lattice: what is gone is no reference for others."""
+        if "track" in self.__dict__:
+            self.track.settle()
+
     def start_at(self, element: Element, *, with_end: bool) -> None:
         """Begin the branch with one of its elements (Bmad manual, "Start_Branch_At Statement")."""
         whole = next(whole for whole in self.track.wholes if whole.element is element)
@@ -90,6 +96,8 @@ class Layout:
         if not placement.reference:
             return self.track.wholes[:1] if self._number == 0 else []
         try:
+            if is_special(placement.reference):
+                return self._selected(placement)
             pattern = Pattern(placement.reference, placement.place.position, self._state.vocabulary)
         except Mistake as mistake:
             raise placement.place.error(mistake.message) from None
@@ -108,6 +116,19 @@ class Layout:
             found = sorted((whole for whole in found if whole.pieces), key=track.number)[pattern.number - 1 : pattern.number]
         gone = [whole for whole in track.lords if whole in found]
         return sorted((whole for whole in found if whole not in gone), key=track.number) + gone
+
+    def _selected(self, placement: Placement) -> list[Whole]:
+        """Return upon what an element is placed by a list or a range, in which only whole elements count."""
+        copies = {id(whole): whole.element.copy(whole.element.name) for whole in self.track.wholes if whole.pieces}
+        standing: list[Element] = []
+        for piece in self.track.pieces[1:]:
+            parts = tuple(Part(copies[id(whole)], 0.0, 0.0) for whole in piece.wholes)
+            is_whole = piece.wholes[0].pieces == [piece] and piece.wholes == [piece.wholes[0]]
+            standing.append(parts[0].element if is_whole else Slave("", piece.keyword, self._line.place, parts=parts))
+        branches = [Branch("", self._line.place, [])] * self._number + [Branch(self._line.name, self._line.place, standing)]
+        found = selected(placement.reference, placement.place.position, self._state.vocabulary, branches)
+        chosen = {id(element) for element in found}
+        return [whole for whole in self.track.wholes if id(copies.get(id(whole))) in chosen]
 
     def _check(self, pattern: Pattern, placement: Placement) -> None:
         """Check that an element that is not in the branch may be in another: that it is defined."""

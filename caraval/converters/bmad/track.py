@@ -122,14 +122,16 @@ class Track:
         begin, *others = self.pieces
         kept = [] if with_end or not _is_end(others[-1]) else [others.pop()]
         number = self.number(whole) - 1
-        shift, length = others[number].start if number < len(others) else 0.0, self.length
         self.pieces, position = [begin], 0.0
         for piece in (*others[number:], *others[:number], *kept):
             piece.start, piece.end = position, position + piece.end - piece.start
             position = piece.end
             self.pieces.append(piece)
-        for lord in self.lords:
-            lord.start = (lord.start - shift) % length if length else 0.0
+
+    def settle(self) -> None:
+        """Forget what is gone, by which nothing is placed any more."""
+        self.wholes = [whole for whole in self.wholes if whole.pieces]
+        self.lords = [whole for whole in self.lords if whole.pieces]
 
     # ---------------------------------------------------------------- putting something there
 
