@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from caraval.core.errors import UnknownNameError, suggest
 
+from . import multipass
 from .definitions import Beamline, Branch, Element
 from .expansion import Expansion, Member
 from .placement import placements
 from .positions import Place
 from .superposition import Layout
 from .track import END
-from .vocabulary import CONTROLLERS
 
 if TYPE_CHECKING:
     from .state import State
@@ -94,11 +94,20 @@ def expand(state: State, lines: Sequence[tuple[int, Beamline]], *, separate: boo
         layout = Layout(state, number, line, members, separate=separate)
         layout.superimpose(wanted)
         layout.settle()
-        branches.append(Branch(line.name, line.place, layout.elements(), layout))
+        branches.append(Branch(line.name, line.place, [], layout))
+    multipass.form(branches)
+    arrange(branches)
     return branches
 
 
-def superimpose_others(state: State, branches: Iterable[Branch]) -> None:
+def arrange(branches: Iterable[Branch]) -> None:
+    """Put the elements of branches in a row as they lie there now."""
+    for branch in branches:
+        assert branch.layout is not None
+        branch.elements = branch.layout.elements()
+
+
+def superimpose_others(state: State, branches: Sequence[Branch]) -> None:
     """Superimpose on expanded lines what the file asks for after they were expanded.
 
     Raises
@@ -106,19 +115,10 @@ def superimpose_others(state: State, branches: Iterable[Branch]) -> None:
     LatticeError
     """
     wanted = placements(state)[state.superimposed_before :]
-    for branch in branches if wanted else ():
+    if not wanted:
+        return
+    for branch in branches:
         assert branch.layout is not None
         branch.layout.superimpose(wanted)
-        branch.elements = branch.layout.elements()
-
-
-def refuse(state: State) -> None:
-    """Refuse what would change a branch and is not understood yet.
-
-    Raises
-    ------
-    LatticeError
-    """
-    for element in state.elements.values():
-        if element.keyword in CONTROLLERS:
-            raise element.place.error(f"{element.label}: elements that control others are not understood yet")
+    multipass.form(branches)
+    arrange(branches)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from caraval.core.errors import suggest
 
-from . import branches, syntax
+from . import branches, control, syntax
 from .definitions import Element
 from .parameters import BEAM, GEV, GROUPS
 from .patterns import Pattern
@@ -131,6 +131,7 @@ def expand_lattice(interpreter: Interpreter, command: syntax.Command) -> None:
     if not interpreter.branches:
         lines = branches.used(interpreter, interpreter.place(command.position))
         interpreter.branches = branches.expand(interpreter, list(enumerate(lines)), separate=True)
+        control.act(interpreter)
 
 
 def beam(interpreter: Interpreter, command: syntax.Command) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from .expressions import Value
@@ -70,14 +70,19 @@ class Element:
     place: Place
     settings: Settings = field(default_factory=dict)
     reversed: bool = False
+    lord: Physical | None = field(default=None, repr=False)
+    """What it is a pass of."""
+    place_in_line: int | None = None
+    """Its number in the multipass line that it is from."""
 
     def copy(self, name: str, keyword: str | None = None, place: Place | None = None) -> Element:
         """Return an element of another name with the same attributes."""
-        return Element(name, keyword or self.keyword, place or self.place, dict(self.settings), self.reversed)
+        keyword, place = keyword or self.keyword, place or self.place
+        return replace(self, name=name, keyword=keyword, place=place, settings=dict(self.settings))
 
     def turned(self) -> Element:
         """Return the element the other way round."""
-        return Element(self.name, self.keyword, self.place, self.settings, not self.reversed)
+        return replace(self, reversed=not self.reversed)
 
     @property
     def label(self) -> str:
@@ -113,6 +118,36 @@ class Slave(Element):
 
 
 @dataclass
+class Physical(Element):
+    """An element that the beam passes several times (Bmad manual, "Multipass Fundamentals").
+
+    Attributes
+    ----------
+    passes : list of Element
+        The same in the lines, in order.
+    """
+
+    passes: list[Element] = field(default_factory=list, repr=False)
+
+
+@dataclass
+class Lord(Element):
+    """An element that stands in no line, and sets what others do."""
+
+    def names(self, word: str, custom: set[str]) -> tuple[str, ...]:
+        """Return the name of the attribute that a word means; none: there is none."""
+        raise NotImplementedError
+
+    def known(self) -> tuple[str, ...]:
+        """Return the names of its attributes."""
+        raise NotImplementedError
+
+    def entries(self) -> list[str]:
+        """Return its list: what it acts on, and perhaps how."""
+        raise NotImplementedError
+
+
+@dataclass
 class Beamline:
     """A line, or a replacement list, as the file has it."""
 
@@ -135,13 +170,12 @@ class Branch:
     layout: Layout | None = field(default=None, repr=False)
 
     def everything(self) -> Iterator[Element]:
-        """Go through the elements whose attributes can be set: in place of slaves, those of which they are parts."""
+        """Go through the elements, and their lords, each where it begins; in place of slaves, that of which they are parts."""
         seen: set[int] = set()
         for element in self.elements:
-            if not isinstance(element, Slave):
-                yield element
-                continue
-            for part in element.parts:
-                if id(part.element) not in seen:
-                    seen.add(id(part.element))
-                    yield part.element
+            parts = [part.element for part in element.parts] if isinstance(element, Slave) else [element]
+            for part in parts:
+                for found in (part.lord, part):
+                    if found is not None and (found is element or id(found) not in seen):
+                        seen.add(id(found))
+                        yield found

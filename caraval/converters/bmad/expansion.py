@@ -24,6 +24,14 @@ DEEPEST = 100
 _EDGE = re.compile(r"(?P<name>.+?)(?:##(?P<number>[1-9]\d{0,6}))?")
 
 
+@dataclass
+class Passage:
+    """A multipass line that is gone through, and how many elements have come that are its own."""
+
+    reflected: bool
+    count: int = 0
+
+
 class Member(NamedTuple):
     """An element in its place.
 
@@ -34,11 +42,17 @@ class Member(NamedTuple):
         Whether the line in which it stands is gone through from its end.
     name : str
         Its name without tags.
+    passage : Passage, optional
+        Of a multipass line: through which it is gone.
+    order : int
+        Its number there.
     """
 
     element: Element
     is_reflected: bool
     name: str
+    passage: Passage | None = None
+    order: int = 0
 
 
 @dataclass
@@ -51,6 +65,7 @@ class Frame:
     reversed: bool
     tag: str
     arguments: Mapping[str, str]
+    passage: Passage | None = None
 
 
 class Expansion:
@@ -72,6 +87,8 @@ class Expansion:
     def members(self, line: Beamline) -> list[Member]:
         """Return the elements of a line, in order; those with tags are copies with their names.
 
+        Those of multipass lines are copies that know their places there.
+
         Raises
         ------
         LatticeError
@@ -82,7 +99,7 @@ class Expansion:
         found = self._gone_through([Frame(iter([start]), Beamline("", line.place, ()), False, False, "", {})], 0)
         if all(member.element.keyword == "null_ele" for member in found):
             raise line.place.error(f"line {line.name!r} has no elements; a line needs at least one")
-        return found
+        return [_placed(member) for member in found]
 
     def _gone_through(self, stack: list[Frame], bottom: int) -> list[Member]:
         """Return the elements of the frames of a stack, down to its bottom; those below say only where these are."""
@@ -95,7 +112,11 @@ class Expansion:
             self._count += 1
             if self._count > LONGEST:
                 raise self._line.place.error(f"line {self._line.name!r} has more than {LONGEST} members")
+            passage = stack[-1].passage
             member = self._once_more(item, stack[-1]) if isinstance(item, Member) else self._enter(item, stack)
+            if member is not None and member.passage is None and passage is not None:
+                member = member._replace(passage=passage, order=passage.count)
+                passage.count += 1
             if member is not None:
                 found.append(member)
         return found
@@ -106,17 +127,17 @@ class Expansion:
         place = Place(frame.line.place.file, *item.position)
         if item.count != 1:
             parts: Iterator[Item | Member] = repeat(replace(item, count=1), item.count)
-            stack.append(Frame(parts, frame.line, frame.reflected, frame.reversed, frame.tag, frame.arguments))
+            stack.append(replace(frame, items=parts))
             return None
         turned = frame.reversed != item.reversed
         reflected = frame.reflected != (item.reflected or item.reversed)
         if item.slice:
             part = self._sliced(item, place, stack)
-            stack.append(Frame(_in_order(part, reflected), frame.line, reflected, turned, frame.tag, {}))
+            stack.append(replace(frame, items=_in_order(part, reflected), reflected=reflected, reversed=turned))
             return None
         if item.members is not None:
             parts = _in_order(item.members, reflected)
-            stack.append(Frame(parts, frame.line, reflected, turned, frame.tag, frame.arguments))
+            stack.append(replace(frame, items=parts, reflected=reflected, reversed=turned))
             return None
         name = frame.arguments.get(item.name, item.name)
         tag = ".".join(filter(None, (frame.tag, item.tag)))
@@ -128,13 +149,17 @@ class Expansion:
             return self._member(element, element.name, tag, reflected, turned)
         self._check(line, place, stack)
         arguments = _bound(line, item.arguments or (), frame.arguments, place)
-        stack.append(Frame(_in_order(line.items, reflected), line, reflected, turned, tag, arguments))
+        passage = frame.passage
+        if line.option == "multipass":
+            passage = Passage(reflected)
+        stack.append(Frame(_in_order(line.items, reflected), line, reflected, turned, tag, arguments, passage))
         return None
 
     def _once_more(self, member: Member, frame: Frame) -> Member:
         """Return a member of a slice of a line, as it is where the slice stands."""
         reflected = frame.reflected != member.is_reflected
-        return self._member(member.element, member.name, frame.tag, reflected, frame.reversed)
+        again = self._member(member.element, member.name, frame.tag, reflected, frame.reversed)
+        return again._replace(passage=member.passage, order=member.order)
 
     def _member(self, element: Element, name: str, tag: str, reflected: bool, turned: bool) -> Member:
         if tag:
@@ -177,12 +202,21 @@ class Expansion:
         return found[first : last + 1]
 
     def _check(self, line: Beamline, place: Place, stack: list[Frame]) -> None:
-        if line.option:
-            raise place.error(f"line {line.name!r} is a {line.option} line; those are not understood yet")
+        if line.option not in ("", "multipass"):
+            raise place.error(f"line {line.name!r} is a {line.option!r} line; what can be said there is multipass")
         inside = list(dict.fromkeys(frame.line.name for frame in stack))
         if line.name in inside:
             path = " in ".join(repr(name) for name in reversed([*inside[inside.index(line.name) :], line.name]))
             raise place.error(f"a line cannot contain itself: {path}")
+
+
+def _placed(member: Member) -> Member:
+    """Return a member whose element, if it is one of a multipass line, knows its place there."""
+    passage, element = member.passage, member.element
+    if passage is None:
+        return member
+    number = passage.count - 1 - member.order if passage.reflected else member.order
+    return member._replace(element=replace(element, settings=dict(element.settings), place_in_line=number))
 
 
 def _in_order(items: Sequence[Item | Member], reflected: bool) -> Iterator[Item | Member]:

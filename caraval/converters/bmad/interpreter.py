@@ -10,7 +10,7 @@ from pathlib import Path
 from caraval.core.errors import suggest
 from caraval.core.names import matches
 
-from . import commands, syntax
+from . import commands, controllers, girders, syntax
 from .definitions import Beamline, Element, Slave
 from .parameters import GROUPS, LINE
 from .parser import parse
@@ -92,9 +92,13 @@ class Interpreter(State):
 
     @execute.register
     def _control(self, statement: syntax.Control) -> None:
-        if self.vocabulary.keyword(statement.keyword) not in CONTROLLERS:
+        keyword = self.vocabulary.keyword(statement.keyword)
+        if keyword is None or keyword not in CONTROLLERS:
             raise Mistake(f"{statement.keyword!r} controls nothing; {', '.join(CONTROLLERS)} do", statement.position)
-        self._definition(statement)
+        self._check_name(statement)
+        is_girder = keyword == "girder"
+        lord = girders.defined(self, statement) if is_girder else controllers.defined(self, statement, keyword)
+        self.elements[statement.name] = lord
 
     @execute.register
     def _line(self, statement: syntax.Line) -> None:
@@ -131,8 +135,14 @@ class Interpreter(State):
         place = self.place(statement.position)
         if statement.keyword in self.elements:
             like = self.elements[statement.keyword]
+            if like.keyword in CONTROLLERS:
+                raise Mistake(f"{like.label} cannot be copied; define another {like.keyword}", statement.position)
             return Element(statement.name, like.keyword, place, dict(like.settings))
         keyword = self.vocabulary.keyword(statement.keyword)
+        if keyword in CONTROLLERS:
+            raise Mistake(
+                f"{keyword} {statement.name!r} needs to say what it controls: {keyword} = {{...}}", statement.position
+            )
         if keyword is not None:
             return Element(statement.name, keyword, place)
         fitting = self.vocabulary.abbreviated(statement.keyword)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 from caraval.core.element import Element as CaravalElement
 from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
+from caraval.core.plan import reference_pass
+from caraval.core.reference import Reference
+from caraval.core.registry import registry
 from caraval.physics.shared import upstream
 from caraval.physics.shared.cavity import Cavity
 
-from . import cavities, overlaps, start
-from .definitions import LOGICALS, Branch, Setting, Settings
+from . import cavities, directions, girders, overlaps, passes, start
+from .definitions import LOGICALS, Branch, Lord, Physical, Setting, Settings
 from .elements import Converter
 from .parameters import BEGINNING
 from .state import State
@@ -45,9 +49,14 @@ def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> 
     geometry = _geometry(branch, settings)
     reference = start.reference(settings, branch.place)
     _fill_bunches(state, branch)
+    for lord in state.elements.values():
+        if lord.keyword == "ramper":
+            losses.note(lord.name, "", lord.keyword, "kept as metadata; it acts in programs that ramp", place=lord.place)
     convert = Converter(state.vocabulary, losses).element
-    elements = [convert(element) for element in branch.elements]
+    elements = directions.told([convert(element) for element in branch.elements])
+    elements = passes.told(branch, elements, reference, partial(_first_pass, state, losses))
     absolute = _check_switches(state, elements, losses)
+    elements = girders.told(state, branch, elements)
     elements = cavities.told(branch, elements, reference, absolute, closed=geometry == "closed")
     elements = overlaps.told(branch, elements, reference, convert, losses)
     at_start = {name: setting for name, setting in settings.items() if name in BEGINNING - {*start.ENERGIES, "s", "ref_time"}}
@@ -65,6 +74,19 @@ def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> 
         raise branch.place.error(str(error)) from None
 
 
+def _first_pass(state: State, losses: Losses, whole: Physical) -> tuple[CaravalElement, Reference]:
+    """Return the first pass of an element, and the reference there."""
+    for number, branch in enumerate(state.branches):
+        here = next((i for i, element in enumerate(branch.elements) if element is whole.passes[0]), None)
+        if here is not None:
+            reference = start.reference(_settings(state, branch, is_first=number == 0), branch.place)
+            convert = Converter(state.vocabulary, losses).element
+            elements = [convert(element) for element in branch.elements[: here + 1]]
+            elements = passes.told(branch, elements, reference, partial(_first_pass, state, losses))
+            return elements[here], reference_pass(registry(), elements, reference)[here]
+    raise whole.place.error(f"{whole.label} is in no branch")
+
+
 def _fill_bunches(state: State, branch: Branch) -> None:
     """Put `n_part` of the lattice in the place of a beambeam's `n_particle` where that is zero."""
     number = state.parameters["parameter"].get("n_part")
@@ -79,8 +101,14 @@ def _fill_bunches(state: State, branch: Branch) -> None:
 def _metadata(state: State) -> dict[str, Any]:
     """Return what a file says that no element and no reference has: its title, and parameters of Bmad's programs."""
     groups = {name: _plain(settings) for name, settings in state.parameters.items() if name != "beginning"}
-    said = {"title": state.title, **groups}
+    lords = {lord.name: _described(lord) for lord in state.elements.values() if isinstance(lord, Lord)}
+    said = {"title": state.title, **groups, "controllers": lords}
     return {name: value for name, value in said.items() if value}
+
+
+def _described(lord: Lord) -> dict[str, Any]:
+    """Return what a file says of an overlay or another controller, whose effect is in the elements."""
+    return {"class": lord.keyword, "controls": lord.entries(), **_plain(lord.settings)}
 
 
 def _plain(settings: Settings) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Placement:
         Whether what is beyond one end of the branch goes on at the other.
     is_jumbo : bool
         Whether all that overlap with it become one piece.
+    passes : (str, int), optional
+        Instead of a reference: name of an element of a multipass line, and its place there.
     """
 
     element: Element
@@ -47,6 +49,7 @@ class Placement:
     reference_origin: float
     wraps: bool
     is_jumbo: bool
+    passes: tuple[str, int] | None = None
 
     def end(self, length: float, reference: tuple[float, float], *, reflected: bool) -> float:
         """Return where the element ends [m].

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from .definitions import Element, Part, Setting, Slave
+from .definitions import Element, Part, Slave
 from .sharing import main
 from .track import Piece, Track, Whole
 
@@ -21,12 +21,11 @@ def elements(track: Track) -> list[Element]:
 def _element(piece: Piece, name: str | None) -> Element:
     whole = piece.wholes[0]
     if name is None:
-        if whole.origin is not None:
-            whole.element.settings["l"] = Setting(whole.length, whole.element.place)
         return whole.element
     parts = tuple(_part(whole, piece) for whole in piece.wholes)
     first = main(piece.keyword, [part.element for part in parts])
-    return Slave(name, piece.keyword, first.place, first.settings, first.reversed, parts, piece.end - piece.start)
+    length = piece.end - piece.start
+    return Slave(name, piece.keyword, first.place, first.settings, first.reversed, parts=parts, length=length)
 
 
 def _part(whole: Whole, piece: Piece) -> Part:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -58,20 +59,46 @@ class Layout:
     def track(self) -> Track:
         """Where everything lies, with the beginning of the branch as the first."""
         begin = Element(BEGINNING, "beginning_ele", self._line.place, reversed=self._members[0].element.reversed)
-        wholes = [Whole(element, _length(element), is_reflected) for element, is_reflected, _ in self._members]
+        wholes = [Whole(member.element, _length(member.element), member.is_reflected) for member in self._members]
         return Track([Whole(begin, 0.0), *wholes])
 
-    def superimpose(self, wanted: Iterable[Placement]) -> None:
+    @property
+    def has_passes(self) -> bool:
+        """Whether something stands in a multipass line."""
+        return any(member.element.place_in_line is not None for member in self._members)
+
+    def superimpose(self, wanted: list[Placement]) -> None:
         """Put elements upon others.
+
+        What comes to lie in a multipass line is placed there in every pass, and `wanted` says so for the branches to come.
 
         Raises
         ------
         LatticeError
             If something cannot be put where it should be.
         """
-        for placement in wanted:
-            for reference in self._references(placement):
+        for i, placement in enumerate(wanted):
+            references = self._references(placement)
+            if self.has_passes and len(references) == 1 and references[0].element.place_in_line is None:
+                wanted[i] = placement = self._in_passes(placement, references[0])
+                references = self._references(placement)
+            for reference in references:
                 self._superimpose(placement, reference)
+
+    def _in_passes(self, placement: Placement, reference: Whole) -> Placement:
+        """Return a placement by what is there, if that stands in a multipass line; else the placement itself."""
+        length = _length(placement.element)
+        end = placement.end(length, reference.span, reflected=reference.is_reflected)
+        start, end = self._wrapped(placement, end - length, end)
+        first, last = reference.span
+        if first - TINY < start < last + TINY:
+            return placement
+        there = [piece for piece in self.track.pieces if piece.start - SIGNIFICANT < start < piece.end + SIGNIFICANT]
+        below = there[-1].wholes[0] if there else reference
+        if below.element.place_in_line is None:
+            return placement
+        same = f"{below.element.name}", below.element.place_in_line
+        return replace(placement, passes=same, offset=end - below.span[1], origin=1.0, reference_origin=1.0)
 
     def settle(self) -> None:
         """Take the elements as those of an expanded lattice: what is gone is no reference for others."""
@@ -86,6 +113,7 @@ class Layout:
     def elements(self) -> list[Element]:
         """Return the elements in a row, without those that are none."""
         if "track" in self.__dict__:
+            self.track.fit(_length)
             return slaves.elements(self.track)
         return [member.element for member in self._members if member.element.keyword != "null_ele"]
 
@@ -93,6 +121,8 @@ class Layout:
 
     def _references(self, placement: Placement) -> list[Whole]:
         """Return upon what an element is placed; nothing, where that is in another branch, or in none."""
+        if placement.passes is not None:
+            return [w for w in self.track.standing() if (w.element.name, w.element.place_in_line) == placement.passes]
         if not placement.reference:
             return self.track.wholes[:1] if self._number == 0 else []
         try:
@@ -168,6 +198,9 @@ class Layout:
             raise place.error(f"{element.label}: create_jumbo_slave around the ends of a branch is not understood")
 
     def _oriented(self, element: Element, reference: Element) -> Element:
+        """Return an element that goes the way of its reference, and stands in the same multipass line."""
+        if reference.place_in_line is not None:
+            element = replace(element.copy(element.name), place_in_line=reference.place_in_line)
         if element.reversed == reference.reversed:
             return element
         return self._turned.setdefault(id(element), element.turned())

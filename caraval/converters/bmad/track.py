@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from .definitions import Element
+from .definitions import Element, Setting
 from .positions import Place
 from .sharing import FIELD, is_misaligned, keyword
 
@@ -127,6 +127,24 @@ class Track:
             piece.start, piece.end = position, position + piece.end - piece.start
             position = piece.end
             self.pieces.append(piece)
+
+    def standing(self) -> list[Whole]:
+        """Return what lies there, in the order in which it begins."""
+        return list(dict.fromkeys(whole for piece in self.pieces[1:] for whole in piece.wholes))
+
+    def fit(self, lengths: Callable[[Element], float]) -> None:
+        """Make pieces as long as what lies there has become; the last piece of each is the one that changes."""
+        for whole in self.lords:
+            longer = lengths(whole.element) - whole.length if whole.pieces else 0.0
+            if longer == 0:
+                continue
+            last = whole.pieces[-1]
+            for other in last.wholes:
+                other.length += longer
+            last.end += longer
+            for piece in self.pieces[self.pieces.index(last) + 1 :]:
+                piece.start += longer
+                piece.end += longer
 
     def settle(self) -> None:
         """Forget what is gone, by which nothing is placed any more."""
@@ -403,3 +421,4 @@ def _number_parts(piece: Piece) -> None:
     parts = reversed(origin.parts) if origin.element.reversed else origin.parts
     for number, part in enumerate(parts, 1):
         part.element = part.element.copy(f"{name}#{number}")
+        part.element.settings["l"] = Setting(part.length, origin.element.place)
