@@ -185,3 +185,27 @@ def test_absolute_time_counts_from_the_first_pass(load: Load, waves: float, sign
     _, history = lattice.track(beam, observe=["w", "c\\2"])
     before, after = (float(((1 + seen.pz) * seen.reference.p0c)[0]) for (seen,) in (history["w"], history["c\\2"]))
     assert after - before == pytest.approx(sign * 10e6, rel=0.02)
+
+
+# -------------------------------------------------------------------- flexible patches
+
+
+def test_a_flexible_patch_leads_back(load: Load) -> None:
+    text = "m: line[multipass] = (q, s); p: patch, flexible = T; l: line = (d, m, d, p, m); use, l"
+    patch = load(text)["p"]
+    back = cv.Patch(
+        **{name: getattr(patch, name) for name in ("x_offset", "y_offset", "z_offset", "x_pitch", "y_pitch", "tilt")}
+    )
+    assert back.x_pitch == pytest.approx(0.1)  # the bend turned by as much
+    assert patch.length == pytest.approx(back.length)
+    chord, arc = 2 * np.sin(0.05) / 0.1, 0.05
+    across, along = chord * np.sin(arc), 1 + chord * np.cos(arc) + np.cos(0.1)  # from the quadrupole's entrance, on the floor
+    assert patch.x_offset == pytest.approx(np.cos(0.1) * (across + np.sin(0.1)) - np.sin(0.1) * along)
+    assert patch.z_offset == pytest.approx(-np.sin(0.1) * (across + np.sin(0.1)) - np.cos(0.1) * along)
+
+
+def test_a_flexible_patch_that_leads_nowhere(load: Load) -> None:
+    with pytest.raises(
+        LatticeError, match="patch 'p': a flexible patch is understood before an element that the line has passed"
+    ):
+        load("p: patch, flexible = T; l: line = (d, p, q); use, l")

@@ -252,6 +252,7 @@ def test_real_lattices(name: str) -> None:
         ("multipole_test_multipole", 1),
         ("geometry_test_geometry_test", 1),
         ("girder_test_girder_test", 1),
+        ("multipass_test_patch", 1),
         ("patch_test_patch_test", 1),
         ("patch_test_patch_test", 2),
         ("radiation_test_radiation_test", 1),

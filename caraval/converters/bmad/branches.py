@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from caraval.core.errors import UnknownNameError, suggest
 
-from . import multipass
-from .definitions import Beamline, Branch, Element
+from . import forks, multipass
+from .definitions import Beamline, Branch, Element, Origin
 from .expansion import Expansion, Member
 from .placement import placements
 from .positions import Place
@@ -66,14 +66,15 @@ def choose(names: list[str], branch: str | int | None) -> int:
     )
 
 
-def expand(state: State, lines: Sequence[tuple[int, Beamline]], *, separate: bool = False) -> list[Branch]:
-    """Return lines with their elements in a row, a marker at the end, and what is superimposed.
+def expand(state: State, lines: Sequence[Beamline], *, separate: bool = False) -> list[Branch]:
+    """Return lines with their elements in a row, and what is superimposed; after them, those to which forks lead.
+
+    At the end of each there is a marker.
 
     Parameters
     ----------
     state : State
-    lines : sequence of (int, Beamline)
-        With the numbers of the branches that they become.
+    lines : sequence of Beamline
     separate : bool
         Whether elements that occur more than once are copied, so that each can be changed by itself.
 
@@ -84,17 +85,19 @@ def expand(state: State, lines: Sequence[tuple[int, Beamline]], *, separate: boo
     setting = state.parameters["parameter"].get("no_end_marker")
     has_end = setting is None or not setting.logical("no_end_marker")
     expansion = Expansion(state.elements, state.lines)
-    wanted = placements(state)
-    state.superimposed_before = len(wanted)
-    branches = []
-    for number, line in lines:
+    superimposed = placements(state)
+    state.superimposed_before = len(superimposed)
+    branches: list[Branch] = []
+    wanted: list[tuple[Beamline, Origin | None]] = [(line, None) for line in lines]
+    for line, origin in wanted:  # which grows
         members = expansion.members(line)
         if has_end and members[-1].element.name != END:
             members.append(Member(state.elements.get(END) or Element(END, "marker", line.place), False, END))
-        layout = Layout(state, number, line, members, separate=separate)
-        layout.superimpose(wanted)
+        layout = Layout(state, len(branches), line, members, separate=separate)
+        layout.superimpose(superimposed)
         layout.settle()
-        branches.append(Branch(line.name, line.place, [], layout))
+        branches.append(Branch(line.name, line.place, [], layout, origin))
+        wanted.extend(forks.beyond(state, branches[-1], wanted))
     multipass.form(branches)
     arrange(branches)
     return branches

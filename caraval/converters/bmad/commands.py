@@ -130,7 +130,7 @@ def expand_lattice(interpreter: Interpreter, command: syntax.Command) -> None:
     """Put the elements of the lattice in a row, so that single ones can be changed; once is enough."""
     if not interpreter.branches:
         lines = branches.used(interpreter, interpreter.place(command.position))
-        interpreter.branches = branches.expand(interpreter, list(enumerate(lines)), separate=True)
+        interpreter.branches = branches.expand(interpreter, lines, separate=True)
         control.act(interpreter)
 
 

@@ -160,6 +160,13 @@ class Beamline:
     settings: Settings = field(default_factory=dict)
 
 
+class Origin(NamedTuple):
+    """The fork at which a branch begins, and the branch in which it stands."""
+
+    branch: Branch
+    fork: Element
+
+
 @dataclass
 class Branch:
     """A line with all its elements in a row, what is said of its beginning, and where others may be put upon them."""
@@ -168,6 +175,8 @@ class Branch:
     place: Place
     elements: list[Element]
     layout: Layout | None = field(default=None, repr=False)
+    origin: Origin | None = field(default=None, repr=False)
+    flexible: dict[int, Setting] = field(default_factory=dict, repr=False)
 
     def everything(self) -> Iterator[Element]:
         """Go through the elements, and their lords, each where it begins; in place of slaves, that of which they are parts."""

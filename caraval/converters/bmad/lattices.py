@@ -9,14 +9,11 @@ from caraval.core.element import Element as CaravalElement
 from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
-from caraval.core.plan import reference_pass
-from caraval.core.reference import Reference
-from caraval.core.registry import registry
 from caraval.physics.shared import upstream
 from caraval.physics.shared.cavity import Cavity
 
-from . import cavities, directions, girders, overlaps, passes, start
-from .definitions import LOGICALS, Branch, Lord, Physical, Setting, Settings
+from . import arrivals, cavities, directions, flexible, girders, overlaps, passes, start
+from .definitions import LOGICALS, Branch, Lord, Setting, Settings
 from .elements import Converter
 from .parameters import BEGINNING
 from .state import State
@@ -37,7 +34,7 @@ DEFAULTS = {
 """Settings that the elements count on."""
 
 
-def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> Lattice:
+def lattice(state: State, branch: Branch, losses: Losses) -> Lattice:
     """Return the lattice of a branch.
 
     Raises
@@ -45,16 +42,14 @@ def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> 
     LatticeError
         If it has something that Caraval has not.
     """
-    settings = _settings(state, branch, is_first=is_first)
+    settings = arrivals.settings(state, branch)
     geometry = _geometry(branch, settings)
-    reference = start.reference(settings, branch.place)
+    reference = arrivals.at_start(state, branch, losses)
     _fill_bunches(state, branch)
-    for lord in state.elements.values():
-        if lord.keyword == "ramper":
-            losses.note(lord.name, "", lord.keyword, "kept as metadata; it acts in programs that ramp", place=lord.place)
+    _note(state, branch, losses)
     convert = Converter(state.vocabulary, losses).element
-    elements = directions.told([convert(element) for element in branch.elements])
-    elements = passes.told(branch, elements, reference, partial(_first_pass, state, losses))
+    elements = directions.told(flexible.converted(branch, convert))
+    elements = passes.told(branch, elements, reference, partial(arrivals.first_pass, state, losses))
     absolute = _check_switches(state, elements, losses)
     elements = girders.told(state, branch, elements)
     elements = cavities.told(branch, elements, reference, absolute, closed=geometry == "closed")
@@ -74,19 +69,6 @@ def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> 
         raise branch.place.error(str(error)) from None
 
 
-def _first_pass(state: State, losses: Losses, whole: Physical) -> tuple[CaravalElement, Reference]:
-    """Return the first pass of an element, and the reference there."""
-    for number, branch in enumerate(state.branches):
-        here = next((i for i, element in enumerate(branch.elements) if element is whole.passes[0]), None)
-        if here is not None:
-            reference = start.reference(_settings(state, branch, is_first=number == 0), branch.place)
-            convert = Converter(state.vocabulary, losses).element
-            elements = [convert(element) for element in branch.elements[: here + 1]]
-            elements = passes.told(branch, elements, reference, partial(_first_pass, state, losses))
-            return elements[here], reference_pass(registry(), elements, reference)[here]
-    raise whole.place.error(f"{whole.label} is in no branch")
-
-
 def _fill_bunches(state: State, branch: Branch) -> None:
     """Put `n_part` of the lattice in the place of a beambeam's `n_particle` where that is zero."""
     number = state.parameters["parameter"].get("n_part")
@@ -96,6 +78,17 @@ def _fill_bunches(state: State, branch: Branch) -> None:
         own = element.settings.get("n_particle")
         if element.keyword == "beambeam" and (own is None or own.value == 0):
             element.settings["n_particle"] = number
+
+
+def _note(state: State, branch: Branch, losses: Losses) -> None:
+    """Report what is not part of the tracking through a branch: rampers, and photons that leave it."""
+    for lord in state.elements.values():
+        if lord.keyword == "ramper":
+            losses.note(lord.name, "", lord.keyword, "kept as metadata; it acts in programs that ramp", place=lord.place)
+    for element in branch.elements:
+        if element.keyword == "photon_fork" and "to_line" in element.settings:
+            line = element.settings["to_line"]
+            losses.note(element.name, "to_line", line.value, "a marker; photons are not tracked", place=line.place)
 
 
 def _metadata(state: State) -> dict[str, Any]:
@@ -114,17 +107,6 @@ def _described(lord: Lord) -> dict[str, Any]:
 def _plain(settings: Settings) -> dict[str, Any]:
     values = {name: setting.value for name, setting in settings.items()}
     return {name: LOGICALS.get(value.lower(), value) if isinstance(value, str) else value for name, value in values.items()}
-
-
-def _settings(state: State, branch: Branch, *, is_first: bool) -> Settings:
-    """Return what is said of a branch; what is said of the lattice is about the first, energy and species about all."""
-    of_lattice = {**state.parameters["parameter"], **state.parameters["beginning"]}
-    of_line = state.lines[branch.name].settings
-    if not is_first:
-        of_lattice = {name: of_lattice[name] for name in (*start.ENERGIES, "particle") if name in of_lattice}
-    if any(name in of_line for name in start.ENERGIES):
-        of_lattice = {name: setting for name, setting in of_lattice.items() if name not in start.ENERGIES}
-    return {**of_lattice, **of_line}
 
 
 def _geometry(branch: Branch, settings: Settings) -> Literal["open", "closed"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from .definitions import Branch, Physical
 from .track import Whole
@@ -34,7 +33,7 @@ def form(branches: Sequence[Branch]) -> None:
         first = wholes[0].element
         lord = Physical(name, first.keyword, first.place, dict(first.settings))
         for number, whole in enumerate(wholes, 1):
-            whole.element = replace(whole.element.copy(f"{name}\\{number}"), lord=lord)
+            whole.element.name, whole.element.lord = f"{name}\\{number}", lord
             lord.passes.append(whole.element)
 
 

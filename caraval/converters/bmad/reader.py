@@ -37,11 +37,11 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     state.run(path, str(path))
     lines = branches.used(state, Place(str(path), 1, 1))
     if not state.branches:
-        state.branches = branches.expand(state, list(enumerate(lines)), separate=bool(control.controllers(state)))
+        state.branches = branches.expand(state, lines, separate=bool(control.controllers(state)))
     chosen = branches.choose([found.name for found in state.branches], branch)
     found = state.branches[chosen]
     branches.superimpose_others(state, state.branches)
     control.act(state)
     multipass.share(state.branches)
     branches.arrange(state.branches)
-    return lattices.lattice(state, found, is_first=chosen == 0, losses=losses or Losses())
+    return lattices.lattice(state, found, losses or Losses())

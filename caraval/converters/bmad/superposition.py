@@ -100,6 +100,12 @@ class Layout:
         same = f"{below.element.name}", below.element.place_in_line
         return replace(placement, passes=same, offset=end - below.span[1], origin=1.0, reference_origin=1.0)
 
+    def called(self, keywords: Sequence[str]) -> list[Whole]:
+        """Return what lies there of some classes."""
+        if "track" not in self.__dict__ and all(member.element.keyword not in keywords for member in self._members):
+            return []
+        return [whole for whole in self.track.standing() if whole.element.keyword in keywords]
+
     def settle(self) -> None:
         """Take the elements as those of an expanded lattice: what is gone is no reference for others."""
         if "track" in self.__dict__:
