@@ -119,7 +119,8 @@ def _with_field(element: Any, first: Any, design: Reference, reference: Referenc
     scaled = element.replace(**changes)
     names = (*NORMAL, *SKEW) if isinstance(element, Multipole) else MULTIPOLES if _are_absolute(element, scaled) else ()
     given = [name for name in names if getattr(element, name) is not None]
-    return scaled if element.field_master else scaled.replace(**{name: getattr(element, name) * ratio for name in given})
+    is_by_fields = getattr(element, "field_master", False)
+    return scaled if is_by_fields else scaled.replace(**{name: getattr(element, name) * ratio for name in given})
 
 
 def _stiffness(element: Any, reference: Reference) -> Any:

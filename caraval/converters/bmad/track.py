@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from . import settled
 from .definitions import Element, Setting
 from .positions import Place
 from .sharing import FIELD, is_misaligned, keyword
@@ -133,7 +134,10 @@ class Track:
         return list(dict.fromkeys(whole for piece in self.pieces[1:] for whole in piece.wholes))
 
     def fit(self, lengths: Callable[[Element], float]) -> None:
-        """Make pieces as long as what lies there has become; the last piece of each is the one that changes."""
+        """Make pieces as long as what lies there has become ("Changing Element Lengths when there is Superposition").
+
+        The last piece of each changes, and with it all others that lie there.
+        """
         for whole in self.lords:
             longer = lengths(whole.element) - whole.length if whole.pieces else 0.0
             if longer == 0:
@@ -141,6 +145,8 @@ class Track:
             last = whole.pieces[-1]
             for other in last.wholes:
                 other.length += longer
+                if other is not whole:
+                    settled.write(other.element, "l", lengths(other.element) + longer, other.element.place)
             last.end += longer
             for piece in self.pieces[self.pieces.index(last) + 1 :]:
                 piece.start += longer
