@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import caraval as cv
+from caraval.converters.bmad.floor import Frame, rotation, standing
 from caraval.converters.bmad.reader import read
 from caraval.core import plan, scalar
 from caraval.core.errors import LatticeError
@@ -235,6 +236,13 @@ def expected_of(name: str, number: int = 0) -> Expected:
     return Expected(branch["particle"], branch["p0c_start"], branch["geometry"], elements, particles)
 
 
+def floor_of(name: str) -> list[dict[str, Any]]:
+    """The elements of the first branch, its beginning included."""
+    branch = loaded(REFERENCE / "lattices" / "bmad" / f"{name}.json.gz")["branches"][0]
+    elements: list[dict[str, Any]] = branch["elements"][: branch["n_ele_track"] + 1]
+    return elements
+
+
 @needs_reference
 @pytest.mark.parametrize("name", [*MUST_AGREE.split(), *WITH_LORDS.split()])
 def test_real_lattices(name: str) -> None:
@@ -262,6 +270,19 @@ def test_real_lattices(name: str) -> None:
 )
 def test_other_branches(name: str, number: int) -> None:
     assert differences(cv.load(corpus()[name], branch=number), expected_of(name, number)) == []
+
+
+@needs_reference
+@pytest.mark.parametrize("name", WITH_LORDS.split())
+def test_where_elements_stand(name: str) -> None:
+    """Places and axes on the floor, from which girders and flexible patches are worked out."""
+    lattice = cv.load(corpus()[name])
+    begin, *expected = (Frame(np.array(e["floor"][:3]), rotation(*e["floor"][3:])) for e in floor_of(name))
+    references = plan.reference_pass(registry(), lattice.elements, lattice.reference)
+    elements = [element.at(here, scalar) for element, here in zip(lattice.elements, references, strict=False)]
+    for mine, theirs in zip(standing(elements, begin), expected, strict=True):
+        np.testing.assert_allclose(mine.exit.origin, theirs.origin, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(mine.exit.axes, theirs.axes, rtol=0, atol=1e-12)
 
 
 UNEXPLAINED = {

@@ -24,12 +24,12 @@ def members(node: Node | None, position: Position) -> list[tuple[Position, str]]
     text = node.text if isinstance(node, Literal) else ""
     if node is None or not (text.startswith("{") and text.endswith("}")):
         raise Mistake("a list in braces, {..., ...}, is needed here", position if node is None else node.position)
-    found, start = [], 1
+    found, here = [], _after(node.position, text[0])
     for part in _divided(text[1:-1]):
         member = part.strip(" \t\f\n&")
         if member:
-            found.append((_inside(node.position, text[: start + part.index(member)]), member))
-        start += len(part) + 1
+            found.append((_after(here, part[: part.index(member)]), member))
+        here = _after(here, f"{part},")
     return found
 
 
@@ -61,7 +61,7 @@ def _divided(text: str) -> list[str]:
     return [*found, text[start:]]
 
 
-def _inside(position: Position, before: str) -> Position:
+def _after(position: Position, text: str) -> Position:
     """Return the position after a text that begins at a position."""
-    line, _, rest = before.rpartition("\n")
-    return Position(position.line + before.count("\n"), len(rest) + 1 if line else position.column + len(before))
+    lines, last = text.count("\n"), len(text) - text.rfind("\n")
+    return Position(position.line + lines, last if lines else position.column + len(text))

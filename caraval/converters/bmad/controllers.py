@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from .braces import expression, members
@@ -201,9 +202,10 @@ def _understood(state: State, lord: Controller, place: int, entry: Controlled) -
         return entry
     if "x_knot(1)" in lord.settings and not entry.text:  # the same as before
         before = f"slave({place - 1})%y_knot"
-        same = {name: setting for name, setting in lord.settings.items() if name.startswith(f"{before}(")}
-        lord.settings.update({name.replace(before, knots): setting for name, setting in same.items()})
-        return entry
+        for i in count(1):
+            if f"{before}({i})" not in lord.settings:
+                return entry
+            lord.settings[f"{knots}({i})"] = lord.settings[f"{before}({i})"]
     node = expression(entry.text or "1", entry.position)
     try:
         varies = _freeze(state, lord, node)

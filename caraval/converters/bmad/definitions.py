@@ -116,6 +116,21 @@ class Slave(Element):
     parts: tuple[Part, ...] = ()
     length: float = 0.0
 
+    @property
+    def main(self) -> Part:
+        """What lies there of the element from which it has its class."""
+        return next(part for part in self.parts if part.element.settings is self.settings)
+
+
+def body(element: Element) -> Element:
+    """Return what a slave is a part of; of other elements, themselves."""
+    return element.main.element if isinstance(element, Slave) else element
+
+
+def bodies(element: Element) -> list[Element]:
+    """Return everything of which a slave is a part; of other elements, themselves."""
+    return [part.element for part in element.parts] if isinstance(element, Slave) else [element]
+
 
 @dataclass
 class Physical(Element):
@@ -182,8 +197,7 @@ class Branch:
         """Go through the elements, and their lords, each where it begins; in place of slaves, that of which they are parts."""
         seen: set[int] = set()
         for element in self.elements:
-            parts = [part.element for part in element.parts] if isinstance(element, Slave) else [element]
-            for part in parts:
+            for part in bodies(element):
                 for found in (part.lord, part):
                     if found is not None and (found is element or id(found) not in seen):
                         seen.add(id(found))

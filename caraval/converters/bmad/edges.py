@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import settled
-from .definitions import Branch, Element, Slave
+from .definitions import Branch, Element, bodies
 
 if TYPE_CHECKING:
     from .controllers import Controller
@@ -56,15 +56,10 @@ def _places(branch: Branch, element: Element) -> list[tuple[int, int]]:
     """Return where an element begins and ends, for each time that the branch comes through it."""
     found: dict[int, tuple[int, int]] = {}
     for i, here in enumerate(branch.elements):
-        for part in _bodies(here):
+        for part in bodies(here):
             if element is part or element is part.lord:
                 found[id(part)] = found.get(id(part), (i, i))[0], i
     return list(found.values())
-
-
-def _bodies(element: Element) -> list[Element]:
-    """Return what stands there: in place of a slave, all that lie there."""
-    return [part.element for part in element.parts] if isinstance(element, Slave) else [element]
 
 
 def _neighbour(branch: Branch, i: int, step: int) -> Element | None:
@@ -74,5 +69,5 @@ def _neighbour(branch: Branch, i: int, step: int) -> Element | None:
         i += step
     if not 0 <= i < len(branch.elements):
         return None
-    body = _bodies(branch.elements[i])[0]
+    body = bodies(branch.elements[i])[0]
     return body.lord or body

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from caraval.core.element import Element
+from caraval.core.errors import InputError
 from caraval.physics.patch import Patch
 
 Array = npt.NDArray[np.float64]
@@ -27,7 +28,7 @@ class Frame(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The frames at the entrance, the centre and the exit of an element; misalignment does not count."""
+    """The frames where the beam comes into an element, at its centre, and where it goes out; misalignment does not count."""
 
     entrance: Frame
     center: Frame
@@ -44,13 +45,26 @@ def rotation(x_pitch: float, y_pitch: float, tilt: float) -> Array:
 
 
 def standing(elements: Sequence[Element], start: Frame = FLOOR) -> list[Standing]:
-    """Return where each element of a line stands."""
+    """Return where each element of a line stands, in normalised strengths; the beam goes through reversed ones against z."""
     found, entrance = [], start
     for element in elements:
-        center, end = (_along(element, entrance, share) for share in (0.5, 1.0))
-        found.append(Standing(entrance, center, end))
-        entrance = end
+        begin = entrance if element.orientation == 1 else _back(_along(element, FLOOR, 1.0), entrance)
+        center, end = (_along(element, begin, share) for share in (_half(element), 1.0))
+        found.append(Standing(entrance, center, end if element.orientation == 1 else begin))
+        entrance = found[-1].exit
     return found
+
+
+def _half(element: Element) -> float:
+    """Return the share of an element after which its centre comes, which of a slice is that of the whole."""
+    if element.slice_of is None:
+        return 0.5
+    return float((element.slice_of / 2 - element.slice_start) / element.length)
+
+
+def _back(way: Frame, end: Frame) -> Frame:
+    """Return the frame at the beginning of a way, of which this is the end."""
+    return end.moved(-way.axes.T @ way.origin, way.axes.T)
 
 
 def _along(element: Any, entrance: Frame, share: float) -> Frame:
@@ -61,6 +75,8 @@ def _along(element: Any, entrance: Frame, share: float) -> Frame:
         return entrance.moved(
             [element.x_offset, element.y_offset, element.z_offset], rotation(element.x_pitch, element.y_pitch, element.tilt)
         )
+    if getattr(element, "b_field", None) is not None:
+        raise InputError(f"{element.label}: how far it bends follows from b_field and the energy; give angle or g instead")
     length, angle = share * element.length, share * element.length * element.g
     if angle == 0:
         return entrance.moved([0.0, 0.0, length], np.eye(3))

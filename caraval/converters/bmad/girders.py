@@ -11,13 +11,15 @@ import numpy as np
 
 from caraval.core import scalar
 from caraval.core.element import Element as CaravalElement
+from caraval.core.plan import reference_pass
+from caraval.core.reference import Reference
 from caraval.core.registry import registry
 from caraval.physics.misalignment import rigid_motion
 from caraval.physics.sbend import SBend
 
 from . import floor
 from .braces import members
-from .definitions import Branch, Lord
+from .definitions import Branch, Element, Lord, Slave, body
 from .floor import Array, Frame, Standing
 from .positions import Position
 from .supports import Support, supported
@@ -90,7 +92,7 @@ def defined(state: State, statement: Control) -> Girder:
     return girder
 
 
-def told(state: State, branch: Branch, elements: Sequence[CaravalElement]) -> list[CaravalElement]:
+def told(state: State, branch: Branch, elements: Sequence[CaravalElement], reference: Reference) -> list[CaravalElement]:
     """Return elements that stand where their girders carry them.
 
     Parameters
@@ -100,6 +102,8 @@ def told(state: State, branch: Branch, elements: Sequence[CaravalElement]) -> li
         With the elements as the file has them.
     elements : sequence of Element
         The same in Caraval.
+    reference : Reference
+        At the beginning.
 
     Raises
     ------
@@ -110,20 +114,39 @@ def told(state: State, branch: Branch, elements: Sequence[CaravalElement]) -> li
     out = list(elements)
     if not girders:
         return out
-    stand = floor.standing(elements)
+    references = reference_pass(registry(), elements, reference)
+    stand = floor.standing([element.at(here, scalar) for element, here in zip(elements, references, strict=False)])
     supports = supported(state, branch, girders)
     motions: dict[int, Motion] = {}
+    passes: dict[int, list[int]] = {}
+    for i, element in enumerate(branch.elements):
+        passes.setdefault(_thing(i, element), []).append(i)
     for support in reversed(supports):  # those that support girders come after these
         girder = support.girder
         motion = _motion(girder, _frame(girder, support, branch, stand))
         for i in support.indices:
             motions[i] = motions[i].after(motion) if i in motions else motion
     for i, motion in motions.items():
-        lord, totals = branch.elements[i].lord, _totals(elements[i], stand[i].center, motion)
-        passes = [j for j, element in enumerate(branch.elements) if j == i or (lord is not None and element.lord is lord)]
-        for j in passes:
+        totals = _totals(elements[i], stand[i].center, motion)
+        for j in passes[_thing(i, branch.elements[i])]:
             out[j] = out[j].replace(**totals)
     return out
+
+
+def _last_part(branch: Branch, first: int) -> int:
+    """Return the number of the last part of what begins at a number."""
+    if not isinstance(branch.elements[first], Slave):
+        return first
+    whole = body(branch.elements[first])
+    return max(i for i, element in enumerate(branch.elements) if body(element) is whole)
+
+
+def _thing(i: int, element: Element) -> int:
+    """Return what is the same number for all passes and parts of one thing; what stands alone has its own."""
+    whole = body(element)
+    if whole.lord is not None:
+        return id(whole.lord)
+    return id(whole) if isinstance(element, Slave) else -1 - i
 
 
 def _frame(girder: Girder, support: Support, branch: Branch, stand: Sequence[Standing]) -> Frame:
@@ -143,7 +166,7 @@ def _frame(girder: Girder, support: Support, branch: Branch, stand: Sequence[Sta
             raise place.error(f"{girder.label}: there is no element {origin!r} in {branch.name!r} to be the origin")
         frame = stand[found[0]][POINTS.index(point)]
     else:
-        frame = _between(stand[support.first].entrance, stand[support.last].exit)
+        frame = _between(stand[support.first].entrance, stand[_last_part(branch, support.last)].exit)
     dx, dy, dz, *angles = girder.numbers(ORIGIN)
     return frame.moved([dx, dy, dz], floor.rotation(*angles))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Literal
 
 from caraval.core.element import Element as CaravalElement
@@ -12,7 +11,8 @@ from caraval.core.losses import Losses
 from caraval.physics.shared import upstream
 from caraval.physics.shared.cavity import Cavity
 
-from . import arrivals, cavities, directions, flexible, girders, overlaps, passes, start
+from . import cavities, directions, flexible, girders, overlaps, passes, start
+from .arrivals import Arrivals, settings_of
 from .definitions import LOGICALS, Branch, Lord, Setting, Settings
 from .elements import Converter
 from .parameters import BEGINNING
@@ -42,18 +42,19 @@ def lattice(state: State, branch: Branch, losses: Losses) -> Lattice:
     LatticeError
         If it has something that Caraval has not.
     """
-    settings = arrivals.settings(state, branch)
+    settings = settings_of(state, branch)
     geometry = _geometry(branch, settings)
-    reference = arrivals.at_start(state, branch, losses)
+    arrivals = Arrivals(state, losses)
+    reference = arrivals.at_start(branch)
     _fill_bunches(state, branch)
     _note(state, branch, losses)
     convert = Converter(state.vocabulary, losses).element
     elements = directions.told(flexible.converted(branch, convert))
-    elements = passes.told(branch, elements, reference, partial(arrivals.first_pass, state, losses))
+    elements, known = passes.told(branch, elements, reference, arrivals.first_pass, convert)
     absolute = _check_switches(state, elements, losses)
-    elements = girders.told(state, branch, elements)
+    elements = girders.told(state, branch, elements, reference)
     elements = cavities.told(branch, elements, reference, absolute, closed=geometry == "closed")
-    elements = overlaps.told(branch, elements, reference, convert, losses)
+    elements = overlaps.told(branch, elements, reference, known, losses)
     at_start = {name: setting for name, setting in settings.items() if name in BEGINNING - {*start.ENERGIES, "s", "ref_time"}}
     lattice = Lattice(
         elements,

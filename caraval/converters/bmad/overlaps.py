@@ -20,7 +20,7 @@ from caraval.physics.shared.steps import nearest
 
 from . import apertures, bends, combining
 from .definitions import Branch, Element, Part, Setting, Slave
-from .sharing import FIELD, MINOR, main
+from .sharing import FIELD, MINOR
 
 OWN_RULE = (Cavity, SadMult)
 """Kinds whose slices are divided by a rule of their own; of others, steps are as long as those of the whole."""
@@ -46,7 +46,7 @@ def slice_of(slave: Slave, convert: Convert) -> CaravalElement:
         of = ", ".join(part.element.name for part in slave.parts)
         settings = {"l": Setting(slave.length, slave.place), "descrip": Setting(f"fields of {of}", slave.place)}
         return convert(Element(slave.name, FIELD, slave.place, settings))
-    piece = _cut(_main(slave), convert).replace(name=slave.name)
+    piece = cut(slave.main, convert).replace(name=slave.name)
     if isinstance(piece, SBend):
         return bends.without_inner_faces(piece)
     if isinstance(piece, SadMult) and piece.slice_of is not None:
@@ -88,12 +88,7 @@ def told(
     return out
 
 
-def _main(slave: Slave) -> Part:
-    chosen = main(slave.keyword, [part.element for part in slave.parts])
-    return next(part for part in slave.parts if part.element is chosen)
-
-
-def _cut(part: Part, convert: Convert) -> CaravalElement:
+def cut(part: Part, convert: Convert) -> CaravalElement:
     """Return what of an element lies in a slave."""
     whole = convert(part.element)
     if part.start == 0 and part.end == whole.length:
@@ -106,7 +101,7 @@ def _cut(part: Part, convert: Convert) -> CaravalElement:
 
 def _together(slave: Slave, first: CaravalElement, here: Reference, convert: Convert, losses: Losses) -> CaravalElement:
     """Return the element that does what all do that lie in a slave."""
-    pieces = [first if part is _main(slave) else _cut(part, convert) for part in slave.parts]
+    pieces = [first if part is slave.main else cut(part, convert) for part in slave.parts]
     fields = [piece for piece, part in zip(pieces, slave.parts, strict=True) if part.element.keyword not in MINOR]
     steps = [_step(convert(part.element), here) for part in slave.parts]
     if len(fields) > 1:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from caraval.core.errors import suggest
 
-from .definitions import Branch, Element, Slave
+from .definitions import Branch, Element, bodies
 from .patterns import Pattern
 from .positions import Mistake, Position
 from .vocabulary import Vocabulary
@@ -124,10 +124,5 @@ class _Item:
 
 def _ends(element: Element, branch: Branch) -> tuple[int, int]:
     """Return where the first and the last part of an element lie."""
-    places = [place for place, other in enumerate(branch.elements, 1) if any(part is element for part in _lying(other))]
+    places = [place for place, other in enumerate(branch.elements, 1) if any(part is element for part in bodies(other))]
     return places[0], places[-1]
-
-
-def _lying(element: Element) -> list[Element]:
-    """Return of which elements a part lies where one stands."""
-    return [part.element for part in element.parts] if isinstance(element, Slave) else [element]

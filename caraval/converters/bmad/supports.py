@@ -8,7 +8,7 @@ from functools import partial
 from operator import is_
 from typing import TYPE_CHECKING, NamedTuple
 
-from .definitions import Branch, Element
+from .definitions import Branch, Element, Slave, body
 from .expansion import Expansion
 from .patterns import Pattern
 from .positions import Mistake, Place, Position
@@ -33,9 +33,10 @@ class Support(NamedTuple):
 
 
 class _Wanted(NamedTuple):
-    """A member of a girder's list: what fits, whether it may be several in a row, and whether it is a girder."""
+    """A member of a girder's list: what fits, its name if it has one, whether it may be several in a row; or a girder."""
 
     fits: Callable[[Element], bool]
+    name: str = ""
     is_several: bool = False
     girder: str = ""
 
@@ -48,21 +49,97 @@ def supported(state: State, branch: Branch, girders: Sequence[Girder]) -> list[S
     LatticeError
         If something is on two girders, or a list makes no sense.
     """
-    found: list[Support] = []
-    bodies = [_body(element) for element in branch.elements]
+    ground = _Ground(branch)
     for girder in girders:
         try:
-            wanted = [member for entry in girder.listed for member in _wanted(state, girder, bodies, *entry)]
+            wanted = [member for entry in girder.listed for member in _wanted(state, girder, ground.bodies, *entry)]
         except Mistake as mistake:
             raise Place(girder.place.file, *mistake.position).error(mistake.message) from None
-        inner = {member.girder for member in wanted}
-        taken = {i for support in found if support.girder.name not in inner for i in support.indices}
-        for support in _sections(girder, wanted, bodies, found):
-            if taken & set(support.indices):
-                name = branch.elements[min(taken & set(support.indices))].name
-                raise girder.place.error(f"{girder.label}: {name!r} is on another girder already; it can be on one")
-            found.append(support)
-    return found
+        ground.put(girder, wanted)
+    return list(ground.supports.values())
+
+
+class _Ground:
+    """A branch, and the girders that stand there so far."""
+
+    def __init__(self, branch: Branch) -> None:
+        self.bodies = _bodies(branch.elements)
+        self.supports: dict[tuple[str, int], Support] = {}
+        self._places: dict[str, list[int]] = {}
+        for i, there in enumerate(self.bodies):
+            if there is not None:
+                self._places.setdefault(there.name, []).append(i)
+        self._carried_by: dict[int, str] = {}
+
+    def put(self, girder: Girder, wanted: Sequence[_Wanted]) -> None:
+        """Put a girder under each section that fits its list.
+
+        Raises
+        ------
+        LatticeError
+            If something is on another girder already.
+        """
+        inner = {"", *(member.girder for member in wanted)}
+        after = 0
+        for start in self._starts(wanted):
+            section = self._section(girder, wanted, start) if start >= after else None
+            if section is None:
+                continue
+            for i in section.indices:
+                if self._carried_by.get(i, "") not in inner:
+                    name = getattr(self.bodies[i], "name", "")
+                    raise girder.place.error(f"{girder.label}: {name!r} is on another girder already; it can be on one")
+                self._carried_by[i] = girder.name
+            self.supports[girder.name, start] = section
+            after = section.last + 1
+
+    def _starts(self, wanted: Sequence[_Wanted]) -> Sequence[int]:
+        """Return where a section may begin."""
+        if not wanted:
+            return ()
+        if wanted[0].girder:
+            return sorted(first for name, first in self.supports if name == wanted[0].girder)
+        return self._places.get(wanted[0].name, ()) if wanted[0].name else range(len(self.bodies))
+
+    def _section(self, girder: Girder, wanted: Sequence[_Wanted], start: int) -> Support | None:
+        indices: list[int] = []
+        here, last = start, start
+        for member in wanted:
+            taken = self._taken(member, here, skips=here > start)
+            if taken is None:
+                return None
+            indices += taken[0]
+            last, here = taken[1], taken[1] + 1
+        return Support(girder, start, last, tuple(indices)) if indices else None
+
+    def _taken(self, member: _Wanted, here: int, *, skips: bool) -> tuple[Sequence[int], int] | None:
+        """Return what is carried for a member of the list, and the last that belongs to it; None: it does not fit."""
+        indices: list[int] = []
+        last = None
+        for i in range(here, len(self.bodies)):
+            body, inner = self.bodies[i], self.supports.get((member.girder, i))
+            if inner is not None:
+                return inner.indices, inner.last
+            if body is not None and member.fits(body):
+                indices += [i] if body.keyword != "drift" else []
+                last = i
+                if not member.is_several:
+                    break
+            elif not (skips or last is not None) or body is None or body.keyword not in PASSED_OVER:
+                break
+        return None if last is None else (indices, last)
+
+
+def _bodies(elements: Sequence[Element]) -> list[Element | None]:
+    """Return what stands where; of what is cut, it is the first part, and the others are like markers."""
+    seen: set[int] = set()
+    bodies: list[Element | None] = []
+    for element in elements:
+        whole = body(element)
+        is_begun = isinstance(element, Slave) and id(whole) in seen
+        seen.add(id(whole))
+        bodies.append(Element("", "marker", element.place) if is_begun else _body(whole))
+    return bodies
 
 
 def _body(element: Element) -> Element | None:
@@ -80,14 +157,14 @@ def _wanted(state: State, girder: Girder, bodies: Sequence[Element | None], posi
     elif text in state.lines:
         for member in Expansion(state.elements, state.lines).members(state.lines[text]):
             if member.element.keyword not in ("drift", "null_ele"):
-                yield _Wanted(Pattern(member.element.name, position, state.vocabulary).fits)
+                yield _Wanted(Pattern(member.element.name, position, state.vocabulary).fits, member.element.name)
     elif text in state.elements and state.elements[text].keyword == girder.keyword:
         yield _Wanted(lambda element: False, girder=text)
     else:
         pattern = Pattern(text, position, state.vocabulary)
         if pattern.is_plain and text not in state.elements:
             raise state.no_element(text, position)
-        yield _Wanted(pattern.fits, is_several=pattern.has_wildcards)
+        yield _Wanted(pattern.fits, pattern.name if pattern.is_plain else "", is_several=pattern.has_wildcards)
 
 
 def _range(state: State, bodies: Sequence[Element | None], first: Pattern, last: Pattern) -> Iterator[_Wanted]:
@@ -98,58 +175,10 @@ def _range(state: State, bodies: Sequence[Element | None], first: Pattern, last:
     end = next((i for i in range(start, len(bodies)) if _fits(last, bodies[i])), None)
     if end is None:
         raise Mistake(f"there is no {last.text!r} after {first.text!r}", last.position)
-    for body in bodies[start : end + 1]:
-        if body is not None and body.keyword != "drift":
-            yield _Wanted(partial(is_, body))
+    for there in bodies[start : end + 1]:
+        if there is not None and there.keyword != "drift":
+            yield _Wanted(partial(is_, there), there.name)
 
 
 def _fits(pattern: Pattern, body: Element | None) -> bool:
     return body is not None and pattern.fits(body)
-
-
-def _sections(
-    girder: Girder, wanted: Sequence[_Wanted], bodies: Sequence[Element | None], found: Sequence[Support]
-) -> Iterator[Support]:
-    """Go through the sections of a branch that fit a girder's list."""
-    start = 0
-    while start < len(bodies):
-        section = _section(girder, wanted, bodies, found, start)
-        if section is not None:
-            yield section
-        start = start + 1 if section is None else section.last + 1
-
-
-def _section(
-    girder: Girder, wanted: Sequence[_Wanted], bodies: Sequence[Element | None], found: Sequence[Support], start: int
-) -> Support | None:
-    indices: list[int] = []
-    here, last = start, start
-    for member in wanted:
-        taken = _taken(member, bodies, found, here, skips=here > start)
-        if taken is None:
-            return None
-        indices += taken[0]
-        last, here = taken[1], taken[1] + 1
-    return Support(girder, start, last, tuple(indices)) if indices else None
-
-
-def _taken(
-    member: _Wanted, bodies: Sequence[Element | None], found: Sequence[Support], here: int, *, skips: bool
-) -> tuple[list[int], int] | None:
-    """Return the elements that are carried for a member of the list, and the last that belongs to it; None: it does not fit."""
-    indices: list[int] = []
-    last = None
-    while here < len(bodies):
-        body = bodies[here]
-        inner = next((s for s in found if member.girder and s.girder.name == member.girder and s.first == here), None)
-        if inner is not None:
-            return list(inner.indices), inner.last
-        if body is not None and member.fits(body):
-            indices += [here] if body.keyword != "drift" else []
-            last = here
-            if not member.is_several:
-                break
-        elif not (skips or last is not None) or body is None or body.keyword not in PASSED_OVER:
-            break
-        here += 1
-    return None if last is None else (indices, last)

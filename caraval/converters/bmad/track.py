@@ -350,7 +350,12 @@ class Track:
     def _rule(self, piece: Piece) -> None:
         """Enter an element that lay by itself among those that do not."""
         if len(piece.wholes) == 1 and piece.wholes[0] not in self.lords:
-            self.lords.append(piece.wholes[0])
+            self._enter(piece.wholes[0])
+
+    def _enter(self, whole: Whole) -> None:
+        """Make an element one that is known by its parts; it stands for no others of its name any more."""
+        whole.element = whole.element.copy(whole.element.name)
+        self.lords.append(whole)
 
     def _replace(self, region: list[Piece], new: Whole) -> None:
         """Put an element in the place of drifts."""
@@ -361,7 +366,7 @@ class Track:
 
     def _share(self, region: list[Piece], new: Whole, place: Place, shared: str | None = None) -> None:
         """Put an element upon others, which share their place with it."""
-        self.lords.append(new)
+        self._enter(new)
         for piece in region:
             if piece.is_empty or piece.keyword == "converter":
                 continue
