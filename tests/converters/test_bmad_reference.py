@@ -115,6 +115,7 @@ def element_differences(mine: cv.Element, theirs: Evaluated, reference: cv.Refer
         found.append(f"{theirs.name} is a {mine.kind}, not a {theirs.keyword}")
     if not same(mine.length, theirs.length, LENGTH):
         found.append(f"{theirs.name} is {mine.length} m long, not {theirs.length} m")
+    mine = by_its_own_centre(mine)
     normalised = mine.at(reference, scalar)
     attributes = {name.lower(): value for name, value in theirs.attributes.items()}
     for name in STRENGTHS.split():
@@ -127,6 +128,19 @@ def element_differences(mine: cv.Element, theirs: Evaluated, reference: cv.Refer
             if not (same(value, given, STRENGTH) or same(strength, given, STRENGTH)):
                 found.append(f"{theirs.name}: {name} is {strength}, not {given}")
     return found
+
+
+def by_its_own_centre(element: cv.Element) -> cv.Element:
+    """A straight slice with its own misalignment, as Bmad gives it, rather than the whole's."""
+    if element.slice_of is None or element.kind == "SBend":
+        return element
+    off = element.slice_start + element.length / 2 - element.slice_of / 2
+    across, up, along = np.sin(element.x_pitch) * np.cos(element.y_pitch), np.sin(element.y_pitch), np.cos(element.x_pitch)
+    return element.replace(
+        x_offset=element.x_offset + off * across,
+        y_offset=element.y_offset + off * up,
+        z_offset=element.z_offset + off * (along * np.cos(element.y_pitch) - 1),
+    )
 
 
 def particle_differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
