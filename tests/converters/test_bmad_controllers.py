@@ -61,6 +61,7 @@ def load(tmp_path: Path) -> Load:
         ("p: overlay = {o[a]: 3*c}, var = {c}, c = 2; o: overlay = {q1[k1]: a}, var = {a}", 6.0),
         ("o: overlay = {q1[b1_gradient], q%[k1]: a}, var = {a}, a = 4, gang = T\no[is_on] = F", 3.0),
         ("e: quadrupole; o: overlay = {q1[k1]: a, e[k1]: a}, var = {a}, a = 4", 4.0),  # e is in no line
+        ("e: quadrupole; o: overlay = {e[k1]: 1/a}, var = {a}", 3.0),  # e is in no line
         ("r: ramper = {*[k1]: 1e-3*ran_gauss()}, var = {}", 3.0),
     ],
 )
@@ -155,6 +156,8 @@ def test_knots_can_be_set_and_controlled(load: Load) -> None:
         ("g: group = {q1[k1]: 0.1*a^2}, var = {a}, a = 2, old_a = 1", 3.3),
         ("g: group = {q1[k1]: 0.1*a^2}, var = {a}, a = 2", 3.4),
         ("g: group = {q1[k1]: 1 + a}, var = {a}", 3.0),  # no change
+        ("g: group = {q1[k1]: a/sin(b)}, var = {a, b}", 3.0),  # nor is it asked what it would be
+        ("g: group = {o[a]: c}, var = {c}; p: overlay = {g[c]: d}, var = {d}, d = 2; o: overlay = {q1[k1]: a}, var = {a}", 2.0),
         ("g: group = {q1}, k1 = 2", 5.0),  # the former syntax
         ("g: group = {q1}, k1\ng[command] = 2", 5.0),
         ("g: group = {q1[k1]: a}, var = {a}, a = 1, is_on = F", 3.0),

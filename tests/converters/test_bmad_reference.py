@@ -225,7 +225,7 @@ MUST_AGREE = """
 WITH_LORDS = """
     bsim_envelope_ibs_test_dc12c bsim_moga_dc12a_alt3 bsim_moga_quads_dc12a_alt3
     figure_8_figure_8 geometry_test_geometry_test jlab_ep_collider_e_p_ring_ptc_like_combined multipass_test_patch
-    parse_test_common_name parse_test_control ptc_test_figure_8 tao_erl_lat tutorial_bmad_tao_control
+    parse_test_common_name parse_test_control parse_test_overlap ptc_test_figure_8 tao_erl_lat tutorial_bmad_tao_control
     tutorial_bmad_tao_multipass
     tutorial_ring_design_04_MachineCoords_Exercise_solutions_simple
     tutorial_ring_design_12_DynamicAperture_12_3_ChromaticityCorrection_ring
@@ -275,6 +275,7 @@ def test_real_lattices(name: str) -> None:
         ("geometry_test_geometry_test", 1),
         ("girder_test_girder_test", 1),
         ("multipass_test_patch", 1),
+        ("parse_test_overlap", 1),
         ("patch_test_patch_test", 1),
         ("patch_test_patch_test", 2),
         ("radiation_test_radiation_test", 1),

@@ -46,8 +46,12 @@ def act(state: State) -> None:
     acting = [lord for lord in controllers(state) if lord.keyword in ACTING and lord.is_true("is_on")]
     finder = _Finder(state)
     targets = {lord.name: [finder.targets(lord, controlled) for controlled in lord.controlled] for lord in acting}
+    for lord in acting:
+        _check_gang(lord, targets[lord.name])
     imposed: dict[tuple[int, str], float] = {}
     for lord in _from_above(acting, targets):
+        if not (any(targets[lord.name]) and lord.has_something_to_say()):
+            continue
         now = lord.values()
         if lord.keyword == "overlay":
             for value, meant in zip(now, targets[lord.name], strict=True):
@@ -57,6 +61,19 @@ def act(state: State) -> None:
             for i, meant in enumerate(targets[lord.name]):
                 _shift(state, lord, lord.controlled[i].attribute, now[i] - before[i], meant)
             lord.settings.update({f"old_{name}": Setting(lord.number(name), lord.place) for name in lord.variables})
+
+
+def _check_gang(lord: Controller, targets: Sequence[Sequence[Target]]) -> None:
+    """Check that there are as many elements of one name as of another where each has a controller of its own.
+
+    Raises
+    ------
+    LatticeError
+    """
+    counts = {controlled.names: len(meant) for controlled, meant in zip(lord.controlled, targets, strict=True) if meant}
+    if not lord.is_true("gang") and len(set(counts.values())) > 1:
+        shown = ", ".join(f"{count} of {names!r}" for names, count in counts.items())
+        raise lord.settings["gang"].place.error(f"{lord.label}: without gang there must be as many of each; there are {shown}")
 
 
 def _impose(lord: Controller, value: float, targets: Sequence[Target], imposed: dict[tuple[int, str], float]) -> None:

@@ -77,6 +77,10 @@ class Controller(Lord):
         """Return the value of a variable; left out, it is zero."""
         return self.settings[name].number(name) if name in self.settings else 0.0
 
+    def has_something_to_say(self) -> bool:
+        """Whether the variables of a group have changed; an overlay always sets what it controls."""
+        return self.keyword != "group" or any(self.number(name) != self.number(f"old_{name}") for name in self.variables)
+
     def is_true(self, name: str) -> bool:
         """Return a logical attribute, which is true by default."""
         return name not in self.settings or self.settings[name].logical(name)

@@ -196,7 +196,11 @@ class Interpreter(State):
     def _meant(self, pattern: Pattern) -> list[Element]:
         if self.branches:
             controllers = (element for element in self.elements.values() if element.keyword in CONTROLLERS)
-            return pattern.within(self.branches) + pattern.among(controllers)
+            controlling = pattern.among(controllers)
+            if controlling and pattern.number > 1:
+                label = controlling[0].label
+                raise Mistake(f"{label}: without gang, all are set alike here; leave out '##'", pattern.position)
+            return pattern.within(self.branches) + controlling
         if pattern.branch or pattern.number:
             raise Mistake(f"{pattern.text!r} means something only after 'expand_lattice'", pattern.position)
         if pattern.is_plain:
