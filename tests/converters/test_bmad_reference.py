@@ -201,11 +201,12 @@ MUST_AGREE = """
     cheetah_tests_resources_bmad_tutorial_lattice code_beam_track_lat code_csr_lat code_parallel_track_lat
     coord_test_coord_test cppbmad_branch_fork cppbmad_data_csr_lat csr_time_test_csr_time_test
     exact_bend_edge_test_exact_bend_edge_test facet2_bmad_master_F2_ELEC facet2_bmad_master_F2_POSI
-    facet2_bmad_master_F2_S10AIP facet2_bmad_master_F2_SCAV fringe_test_fringe_test jlab_cebaf_NEsplitter_NESplitter_test
-    jlab_fel_bates multipass_test_branch_fork pipe_test_grid_test pipe_test_wall3d_test ptc_test_single_quad
-    pytao_bookkeeping_stale_bookkeeping pytao_lcavity_lat4 radiation_test_radiation_test sad_sher_5764 sad_sher_5768
-    slice_test_slice_test spin_map_test_spin_map_test superimpose_test_superimpose_test synrad3d_test_branch
-    tutorial_bmad_tao_fork tutorial_bmad_tao_geometry tutorial_bmad_tao_misalign tutorial_bmad_tao_multiple_universes_lat1
+    facet2_bmad_master_F2_S10AIP facet2_bmad_master_F2_SCAV fringe_test_fringe_test girder_test_girder_test
+    jlab_cebaf_NEsplitter_NESplitter_test jlab_fel_bates multipass_test_branch_fork parse_test_common_name
+    parse_test_overlap pipe_test_grid_test pipe_test_wall3d_test ptc_test_single_quad pytao_bookkeeping_stale_bookkeeping
+    pytao_lcavity_lat4 radiation_test_radiation_test sad_sher_5764 sad_sher_5768 simple_erl_erl slice_test_slice_test
+    spin_map_test_spin_map_test superimpose_test_superimpose_test synrad3d_test_branch tutorial_bmad_tao_fork
+    tutorial_bmad_tao_geometry tutorial_bmad_tao_misalign tutorial_bmad_tao_multiple_universes_lat1
     tutorial_bmad_tao_multiple_universes_lat2 tutorial_bmad_tao_orbit tutorial_bmad_tao_simple
     tutorial_bmad_tao_superimpose1 tutorial_bmad_tao_superimpose2 tutorial_bmad_tao_twiss_correction_lat
     tutorial_ring_design_01_FODO_Exercise_solutions_fodoAF tutorial_ring_design_01_FODO_Exercise_solutions_fodoAR
@@ -218,7 +219,8 @@ MUST_AGREE = """
     tutorial_ring_design_04_MachineCoords_simple tutorial_ring_design_05_Ring_exercise_solutions_ring
     tutorial_ring_design_06_IP_a_IP0_IP0 tutorial_ring_design_06_IP_b_IPF_IP0 tutorial_ring_design_06_IP_c_IPR_IP0
     tutorial_ring_design_06_IP_d_IP_IP tutorial_ring_design_06_IP_e_RingWithIP_ring tutorial_ring_design_07_TuneCell_ring
-    tutorial_ring_design_08_PhaseSpace_orbit tutorial_ring_design_09_RF_orbit twiss_test_twiss_test
+    tutorial_ring_design_08_PhaseSpace_orbit tutorial_ring_design_09_RF_orbit
+    twiss_test_twiss_test
 """
 """The lattices of the corpus that use nothing but what is understood."""
 
@@ -274,6 +276,7 @@ def test_real_lattices(name: str) -> None:
         ("multipole_test_multipole", 1),
         ("geometry_test_geometry_test", 1),
         ("girder_test_girder_test", 1),
+        ("parse_test_overlap", 2),
         ("multipass_test_patch", 1),
         ("parse_test_overlap", 1),
         ("patch_test_patch_test", 1),

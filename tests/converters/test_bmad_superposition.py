@@ -385,3 +385,87 @@ def test_parts_have_no_attributes_of_their_own(load: Load) -> None:
     text = ROW.replace("expand", "m: marker, superimpose, ref = p\nexpand")
     with pytest.raises(cv.LatticeError, match=r"quadrupole 'p#1' is a part of 'p'; set attributes there"):
         load(text + "2:3[tilt] = 1")
+
+
+# -------------------------------------------------------------------- with what else there is
+
+
+def test_a_controller_stands_for_the_element_that_it_controls(load: Load) -> None:
+    text = "d: drift, l = 2; q: quadrupole, l = 1; k: line = (d, q); use, k\nm: marker, superimpose, ref = o\n"
+    assert lying(load(text + "o: overlay = {q[k1], q[tilt]}, var = {a}, a = 1")) == "d=2 q#1=0.5 m q#2=0.5"
+    with pytest.raises(cv.LatticeError, match="controls 2 elements; only one can be a reference"):
+        load(text + "o: overlay = {q[k1], d[l]}, var = {a}, a = 1")
+
+
+def test_what_is_cut_can_be_controlled(load: Load) -> None:
+    text = "d: drift, l = 9; q: quadrupole, l = 2, k1 = 1; k: line = (q, d); use, k\nm: marker, superimpose, ref = q\n"
+    lattice = load(
+        text + "s: solenoid, l = 2, superimpose, ref = q, offset = 1.5\no: overlay = {q[k1]: 2 * a, q[l]: a}, var = {a}, a = 3"
+    )
+    assert lying(lattice) == "q#1=1 m q#2=0.5 q\\s=1.5 s#1=1.5 d#1=7.5"
+    assert [element.k1 for element in lattice.elements if hasattr(element, "k1")] == [6, 6, 6]
+
+
+def test_the_edge_of_what_is_cut_moves(load: Load) -> None:
+    text = "d: drift, l = 4; q: quadrupole, l = 2; k: line = (d, q, d); use, k\nm: marker, superimpose, ref = q\n"
+    lattice = load(text + "g: group = {q}, end_edge = 0.25")
+    assert lying(lattice) == "d=4 q#1=1 m q#2=1.25 d=3.75"
+
+
+MULTIPASS = """
+    parameter[geometry] = open; d: drift, l = 2; q: quadrupole, l = 1, k1 = 1; e: drift, l = 1
+    j: line[multipass] = (q, d); k: line = (j, e, j); use, k
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("m: marker, superimpose, ref = q", "q\\1#1=0.5 m\\1 q\\1#2=0.5 d\\1=2 e=1 q\\2#1=0.5 m\\2 q\\2#2=0.5 d\\2=2"),
+        (
+            "p: pipe, l = 1, superimpose, ref = d",
+            "q\\1=1 d#1\\1=0.5 p\\1=1 d#2\\1=0.5 e=1 q\\2=1 d#1\\2=0.5 p\\2=1 d#2\\2=0.5",
+        ),
+        (
+            "p: pipe, l = 1, superimpose, ref = e, offset = 3",
+            "q\\1=1 d#1\\1=1 p\\1=1 e=1 q\\2=1 d#1\\2=1 p\\2=1",
+        ),
+        (
+            "p: pipe, l = 1, superimpose, ref = e, offset = -2",
+            "q\\1=1 p\\1=1 d#1\\1=1 e=1 q\\2=1 p\\2=1 d#1\\2=1",
+        ),
+    ],
+)
+def test_multipass_lines_are_the_same_in_every_pass(load: Load, text: str, expected: str) -> None:
+    assert lying(load(MULTIPASS + text)) == expected
+
+
+def test_passes_of_what_is_cut_are_set_together(load: Load) -> None:
+    lattice = load(MULTIPASS + "m: marker, superimpose, ref = q\nexpand_lattice\nq[k1] = 3")
+    assert [element.k1 for element in lattice.elements if element.kind == "Quadrupole"] == [3, 3, 3, 3]
+
+
+def test_cut_cavities_are_passed_as_whole_ones(load: Load) -> None:
+    text = """
+        parameter[geometry] = open; parameter[particle] = electron; parameter[p0c] = 1e7
+        c: lcavity, l = 1, voltage = 1e7, rf_frequency = 1e9, phi0 = 0.02; q: quadrupole, l = 0.3, k1 = 1
+        j: line[multipass] = (c, q); d: drift, l = 0.7; k: line = (j, d, j); use, k
+        """
+    whole = load(text)
+    cut = load(text + "m: marker, superimpose, ref = c, offset = 0.13\nn: marker, superimpose, ref = q")
+    assert len(cut) == len(whole) + 8
+    same(cut, whole, 1e-13)
+
+
+def test_what_is_cut_stands_on_girders_as_a_whole(load: Load) -> None:
+    text = f"{OPEN}q: quadrupole, l = 1, k1 = 2, tilt = 0.1; b: sbend, l = 1, angle = 0.3; d: drift, l = 0.4\n"
+    text += "g: girder = {b, q}, x_offset = 1e-3, y_pitch = 2e-3, tilt = 0.01; k: line = (d, b, d, q); use, k\n"
+    marker = "m: marker, superimpose, ref = q, offset = 0.2\nn: marker, superimpose, ref = b, offset = -0.1"
+    same(load(text + marker), load(text), 3e-15)
+
+
+def test_a_beam_inside_a_solenoid_is_in_its_field(load: Load) -> None:
+    text = f"{OPEN}s: solenoid, l = 1, ks = 0.3; k: line = (s); use, k\n"
+    beams = "bb: beambeam, sig_x = 1e-3, sig_y = 1e-3, n_particle = 1e10, superimpose, ref = s"
+    assert load(text + beams)["bb"].ks == 0.3
+    assert load(text + beams + ", ref_origin = end")["bb"].ks == 0

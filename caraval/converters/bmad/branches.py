@@ -10,10 +10,10 @@ from caraval.core.errors import UnknownNameError, suggest
 from . import forks, multipass
 from .definitions import Beamline, Branch, Element, Origin
 from .expansion import Expansion, Member
+from .pieces import END
 from .placement import placements
 from .positions import Place
 from .superposition import Layout
-from .track import END
 
 if TYPE_CHECKING:
     from .state import State

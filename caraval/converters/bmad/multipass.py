@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .definitions import Branch, Physical
-from .track import Whole
+from .pieces import Whole
 from .vocabulary import OF_PASSES
 
 ENERGIES = ("p0c", "e_tot", "p0c_start", "e_tot_start")

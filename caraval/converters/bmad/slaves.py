@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from .definitions import Element, Part, Slave
+from .pieces import Piece, Whole
 from .sharing import main
-from .track import Piece, Track, Whole
+from .track import Track
+
+SOLENOIDS = ("solenoid", "sol_quad")
+FIELDS = ("ks", "bs_field")
 
 LONGEST = 40
 """How many letters a name has at most (Bmad manual, "Lattice Element Names")."""
@@ -14,8 +19,20 @@ LONGEST = 40
 
 def elements(track: Track) -> list[Element]:
     """Return the elements of a branch, in order, without those that are none."""
-    names = _names(track)
-    return [_element(piece, names.get(id(piece))) for piece in track.pieces[1:] if piece.keyword != "null_ele"]
+    names, pieces = _names(track), track.pieces
+    for i, piece in enumerate(pieces[1:-1], 1):
+        if piece.keyword == "beambeam":
+            _immerse(piece.wholes[0], pieces[i - 1], pieces[i + 1])
+    return [_element(piece, names.get(id(piece))) for piece in pieces[1:] if piece.keyword != "null_ele"]
+
+
+def _immerse(beam: Whole, before: Piece, after: Piece) -> None:
+    """Give a `beambeam` the field of the solenoid that it lies in."""
+    around = next((whole for whole in after.wholes if whole in before.wholes and whole.element.keyword in SOLENOIDS), None)
+    if around is not None:
+        own = {name: setting for name, setting in beam.element.settings.items() if name not in FIELDS}
+        field = {name: setting for name, setting in around.element.settings.items() if name in FIELDS}
+        beam.element = replace(beam.element, settings={**own, **field})
 
 
 def _element(piece: Piece, name: str | None) -> Element:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 from caraval.core.errors import suggest
 
 from . import bends, slaves
+from .controllers import Controller
+from .course import SIGNIFICANT
 from .definitions import Beamline, Branch, Element, Part, Slave
 from .expansion import Member
 from .patterns import Pattern
+from .pieces import Whole
 from .placement import Placement
 from .positions import Mistake
 from .selection import is_special, selected
-from .track import SIGNIFICANT, Track, Whole
+from .track import Track
 from .vocabulary import BENDS, CONTROLLERS
 
 if TYPE_CHECKING:
@@ -131,6 +134,7 @@ class Layout:
             return [w for w in self.track.standing() if (w.element.name, w.element.place_in_line) == placement.passes]
         if not placement.reference:
             return self.track.wholes[:1] if self._number == 0 else []
+        placement = self._behind(placement)
         try:
             if is_special(placement.reference):
                 return self._selected(placement)
@@ -166,13 +170,21 @@ class Layout:
         chosen = {id(element) for element in found}
         return [whole for whole in self.track.wholes if id(copies.get(id(whole))) in chosen]
 
+    def _behind(self, placement: Placement) -> Placement:
+        """Return a placement by a controller as one by the only element that it controls."""
+        lord = self._state.elements.get(placement.reference)
+        if not isinstance(lord, Controller):
+            return placement
+        names = {controlled.names for controlled in lord.controlled}
+        if len(names) > 1:
+            raise placement.place.error(
+                f"{placement.element.label}: {lord.label} controls {len(names)} elements; only one can be a reference"
+            )
+        return replace(placement, reference=names.pop())
+
     def _check(self, pattern: Pattern, placement: Placement) -> None:
         """Check that an element that is not in the branch may be in another: that it is defined."""
         known = self._state.elements
-        if pattern.name in known and known[pattern.name].keyword in CONTROLLERS:
-            raise placement.place.error(
-                f"{placement.element.label}: placing by what {pattern.name!r} controls is not understood yet"
-            )
         if pattern.is_plain and pattern.name not in (*known, BEGINNING, "end"):
             names = {whole.element.name for whole in self.track.wholes}
             if "." in pattern.name or "#" in pattern.name:  # of a tagged element, or of a part of one, in another branch
@@ -205,11 +217,11 @@ class Layout:
 
     def _oriented(self, element: Element, reference: Element) -> Element:
         """Return an element that goes the way of its reference, and stands in the same multipass line."""
-        if reference.place_in_line is not None:
-            element = replace(element.copy(element.name), place_in_line=reference.place_in_line)
-        if element.reversed == reference.reversed:
+        if element.reversed != reference.reversed:
+            element = self._turned.setdefault(id(element), element.turned())
+        if reference.place_in_line is None:
             return element
-        return self._turned.setdefault(id(element), element.turned())
+        return replace(element.copy(element.name), place_in_line=reference.place_in_line)
 
     def _wrapped(self, placement: Placement, start: float, end: float) -> tuple[float, float]:
         """Return where an element begins and ends, once it is taken around the ends of the branch."""
