@@ -197,48 +197,43 @@ class Backend:
 def fused(variant: Variant, xp: Any) -> Callable[..., Any]:
     """Return one function of a variant's routines and check, for compilers: ``(row, stage, q, lost) -> (q, lost)``.
 
-    `row` iterates over the constants, flattened; `stage` is the row's number. Lost particles stay as they are.
+    `row` iterates over the constants, flattened; `stage` is the row's number. Nobody looks who is alive, so that loops stay
+    free of choices: the lost go on as they can, and who runs the rows sees to it that they keep the coordinates that they
+    were lost with.
     """
     move = moved(variant, xp)
     check, place = variant.check, len(variant.tracks)
 
     def step(row: Any, stage: Any, q: Coordinates, lost: Any) -> tuple[Coordinates, Any]:
         constants = unflatten(variant.layout, iter(row))
-        alive = lost == ALIVE
-        after = move(constants, alive, q)
+        after = move(constants, q)
         if check is not None:
-            passed = check(constants[place], after, xp)
-            lost = xp.where(alive & ~passed, stage, lost)
+            lost = xp.where(check(constants[place], after, xp), lost, xp.minimum(lost, stage))
         return after, lost
 
     return step
 
 
 def moved(variant: Variant, xp: Any) -> Callable[..., Coordinates]:
-    """Return a variant's routines as one function ``(constants, there, q) -> q`` for the particles that are `there`."""
+    """Return a variant's routines as one function ``(constants, q) -> q``."""
 
-    def move(constants: Any, there: Any, q: Coordinates) -> Coordinates:
-        return _of_those(variant.tracks, constants, there, q, xp)
+    def move(constants: Any, q: Coordinates) -> Coordinates:
+        for track, c in zip(variant.tracks, constants, strict=False):
+            q = track(c, q, xp)
+        return q
 
     return move
 
 
 def undone(variant: Variant, undos: Sequence[Undo], xp: Any) -> Callable[..., Coordinates]:
-    """Return the same backwards: ``(constants, there, q after) -> q before``."""
+    """Return the same backwards: ``(constants, q after) -> q before``."""
 
-    def back(constants: Any, there: Any, q: Coordinates) -> Coordinates:
-        opposite = [constants[undo] if isinstance(undo, int) else undo(c) for undo, c in zip(undos, constants, strict=False)]  # type: ignore[misc]
-        return _of_those(variant.tracks[::-1], opposite[::-1], there, q, xp)
+    def back(constants: Any, q: Coordinates) -> Coordinates:
+        for track, undo, c in reversed(list(zip(variant.tracks, undos, constants, strict=False))):
+            q = track(constants[undo] if isinstance(undo, int) else undo(c), q, xp)  # type: ignore[misc]
+        return q
 
     return back
-
-
-def _of_those(tracks: Sequence[Callable[..., Any]], constants: Any, there: Any, q: Coordinates, xp: Any) -> Coordinates:
-    """Run routines. Particles that are not there wait on the axis, where every routine is at ease, and stay as they are."""
-    after = Coordinates(*(xp.where(there, a, 0.0) for a in q))
-    for track, c in zip(tracks, constants, strict=False):
-        after = track(c, after, xp)
-    return Coordinates(*(xp.where(there, a, b) for a, b in zip(after, q, strict=True)))
 
 
 def _mapped(constants: Any, function: Callable[[Any], Any]) -> Any:

@@ -28,7 +28,7 @@ class JaxBackend(Backend):
 
     name = "jax"
     xp = jnp
-    chunk = 8_192
+    chunk = 4_096
     """Particles at a time: the state of so many, and what a step needs besides, fits in a core's own cache."""
 
     def dtype(self, name: Any) -> Any:

@@ -22,6 +22,7 @@ from caraval.core.loss import ALIVE, LOST_BEFORE
 from caraval.core.rows import Row, Undo, Variant, flatten, unflatten
 
 from .base import fused, moved, undone
+from .jax_vectors import options, xp
 
 KEPT = 2**27
 """Bytes of inputs kept at a time, where rows cannot be undone."""
@@ -72,7 +73,8 @@ def run(
     shape = np.broadcast_shapes(*(a.shape for a in q), table.shape[2:])
     q = Coordinates(*(jnp.broadcast_to(a, shape) for a in q))
     lost = jnp.full(shape, ALIVE, dtype=q.x.dtype) if lost is None else jnp.broadcast_to(lost, shape)
-    return program(made_for, chunk, reversible)(order, table, q, lost)  # type: ignore[no-any-return]
+    outermost = not any(isinstance(a, jax.core.Tracer) for a in (*q, lost, table))
+    return program(made_for, chunk, reversible, outermost)(order, table, q, lost)  # type: ignore[no-any-return]
 
 
 def _table(rows: Sequence[Row], dtype: Any) -> tuple[Any, list[list[int]]]:
@@ -92,16 +94,24 @@ def _table(rows: Sequence[Row], dtype: Any) -> tuple[Any, list[list[int]]]:
 
 
 @lru_cache(maxsize=256)
-def program(kinds: tuple[Kind, ...], chunk: int, reversible: bool) -> Callable[..., Any]:
-    """Return the compiled program of a set of kinds: ``(order, table, q, lost) -> (q, lost)``."""
+def program(kinds: tuple[Kind, ...], chunk: int, reversible: bool, outermost: bool) -> Callable[..., Any]:
+    """Return the compiled program of a set of kinds: ``(order, table, q, lost) -> (q, lost)``.
+
+    Options of the compiler can be said in the `outermost` program only.
+    """
     forwards = [_forwards(kind) for kind in kinds]
 
     def line(order: Order, table: Any, q: Coordinates, lost: Any) -> Any:
         def step(state: Any, now: Order) -> tuple[Any, None]:
-            return jax.lax.switch(now.kinds, forwards, table[now.rows], now.stages, *state), None
+            q, lost, kept = state
+            q, lost = jax.lax.switch(now.kinds, forwards, table[now.rows], now.stages, q, lost)
+            q, kept = _where_any(lost == now.stages, lambda here: (_chosen(here, 0.0, q), _chosen(here, q, kept)), (q, kept))
+            return (q, lost, kept), None
 
-        # where derivatives are taken, of every step its input alone is kept
-        return jax.lax.scan(jax.checkpoint(step, prevent_cse=False), (q, lost), order)[0]
+        # the lost wait on the axis; where derivatives are taken, of every step its input alone is kept
+        start = (_chosen(lost == ALIVE, q, 0.0), lost, q)
+        q, lost, kept = jax.lax.scan(jax.checkpoint(step, prevent_cse=False), start, order)[0]
+        return _chosen(lost == ALIVE, q, kept), lost
 
     def run(order: Order, table: Any, q: Coordinates, lost: Any) -> Any:
         def piece(_: None, state: Any) -> tuple[None, Any]:
@@ -109,11 +119,24 @@ def program(kinds: tuple[Kind, ...], chunk: int, reversible: bool) -> Callable[.
 
         return _by_chunks(piece, None, (q, lost), (0.0, LOST_BEFORE), chunk)[1]
 
-    return jax.jit(_reversible(kinds, run, line, chunk) if reversible else run)
+    return jax.jit(
+        _reversible(kinds, run, line, chunk) if reversible else run, compiler_options=options() if outermost else None
+    )
+
+
+def _chosen(condition: Any, then: Any, otherwise: Any) -> Coordinates:
+    """Choose between coordinates, or coordinates and a number."""
+    pairs = (a if isinstance(a, tuple) else (a,) * 6 for a in (then, otherwise))
+    return Coordinates(*(jnp.where(condition, a, b) for a, b in zip(*pairs, strict=True)))
+
+
+def _where_any(mask: Any, change: Callable[[Any], Any], unchanged: Any) -> Any:
+    """Return ``change(mask)`` if the mask holds anywhere: which is seldom, and then costs nothing."""
+    return jax.lax.cond(jnp.any(mask), lambda: change(mask), lambda: unchanged)
 
 
 def _forwards(kind: Kind) -> Callable[..., Any]:
-    step = fused(kind.variant, jnp)
+    step = fused(kind.variant, xp)
     return lambda row, stage, q, lost: step(list(row), stage, q, lost)
 
 
@@ -161,11 +184,16 @@ def _reversible(kinds: Sequence[Kind], run: Callable[..., Any], line: Callable[.
         """Go back row by row; return the derivatives by the table, and by the coordinates."""
 
         def step(state: Any, now: Order) -> tuple[Any, Any]:
-            *state, found = jax.lax.switch(now.kinds, backwards, table[now.rows], now.stages, lost, *state)
+            here = lost == now.stages
+            state = _where_any(here, lambda here: tuple(_chosen(here, a, b) for a, b in zip(end, state, strict=True)), state)
+            *state, found = jax.lax.switch(now.kinds, backwards, table[now.rows], *state)
             return tuple(state), found
 
-        (_, slope), found = jax.lax.scan(step, (q, slope), order, reverse=True)
-        return jnp.zeros_like(table).at[order.rows].add(found), slope
+        # the lost wait on the axis until the way back comes to where they were lost
+        end = (q, slope)
+        start = tuple(_chosen(lost == ALIVE, a, 0.0) for a in end)
+        (_, before), found = jax.lax.scan(step, start, order, reverse=True)
+        return jnp.zeros_like(table).at[order.rows].add(found), _chosen(lost < order.stages[0], slope, before)
 
     def repeated(order: Order, table: Any, start: Any, slope: Coordinates) -> Any:
         """Go forwards once more, keeping inputs, and back."""
@@ -203,22 +231,21 @@ def _reversible(kinds: Sequence[Kind], run: Callable[..., Any], line: Callable[.
 
 
 def _backwards(kind: Kind) -> Callable[..., Any]:
-    """Return ``(row, stage, lost, q after, slope) -> (q before, slope before, derivatives by the row)``."""
+    """Return ``(row, q after, slope) -> (q before, slope before, derivatives by the row)``."""
     variant, undos, open_ = kind
-    move, back = moved(variant, jnp), undone(variant, undos, jnp)
+    move, back = moved(variant, xp), undone(variant, undos, xp)
     if None in undos:
-        return lambda row, stage, lost, q, slope: (q, slope, jnp.zeros_like(row))
+        return lambda row, q, slope: (q, slope, jnp.zeros_like(row))
 
-    def step(row: Any, stage: Any, lost: Any, q: Coordinates, slope: Coordinates) -> Any:
-        there = lost >= stage
+    def step(row: Any, q: Coordinates, slope: Coordinates) -> Any:
         values = list(row)
-        before = back(unflatten(variant.layout, iter(values)), there, q)
+        before = back(unflatten(variant.layout, iter(values)), q)
 
         def forward(opened: list[Any], q: Coordinates) -> Coordinates:
             filled = list(values)
             for place, value in zip(open_, opened, strict=True):
                 filled[place] = value
-            return move(unflatten(variant.layout, iter(filled)), there, q)
+            return move(unflatten(variant.layout, iter(filled)), q)
 
         _, pull = jax.vjp(forward, [values[place] for place in open_], before)
         found, slope = pull(slope)

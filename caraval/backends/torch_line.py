@@ -101,16 +101,45 @@ def _parts(n: int, chunk: int) -> Iterator[slice]:
 
 def _forward(line: Line, state: State, lost: torch.Tensor) -> State:
     """Return coordinates and stages of loss after a line."""
-    n = lost.shape[-1]
     out = tuple(torch.empty_like(lost) for _ in range(7))
     stages = line.stages(lost)
-    for part in _parts(n, line.chunk):
+    for part in _parts(lost.shape[-1], line.chunk):
         q, gone = Coordinates(*(a[..., part].contiguous() for a in state)), lost[..., part].contiguous()
         for row, stage in zip(line.rows, stages, strict=True):
             q, gone = forwards(row.variant)(line.tables[id(row)], stage, q, gone)
         for target, source in zip(out, (*q, gone), strict=True):
             target[..., part] = source
+    _stop_the_lost(line, state, out)
     return out
+
+
+def _stop_the_lost(line: Line, state: State, out: State) -> None:
+    """Give lost particles the coordinates that they were lost with: they are few, and take the way there once more."""
+    gone = (out[6] != ALIVE).reshape(-1, out[6].shape[-1]).any(0).nonzero()[:, 0]
+    stages = line.stages(out[6])
+    for part in _parts(len(gone), line.chunk):
+        these = gone[part] if len(gone) > 1 else gone.expand(2)  # for a single particle programs are compiled anew
+        lost = out[6][..., these]
+        q = kept = Coordinates(*(a[..., these] for a in state))
+        ends = _ends(line, lost)
+        for number in range(max(ends, default=0)):
+            row = line.rows[number]
+            q, _ = forwards(row.variant)(line.tables[id(row)], stages[number], q, lost)
+            if number + 1 in ends:
+                kept = _chosen(lost == stages[number], q, kept)
+        for target, source in zip(out, kept, strict=False):
+            target[..., these] = torch.where(lost == ALIVE, target[..., these], source)
+
+
+def _ends(line: Line, lost: torch.Tensor) -> set[int]:
+    """Return after how many rows of the line particles were lost."""
+    found = lost[lost != ALIVE].unique().tolist()
+    return {int(stage) - line.first + 1 for stage in found if stage >= line.first}
+
+
+def _chosen(condition: torch.Tensor, then: Coordinates, otherwise: Any) -> Coordinates:
+    others = otherwise if isinstance(otherwise, tuple) else (otherwise,) * 6
+    return Coordinates(*(torch.where(condition, a, b) for a, b in zip(then, others, strict=True)))
 
 
 class _Tracked(torch.autograd.Function):  # type: ignore[misc]
@@ -156,38 +185,49 @@ def _backward(
     gradients = {key: torch.zeros_like(line.tables[key][list(places)]) for key, places in line.open.items() if places}
     upstream = [torch.empty_like(lost) for _ in range(6)] if by_beam else None
     for part in _parts(n, chunk):
-        q = Coordinates(*(a[..., part].contiguous() for a in out))
-        gone = lost[..., part].contiguous()
-        slope = Coordinates(*(a[..., part].contiguous() for a in slopes))
-        inputs = _inputs(line, stages, start, part, stored) if stored else {}
+        *ends, gone = (a[..., part].contiguous() for a in (*out, lost))
+        end, end_slope = Coordinates(*ends), Coordinates(*(a[..., part].contiguous() for a in slopes))
+        # the lost wait on the axis until the way back comes to where they were lost
+        joining = _ends(line, gone)
+        q, slope = (_chosen(gone == ALIVE, a, 0.0) for a in (end, end_slope)) if len(joining) else (end, end_slope)
+        inputs = _inputs(line, stages, start, part, stored, gone) if stored else {}
         for k in range(len(line.rows) - 1, first - 1, -1):
             row = line.rows[k]
+            if k + 1 in joining:
+                here = gone == stages[k]
+                q, slope = _chosen(here, end, q), _chosen(here, end_slope, slope)
             if not row.variant.tracks:
                 continue
             table, places = line.tables[id(row)], line.open[id(row)]
             if k in inputs:
                 q = inputs.pop(k)
-                slope, found = kept_backwards(row.variant, places)(table, stages[k], q, gone, slope)
+                slope, found = kept_backwards(row.variant, places)(table, q, slope)
             else:
-                q, slope, found = backwards(row.variant, row.undos, places)(table, stages[k], q, gone, slope)
+                q, slope, found = backwards(row.variant, row.undos, places)(table, q, slope)
             if places:
                 gradients[id(row)] += found
         if upstream is not None:
+            slope = _chosen(gone < line.first, end_slope, slope)
             for target, source in zip(upstream, slope, strict=True):
                 target[..., part] = source
     flat = [gradient for key in line.open if key in gradients for gradient in gradients[key].unbind()]
     return upstream, flat
 
 
-def _inputs(line: Line, stages: State, start: State, part: slice, stored: set[int]) -> dict[int, Coordinates]:
-    """Run a chunk forwards and return what goes into the rows whose inputs must be kept."""
-    gone, *state = (a[..., part].contiguous() for a in start)
-    q = Coordinates(*state)
+def _inputs(
+    line: Line, stages: State, start: State, part: slice, stored: set[int], gone: torch.Tensor
+) -> dict[int, Coordinates]:
+    """Run a chunk forwards and return what goes into the rows whose inputs must be kept; the lost wait on the axis."""
+    _, *state = (a[..., part].contiguous() for a in start)
+    ending = _ends(line, gone)
+    q = _chosen(gone >= line.first, Coordinates(*state), 0.0)
     found = {}
     for k, (row, stage) in enumerate(zip(line.rows, stages, strict=True)):
         if k in stored:
             found[k] = q
-        q, gone = forwards(row.variant)(line.tables[id(row)], stage, q, gone)
+        q, _ = forwards(row.variant)(line.tables[id(row)], stage, q, gone)
+        if k + 1 in ending:
+            q = _chosen(gone > stage, q, 0.0)
     return found
 
 
@@ -213,16 +253,16 @@ def forwards(variant: Variant) -> Callable[..., Any]:
 
 
 def _vjp(variant: Variant, places: tuple[int, ...]) -> Callable[..., Any]:
-    """Return ``(table, there, q, slope) -> (slope before, derivatives by the constants at these places)``."""
+    """Return ``(table, q, slope) -> (slope before, derivatives by the constants at these places)``."""
     move = moved(variant, xp)
 
-    def pull(table: Any, there: Any, q: Coordinates, slope: Coordinates) -> Any:
+    def pull(table: Any, q: Coordinates, slope: Coordinates) -> Any:
         values = list(table.unbind(0))
 
         def forward(opened: Any, q: State) -> State:
             for place, value in zip(places, opened, strict=True):
                 values[place] = value
-            return tuple(move(unflatten(variant.layout, iter(values)), there, Coordinates(*q)))
+            return tuple(move(unflatten(variant.layout, iter(values)), Coordinates(*q)))
 
         opened = tuple(values[place] for place in places)
         _, back = torch.func.vjp(forward, opened, tuple(q))
@@ -234,23 +274,17 @@ def _vjp(variant: Variant, places: tuple[int, ...]) -> Callable[..., Any]:
 
 @cache
 def kept_backwards(variant: Variant, places: tuple[int, ...]) -> Callable[..., Any]:
-    """Return the program ``(table, stage, q before, lost, slope after) -> (slope before, derivatives by constants)``."""
-    pull = _vjp(variant, places)
-
-    def backward(table: Any, stage: Any, q: Coordinates, lost: Any, slope: Coordinates) -> Any:
-        return pull(table, lost >= stage, q, slope)
-
-    return _compiled(backward)
+    """Return the program ``(table, q before, slope after) -> (slope before, derivatives by constants)``."""
+    return _compiled(_vjp(variant, places))
 
 
 @cache
 def backwards(variant: Variant, undos: tuple[Undo, ...], places: tuple[int, ...]) -> Callable[..., Any]:
-    """Return the program ``(table, stage, q after, lost, slope after) -> (q before, slope before, derivatives)``."""
+    """Return the program ``(table, q after, slope after) -> (q before, slope before, derivatives)``."""
     pull, back = _vjp(variant, places), undone(variant, undos, xp)
 
-    def backward(table: Any, stage: Any, q: Coordinates, lost: Any, slope: Coordinates) -> Any:
-        there = lost >= stage
-        before = back(unflatten(variant.layout, iter(table.unbind(0))), there, q)
-        return before, *pull(table, there, before, slope)
+    def backward(table: Any, q: Coordinates, slope: Coordinates) -> Any:
+        before = back(unflatten(variant.layout, iter(table.unbind(0))), q)
+        return before, *pull(table, before, slope)
 
     return _compiled(backward)

@@ -16,18 +16,31 @@ LOST_BEFORE = -1.0
 MAXIMUM_ORBIT = 1000.0
 """A particle further than this [m] from the axis is lost (Bmad manual, ``bmad_com[max_aperture_limit]``)."""
 
+OUTSIDE = -1.0
+"""The number of a test that is not passed; any negative one will do."""
+
 BEYOND = 2 * MAXIMUM_ORBIT
 """Where a routine puts a particle [m] that never comes out of a field, as Bmad does."""
 
 
 def sane(q: Any, xp: Any) -> Any:
     """Whether particles can go on: near enough to the axis, moving forward, and a number at all."""
+    return margin(q, xp) >= 0
+
+
+def margin(q: Any, xp: Any) -> Any:
+    """Return a number that is not negative if particles can go on.
+
+    Tests that hold together are written as such numbers: compilers of loops do badly with truth values.
+    """
     momentum = 1 + q.pz
-    return (
-        (xp.abs(q.x) <= MAXIMUM_ORBIT)
-        & (xp.abs(q.y) <= MAXIMUM_ORBIT)
-        & (q.px * q.px + q.py * q.py <= momentum * xp.abs(momentum))
-    )
+    forward = momentum * xp.abs(momentum) - (q.px * q.px + q.py * q.py)
+    return within(q.x, MAXIMUM_ORBIT, within(q.y, MAXIMUM_ORBIT, forward, xp), xp)
+
+
+def within(distance: Any, limit: Any, further: Any, xp: Any) -> Any:
+    """Return the number of a `further` test if particles are not more than `limit` away."""
+    return xp.where(xp.abs(distance) <= limit, further, OUTSIDE)
 
 
 def _no_constants(element: Any, reference_in: Any, reference_out: Any, xp: Any) -> tuple[()]:

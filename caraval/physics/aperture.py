@@ -11,7 +11,7 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element
 from caraval.core.errors import InputError
 from caraval.core.hookspecs import hookimpl
-from caraval.core.loss import sane
+from caraval.core.loss import OUTSIDE, margin
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step
 
@@ -47,16 +47,21 @@ class Ellipse(NamedTuple):
     per_y: Any
 
 
+def _between(low: Any, value: Any, high: Any, further: Any, xp: Any) -> Any:
+    """Return the number of a `further` test, see :func:`caraval.core.loss.margin`, if a value is between limits."""
+    return xp.where(value >= low, xp.where(value <= high, further, OUTSIDE), OUTSIDE)
+
+
 def rectangle(c: Opening, q: Coordinates, xp: Any) -> Any:
     """Whether particles are inside a rectangle that moves with the element; on the edge counts as inside."""
     x = c.r00 * q.x + c.r01 * q.y + c.t0
     y = c.r10 * q.x + c.r11 * q.y + c.t1
-    return (x >= -c.x1) & (x <= c.x2) & (y >= -c.y1) & (y <= c.y2) & sane(q, xp)
+    return _between(-c.x1, x, c.x2, _between(-c.y1, y, c.y2, margin(q, xp), xp), xp) >= 0
 
 
 def fixed_rectangle(c: tuple[Any, Any, Any, Any], q: Coordinates, xp: Any) -> Any:
     """Whether particles are inside a rectangle about the nominal axis."""
-    return (q.x >= -c[0]) & (q.x <= c[1]) & (q.y >= -c[2]) & (q.y <= c[3]) & sane(q, xp)
+    return _between(-c[0], q.x, c[1], _between(-c[2], q.y, c[3], margin(q, xp), xp), xp) >= 0
 
 
 def ellipse(c: Opening, q: Coordinates, xp: Any) -> Any:
@@ -65,14 +70,14 @@ def ellipse(c: Opening, q: Coordinates, xp: Any) -> Any:
     y = c.r10 * q.x + c.r11 * q.y + c.t1
     u = (2 * x + c.x1 - c.x2) / (c.x1 + c.x2)
     v = (2 * y + c.y1 - c.y2) / (c.y1 + c.y2)
-    return (u * u + v * v < 1) & sane(q, xp)
+    return xp.where(u * u + v * v < 1, margin(q, xp), OUTSIDE) >= 0
 
 
 def fixed_ellipse(c: Ellipse, q: Coordinates, xp: Any) -> Any:
     """Whether particles are inside an ellipse about the nominal axis."""
     u = (q.x - c.x) * c.per_x
     v = (q.y - c.y) * c.per_y
-    return (u * u + v * v < 1) & sane(q, xp)
+    return xp.where(u * u + v * v < 1, margin(q, xp), OUTSIDE) >= 0
 
 
 def _limits(element: Element, xp: Any) -> list[Any]:

@@ -102,7 +102,8 @@ def test_expressions(tmp_path: Path, text: str, expected: str) -> None:
         ("q: quad\nx = q[x_limit]", "2:5: x_limit stands for x1_limit, x2_limit; read one of them"),
         ("x = %[k1]", "1:5: '%' means the element that is being set"),
         ("quadd::*[k1] = 3", "1:1: unknown element class 'quadd'"),
-        ("3:15[k1] = 3", "1:1: elements cannot be selected by '3:15' yet"),
+        ("3:15[k1] = 3", "1:1: '3:15' means something only after 'expand_lattice'"),
+        ("a::b::c[k1] = 3", "1:1: 'a::b::c' selects no elements; 'name', 'na\\*', 'class::name'"),
         ("q##2[k1] = 3", "1:1: 'q##2' means something only after 'expand_lattice'"),
         ("parameter[e_total] = 3", "1:1: parameter has no parameter 'e_total'; did you mean 'e_tot'?"),
         ("bmad_com[nothing] = 3", "1:1: bmad_com has no parameter 'nothing'"),
@@ -128,7 +129,12 @@ def test_elements_and_attributes(tmp_path: Path, text: str, expected: str) -> No
          "4:16: a line cannot contain itself: 'l' in 'm' in 'k' in 'l'"),
         ("use, l\nl: line = (2*l)", "2:14: a line cannot contain itself: 'l' in 'l'"),
         ("use, l\nl: line = (k[a:b])\nk: line = (a)\na: drift",
-         "2:12: slices of lines \\(k\\[a:b\\]\\) are not understood yet"),
+         "2:12: the line has no element 'b'"),
+        ("use, l\nl: line = (k[a])\nk: line = (a)\na: drift", "2:12: a slice of a line is written line\\[first:last\\]"),
+        ("use, l\nl: line = (k[a##2:])\nk: line = (a)\na: drift", "2:12: the line has no element 'a##2'; there are 1"),
+        ("use, l\nl: line = (k[b:a])\nk: line = (a, b)\na: drift; b: drift", "2:12: in line 'k', 'b' comes after 'a'"),
+        ("use, l\nl: line = (a[a:])\na: drift", "2:12: no line 'a' is defined"),
+        ("use, l\nl: line = (l[a:], a)\na: drift", "2:12: a line cannot contain itself: 'l' in 'l'"),
         ("use, l\nl: line = (k)\nk: line[multi] = (a)\na: drift", "2:12: line 'k' is a 'multi' line; what"),
         ("use, l\nl: line = (k(a))\nk(x, y): line = (x, y)\na: drift", "2:12: line 'k' takes 2 arguments \\(x, y\\), not 1"),
         ("use, l\nl: line = (a(a))\na: drift", "2:12: 'a' is no line, so it takes no arguments"),
@@ -173,11 +179,10 @@ def test_absolute_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("m: marker, superimpose, ref = d", "1:12: superposition is not understood yet"),
-        ("m: marker\nsuperimpose, element = m, ref = d, offset = 0.1", "2:1: superposition is not understood yet"),
-        ("m: marker, superimpose", "1:12: superposition is not understood yet"),
         ("superimpose, ref = d", "1:1: 'superimpose' needs the element"),
-        ("start_branch_at d", "1:1: the command 'start_branch_at' is not understood yet"),
+        ("superimpose, element = e", "1:1: no element 'e' is defined"),
+        ("superimpose, element = d, of = 3", "1:27: 'superimpose' takes no 'of'"),
+        ("start_branch_at d", "1:1: 'start_branch_at' means something only after 'expand_lattice'"),
         ("combine_consecutive_elements", "1:1: the command 'combine_consecutive_elements' is not understood yet"),
         ("qa, quad, l = 0.6", "1:1: 'qa' is no command; an element is defined with a colon: 'qa: quad, ...'"),
         ("parametr, p0c = 3", "1:1: 'parametr' is no command; did you mean 'parameter'?"),
@@ -187,15 +192,6 @@ def test_absolute_time(tmp_path: Path) -> None:
 )
 def test_what_is_not_understood(tmp_path: Path, text: str, expected: str) -> None:
     assert re.match(f"bad.bmad:{expected}", problem(tmp_path, text + LINE))
-
-
-@pytest.mark.parametrize(
-    "text", ["no_superimpose\nm: marker, superimpose", "m: marker, superimpose, ref = elsewhere", "m: marker, superimpose = F"]
-)
-def test_superposition_that_does_not_take_place(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "good.bmad"
-    path.write_text(text + LINE)
-    assert read(path).names == ["d", "end"]
 
 
 @pytest.mark.parametrize(

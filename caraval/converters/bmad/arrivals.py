@@ -11,8 +11,9 @@ from caraval.core.reference import Reference
 from caraval.core.registry import registry
 
 from . import directions, flexible, forks, passes, start
-from .definitions import Branch, Physical, Setting, Settings
+from .definitions import Branch, Element, Physical, Setting, Settings, Slave, bodies
 from .elements import Converter
+from .overlaps import Convert
 from .state import State
 
 
@@ -41,6 +42,9 @@ def _inherited_species(state: State, branch: Branch) -> Setting | None:
     return None if species is None or species.word("particle") == "photon" else species
 
 
+_Way = tuple[list[CaravalElement], tuple[Reference, ...], Convert]
+
+
 class Arrivals:
     """The reference particle in the branches of a lattice; another branch is gone through once.
 
@@ -54,8 +58,12 @@ class Arrivals:
     def __init__(self, state: State, losses: Losses) -> None:
         self._state = state
         self._losses = Losses("drift" if losses.are_allowed else "error")
-        self._places = {id(e): (branch, i) for branch in state.branches for i, e in enumerate(branch.elements)}
-        self._gone_through: dict[int, tuple[list[CaravalElement], tuple[Reference, ...]]] = {}
+        self._places: dict[int, tuple[Branch, int]] = {}
+        for branch in state.branches:
+            for i, element in enumerate(branch.elements):
+                for part in bodies(element):
+                    self._places.setdefault(id(part), (branch, i))
+        self._gone_through: dict[int, _Way] = {}
 
     def at_start(self, branch: Branch) -> Reference:
         """Return the reference where a branch begins: as it is said, or as it comes to the fork that leads there.
@@ -69,7 +77,7 @@ class Arrivals:
         if branch.origin is None or any(name in said for name in start.ENERGIES):
             return start.reference(said, branch.place)
         base, fork = branch.origin
-        _, references = self._along(base, forks.place_of(base, fork))
+        _, references, _ = self._along(base, forks.place_of(base, fork))
         arrival, own = references[-1], start.reference(said, branch.place)
         if not forks.is_at_beginning(fork) or own.species != arrival.species:
             name = branch.name
@@ -78,17 +86,24 @@ class Arrivals:
 
     def first_pass(self, whole: Physical) -> tuple[CaravalElement, Reference]:
         """Return the first pass of an element, and the reference there."""
-        branch, here = self._places[id(whole.passes[0])]
+        first = whole.passes[0]
+        branch, here = self._places[id(first)]
         if id(branch) not in self._gone_through:
-            firsts = (i for i, e in enumerate(branch.elements) if e.lord is not None and e.lord.passes[0] is e)
+            firsts = (i for i, e in enumerate(branch.elements) if any(_is_first(part) for part in bodies(e)))
             self._gone_through[id(branch)] = self._along(branch, 1 + max(firsts))
-        elements, references = self._gone_through[id(branch)]
-        return elements[here], references[here]
+        elements, references, known = self._gone_through[id(branch)]
+        is_cut = isinstance(branch.elements[here], Slave)
+        return known(first) if is_cut else elements[here], references[here]
 
-    def _along(self, branch: Branch, count: int) -> tuple[list[CaravalElement], tuple[Reference, ...]]:
-        """Return the first elements of another branch, and the references before and after them."""
+    def _along(self, branch: Branch, count: int) -> _Way:
+        """Return the first elements of another branch, the references before and after them, and what converts others so."""
         convert = Converter(self._state.vocabulary, self._losses).element
         reference = self.at_start(branch)
         elements = directions.told(flexible.converted(branch, convert, count))
-        elements = passes.told(branch, elements, reference, self.first_pass)
-        return elements, reference_pass(registry(), elements, reference)
+        elements, known = passes.told(branch, elements, reference, self.first_pass, convert)
+        return elements, reference_pass(registry(), elements, reference), known
+
+
+def _is_first(element: Element) -> bool:
+    """Whether an element is the first pass of something."""
+    return element.lord is not None and element.lord.passes[0] is element

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .expressions import Value
 from .positions import Place
 from .syntax import Item
+
+if TYPE_CHECKING:
+    from .superposition import Layout
 
 
 class Setting(NamedTuple):
@@ -87,6 +90,48 @@ class Element:
         return f"{self.keyword} {self.name!r}"
 
 
+class Part(NamedTuple):
+    """What of an element lies in a slave.
+
+    Attributes
+    ----------
+    element : Element
+        The whole.
+    start, end : float
+        From where to where it reaches, from its entrance [m].
+    """
+
+    element: Element
+    start: float
+    end: float
+
+
+@dataclass
+class Slave(Element):
+    """A part of an element, or of several that lie upon each other there (Bmad manual, "Superposition").
+
+    Its attributes are those of the element from which it has its class. They are set there.
+    """
+
+    parts: tuple[Part, ...] = ()
+    length: float = 0.0
+
+    @property
+    def main(self) -> Part:
+        """What lies there of the element from which it has its class."""
+        return next(part for part in self.parts if part.element.settings is self.settings)
+
+
+def body(element: Element) -> Element:
+    """Return what a slave is a part of; of other elements, themselves."""
+    return element.main.element if isinstance(element, Slave) else element
+
+
+def bodies(element: Element) -> list[Element]:
+    """Return everything of which a slave is a part; of other elements, themselves."""
+    return [part.element for part in element.parts] if isinstance(element, Slave) else [element]
+
+
 @dataclass
 class Physical(Element):
     """An element that the beam passes several times (Bmad manual, "Multipass Fundamentals").
@@ -139,19 +184,21 @@ class Origin(NamedTuple):
 
 @dataclass
 class Branch:
-    """A line with all its elements in a row, and what is said of its beginning."""
+    """A line with all its elements in a row, what is said of its beginning, and where others may be put upon them."""
 
     name: str
     place: Place
     elements: list[Element]
+    layout: Layout | None = field(default=None, repr=False)
     origin: Origin | None = field(default=None, repr=False)
     flexible: dict[int, Setting] = field(default_factory=dict, repr=False)
 
     def everything(self) -> Iterator[Element]:
-        """Go through the elements, and their lords, each where it begins."""
+        """Go through the elements, and their lords, each where it begins; in place of slaves, that of which they are parts."""
         seen: set[int] = set()
         for element in self.elements:
-            if element.lord is not None and id(element.lord) not in seen:
-                seen.add(id(element.lord))
-                yield element.lord
-            yield element
+            for part in bodies(element):
+                for found in (part.lord, part):
+                    if found is not None and (found is element or id(found) not in seen):
+                        seen.add(id(found))
+                        yield found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import settled
-from .definitions import Branch, Element
+from .definitions import Branch, Element, bodies
 
 if TYPE_CHECKING:
     from .controllers import Controller
@@ -41,10 +41,8 @@ def move(branches: Sequence[Branch], element: Element, attribute: str, change: f
     before, itself, after = EDGES[attribute]
     longer: dict[int, tuple[Element, int]] = {id(element): (element, itself)}  # once, wherever a beam passes
     for branch in branches:
-        for i, here in enumerate(branch.elements):
-            if element is not here and element is not here.lord:
-                continue
-            for step, share in ((-1, before), (1, after)):
+        for first, last in _places(branch, element):
+            for i, step, share in ((first, -1, before), (last, 1, after)):
                 neighbour = _neighbour(branch, i, step) if share else element
                 if neighbour is None:
                     raise lord.place.error(f"{lord.label}: {attribute} needs an element beside {element.name!r} to make room")
@@ -54,6 +52,16 @@ def move(branches: Sequence[Branch], element: Element, attribute: str, change: f
         settled.write(changed, "l", (length if isinstance(length, float) else 0.0) + share * change, lord.place)
 
 
+def _places(branch: Branch, element: Element) -> list[tuple[int, int]]:
+    """Return where an element begins and ends, for each time that the branch comes through it."""
+    found: dict[int, tuple[int, int]] = {}
+    for i, here in enumerate(branch.elements):
+        for part in bodies(here):
+            if element is part or element is part.lord:
+                found[id(part)] = found.get(id(part), (i, i))[0], i
+    return list(found.values())
+
+
 def _neighbour(branch: Branch, i: int, step: int) -> Element | None:
     """Return the next element that has a length."""
     i += step
@@ -61,4 +69,5 @@ def _neighbour(branch: Branch, i: int, step: int) -> Element | None:
         i += step
     if not 0 <= i < len(branch.elements):
         return None
-    return branch.elements[i].lord or branch.elements[i]
+    body = bodies(branch.elements[i])[0]
+    return body.lord or body

@@ -49,10 +49,17 @@ def standing(elements: Sequence[Element], start: Frame = FLOOR) -> list[Standing
     found, entrance = [], start
     for element in elements:
         begin = entrance if element.orientation == 1 else _back(_along(element, FLOOR, 1.0), entrance)
-        center, end = (_along(element, begin, share) for share in (0.5, 1.0))
+        center, end = (_along(element, begin, share) for share in (_half(element), 1.0))
         found.append(Standing(entrance, center, end if element.orientation == 1 else begin))
         entrance = found[-1].exit
     return found
+
+
+def _half(element: Element) -> float:
+    """Return the share of an element after which its centre comes, which of a slice is that of the whole."""
+    if element.slice_of is None:
+        return 0.5
+    return float((element.slice_of / 2 - element.slice_start) / element.length)
 
 
 def _back(way: Frame, end: Frame) -> Frame:

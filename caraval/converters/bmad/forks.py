@@ -35,10 +35,11 @@ def beyond(state: State, branch: Branch, wanted: Sequence[tuple[Beamline, Origin
     LatticeError
         If there is no such line, or forks make branches without end.
     """
-    for i, shared in enumerate(branch.elements):
-        if shared.keyword not in FORKS or "to_line" not in shared.settings:
+    assert branch.layout is not None
+    for whole in branch.layout.called(FORKS):
+        if "to_line" not in whole.element.settings:
             continue
-        element = branch.elements[i] = shared.copy(shared.name)  # each fork by itself
+        element = whole.element = whole.element.copy(whole.element.name)  # each fork by itself
         setting = element.settings["to_line"]
         name = setting.word("to_line")
         line = state.lines.get(name)

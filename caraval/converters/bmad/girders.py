@@ -19,7 +19,7 @@ from caraval.physics.sbend import SBend
 
 from . import floor
 from .braces import members
-from .definitions import Branch, Lord
+from .definitions import Branch, Element, Lord, Slave, bodies, body
 from .floor import Array, Frame, Standing
 from .positions import Position
 from .supports import Support, supported
@@ -120,8 +120,7 @@ def told(state: State, branch: Branch, elements: Sequence[CaravalElement], refer
     motions: dict[int, Motion] = {}
     passes: dict[int, list[int]] = {}
     for i, element in enumerate(branch.elements):
-        if element.lord is not None:
-            passes.setdefault(id(element.lord), []).append(i)
+        passes.setdefault(_thing(i, element), []).append(i)
     for support in reversed(supports):  # those that support girders come after these
         girder = support.girder
         motion = _motion(girder, _frame(girder, support, branch, stand))
@@ -129,9 +128,31 @@ def told(state: State, branch: Branch, elements: Sequence[CaravalElement], refer
             motions[i] = motions[i].after(motion) if i in motions else motion
     for i, motion in motions.items():
         totals = _totals(elements[i], stand[i].center, motion)
-        for j in passes.get(id(branch.elements[i].lord), (i,)):
+        for j in passes[_thing(i, branch.elements[i])]:
             out[j] = out[j].replace(**totals)
     return out
+
+
+def _last_part(branch: Branch, first: int) -> int:
+    """Return the number of the last part of what begins at a number."""
+    if not isinstance(branch.elements[first], Slave):
+        return first
+    whole = body(branch.elements[first])
+    return max(i for i, element in enumerate(branch.elements) if body(element) is whole)
+
+
+def _names(element: Element) -> set[str]:
+    """Return the names by which an element is known: its own, and those of what it is a pass or a part of."""
+    things = (element, *bodies(element))
+    return {thing.name for thing in things} | {thing.lord.name for thing in things if thing.lord is not None}
+
+
+def _thing(i: int, element: Element) -> int:
+    """Return what is the same number for all passes and parts of one thing; what stands alone has its own."""
+    whole = body(element)
+    if whole.lord is not None:
+        return id(whole.lord)
+    return id(whole) if isinstance(element, Slave) else -1 - i
 
 
 def _frame(girder: Girder, support: Support, branch: Branch, stand: Sequence[Standing]) -> Frame:
@@ -146,12 +167,12 @@ def _frame(girder: Girder, support: Support, branch: Branch, stand: Sequence[Sta
             raise girder.settings["origin_ele_ref_pt"].place.error(
                 f"origin_ele_ref_pt must be {', '.join(POINTS)}, not {point!r}"
             )
-        found = [i for i, element in enumerate(branch.elements) if origin in (element.name, element.lord and element.lord.name)]
-        if not found:
+        first = next((i for i, element in enumerate(branch.elements) if origin in _names(element)), None)
+        if first is None:
             raise place.error(f"{girder.label}: there is no element {origin!r} in {branch.name!r} to be the origin")
-        frame = stand[found[0]][POINTS.index(point)]
+        frame = stand[_last_part(branch, first) if point == POINTS[-1] else first][POINTS.index(point)]
     else:
-        frame = _between(stand[support.first].entrance, stand[support.last].exit)
+        frame = _between(stand[support.first].entrance, stand[_last_part(branch, support.last)].exit)
     dx, dy, dz, *angles = girder.numbers(ORIGIN)
     return frame.moved([dx, dy, dz], floor.rotation(*angles))
 

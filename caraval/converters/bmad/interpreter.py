@@ -11,11 +11,12 @@ from caraval.core.errors import suggest
 from caraval.core.names import matches
 
 from . import commands, controllers, girders, start, syntax
-from .definitions import Beamline, Element
+from .definitions import Beamline, Element, Slave
 from .parameters import GROUPS, LINE
 from .parser import parse
 from .patterns import Pattern
 from .positions import Mistake
+from .selection import is_special, selected
 from .state import State
 from .vocabulary import CONTROLLERS, RESERVED
 
@@ -161,6 +162,9 @@ class Interpreter(State):
             raise Mistake(f"{name!r} is defined already, in {file} line {line}", position)
 
     def _set_of_elements(self, target: str, given: syntax.Given) -> None:
+        if is_special(target):
+            self._set_selected(target, given)
+            return
         pattern = Pattern(target, given.position, self.vocabulary)
         elements = self._meant(pattern)
         if not elements and pattern.is_plain:
@@ -172,6 +176,21 @@ class Interpreter(State):
         if pattern.has_wildcards and not pattern.keyword and given.name in LINE:
             have += [self._set_of_line(line, given) for line in self.lines.values() if matches(pattern.name, line.name)]
         if elements and not any(have):  # Bmad passes over the others
+            raise self.no_attribute(elements[0], given)
+
+    def _set_selected(self, text: str, given: syntax.Given) -> None:
+        """Set an attribute of the elements of a list or range."""
+        if not self.branches:
+            raise Mistake(f"{text!r} means something only after 'expand_lattice'", given.position)
+        elements = selected(text, given.position, self.vocabulary, self.branches)
+        slave = next((element for element in elements if isinstance(element, Slave)), None)
+        if slave is not None:
+            of = " and ".join(repr(part.element.name) for part in slave.parts)
+            raise Mistake(f"{slave.label} is a part of {of}; set attributes there", given.position)
+        have = [self.give(element, given) for element in elements]
+        if not have:
+            raise self.no_element(text, given.position)
+        if not any(have):
             raise self.no_attribute(elements[0], given)
 
     def _meant(self, pattern: Pattern) -> list[Element]:

@@ -11,7 +11,7 @@ from caraval.core.losses import Losses
 from caraval.physics.shared import upstream
 from caraval.physics.shared.cavity import Cavity
 
-from . import cavities, directions, flexible, girders, passes, start
+from . import cavities, directions, flexible, girders, overlaps, passes, start
 from .arrivals import Arrivals, settings_of
 from .definitions import LOGICALS, Branch, Lord, Setting, Settings
 from .elements import Converter
@@ -50,10 +50,11 @@ def lattice(state: State, branch: Branch, losses: Losses) -> Lattice:
     _note(state, branch, losses)
     convert = Converter(state.vocabulary, losses).element
     elements = directions.told(flexible.converted(branch, convert))
-    elements = passes.told(branch, elements, reference, arrivals.first_pass)
+    elements, known = passes.told(branch, elements, reference, arrivals.first_pass, convert)
     absolute = _check_switches(state, elements, losses)
     elements = girders.told(state, branch, elements, reference)
     elements = cavities.told(branch, elements, reference, absolute, closed=geometry == "closed")
+    elements = overlaps.told(branch, elements, reference, known, losses)
     at_start = {name: setting for name, setting in settings.items() if name in BEGINNING - {*start.ENERGIES, "s", "ref_time"}}
     lattice = Lattice(
         elements,

@@ -19,15 +19,18 @@ from caraval.physics.shared.lcavity_passes import Timing, slips, timing
 from caraval.physics.shared.lcavity_plateaus import whole_exit
 from caraval.physics.shared.multipoles import MULTIPOLES, Magnet
 
-from .definitions import Branch, Element, Physical
+from .definitions import Branch, Element, Physical, Slave, body
 from .multipass import ENERGIES
+from .overlaps import Convert, slice_of
 
 First = Callable[[Physical], tuple[CaravalElement, Reference]]
 """The first pass of an element in another branch, and the reference there."""
 
 
-def told(branch: Branch, elements: Sequence[CaravalElement], reference: Reference, elsewhere: First) -> list[CaravalElement]:
-    """Return elements of which the passes do with the reference of each what the whole does.
+def told(
+    branch: Branch, elements: Sequence[CaravalElement], reference: Reference, elsewhere: First, convert: Convert
+) -> tuple[list[CaravalElement], Convert]:
+    """Return elements of which the passes do with the reference of each what the whole does, and what converts others so.
 
     Parameters
     ----------
@@ -39,17 +42,29 @@ def told(branch: Branch, elements: Sequence[CaravalElement], reference: Referenc
         At the beginning.
     elsewhere : callable
         Returns the first pass of what is passed first in another branch, and the reference there.
+    convert : callable
+        Makes an element of Caraval, for what is cut.
     """
     out = list(elements)
-    if all(element.lord is None for element in branch.elements):
-        return out
     here = _Passes(elsewhere)
+    cut: dict[int, CaravalElement] = {}
+
+    def known(element: Element) -> CaravalElement:
+        return cut[id(element)] if id(element) in cut else convert(element)
+
+    if all(body(element).lord is None for element in branch.elements):
+        return out, known
     for i, said in enumerate(branch.elements[: len(out)]):
         now = reference
-        if said.lord is not None:
+        if isinstance(said, Slave):
+            for part in said.parts:
+                if part.element.lord is not None and id(part.element) not in cut:
+                    cut[id(part.element)] = here.adapted(part.element, part.element.lord, convert(part.element), now)
+            out[i] = slice_of(said, known)
+        elif said.lord is not None:
             out[i] = here.adapted(said, said.lord, out[i], now)
         reference = reference_pass(registry(), out[i : i + 1], now)[-1]
-    return out
+    return out, known
 
 
 class _Passes:
@@ -119,7 +134,8 @@ def _with_field(element: Any, first: Any, design: Reference, reference: Referenc
     scaled = element.replace(**changes)
     names = (*NORMAL, *SKEW) if isinstance(element, Multipole) else MULTIPOLES if _are_absolute(element, scaled) else ()
     given = [name for name in names if getattr(element, name) is not None]
-    return scaled if element.field_master else scaled.replace(**{name: getattr(element, name) * ratio for name in given})
+    is_by_fields = getattr(element, "field_master", False)
+    return scaled if is_by_fields else scaled.replace(**{name: getattr(element, name) * ratio for name in given})
 
 
 def _stiffness(element: Any, reference: Reference) -> Any:

@@ -40,7 +40,8 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
         state.branches = branches.expand(state, lines, separate=bool(control.controllers(state)))
     chosen = branches.choose([found.name for found in state.branches], branch)
     found = state.branches[chosen]
-    branches.refuse(state, chosen, found)
+    branches.superimpose_others(state, state.branches)
     control.act(state)
     multipass.share(state.branches)
+    branches.arrange(state.branches)
     return lattices.lattice(state, found, losses or Losses())

@@ -39,7 +39,8 @@ class State:
         self.line = line
         self.title = ""
         self.used: list[tuple[str, Place]] = []
-        self.superimposed: list[tuple[str, Place]] = []
+        self.superimposed: list[tuple[int, Element]] = []
+        self.superimposed_before = 0
         self.branches: list[Branch] = []
         self.environment: dict[str, str] = {}
         self.superimposes = True

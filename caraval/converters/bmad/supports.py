@@ -8,7 +8,7 @@ from functools import partial
 from operator import is_
 from typing import TYPE_CHECKING, NamedTuple
 
-from .definitions import Branch, Element
+from .definitions import Branch, Element, Slave, body
 from .expansion import Expansion
 from .patterns import Pattern
 from .positions import Mistake, Place, Position
@@ -63,12 +63,12 @@ class _Ground:
     """A branch, and the girders that stand there so far."""
 
     def __init__(self, branch: Branch) -> None:
-        self.bodies = [_body(element) for element in branch.elements]
+        self.bodies = _bodies(branch.elements)
         self.supports: dict[tuple[str, int], Support] = {}
         self._places: dict[str, list[int]] = {}
-        for i, body in enumerate(self.bodies):
-            if body is not None:
-                self._places.setdefault(body.name, []).append(i)
+        for i, there in enumerate(self.bodies):
+            if there is not None:
+                self._places.setdefault(there.name, []).append(i)
         self._carried_by: dict[int, str] = {}
 
     def put(self, girder: Girder, wanted: Sequence[_Wanted]) -> None:
@@ -130,6 +130,18 @@ class _Ground:
         return None if last is None else (indices, last)
 
 
+def _bodies(elements: Sequence[Element]) -> list[Element | None]:
+    """Return what stands where; of what is cut, it is the first part, and the others are like markers."""
+    seen: set[int] = set()
+    bodies: list[Element | None] = []
+    for element in elements:
+        whole = body(element)
+        is_begun = isinstance(element, Slave) and id(whole) in seen
+        seen.add(id(whole))
+        bodies.append(Element("", "marker", element.place) if is_begun else _body(whole))
+    return bodies
+
+
 def _body(element: Element) -> Element | None:
     """Return what stands there: of an element that is passed several times, the lord where it is passed first."""
     lord = element.lord
@@ -143,9 +155,9 @@ def _wanted(state: State, girder: Girder, bodies: Sequence[Element | None], posi
     if ends is not None:
         yield from _range(state, bodies, *(Pattern(end, position, state.vocabulary) for end in ends.groups()))
     elif text in state.lines:
-        for element in Expansion(state.elements, state.lines).elements(state.lines[text]):
-            if element.keyword != "drift":
-                yield _Wanted(Pattern(element.name, position, state.vocabulary).fits, element.name)
+        for member in Expansion(state.elements, state.lines).members(state.lines[text]):
+            if member.element.keyword not in ("drift", "null_ele"):
+                yield _Wanted(Pattern(member.element.name, position, state.vocabulary).fits, member.element.name)
     elif text in state.elements and state.elements[text].keyword == girder.keyword:
         yield _Wanted(lambda element: False, girder=text)
     else:
@@ -163,9 +175,9 @@ def _range(state: State, bodies: Sequence[Element | None], first: Pattern, last:
     end = next((i for i in range(start, len(bodies)) if _fits(last, bodies[i])), None)
     if end is None:
         raise Mistake(f"there is no {last.text!r} after {first.text!r}", last.position)
-    for body in bodies[start : end + 1]:
-        if body is not None and body.keyword != "drift":
-            yield _Wanted(partial(is_, body), body.name)
+    for there in bodies[start : end + 1]:
+        if there is not None and there.keyword != "drift":
+            yield _Wanted(partial(is_, there), there.name)
 
 
 def _fits(pattern: Pattern, body: Element | None) -> bool:

@@ -92,18 +92,19 @@ def arcsine_ratio(w: Any, xp: Any) -> Any:
     The half-angle formula ``asin a = 2 asin(a / sqrt(2 + 2 sqrt(1 - a^2)))``, twice, then the series, whose argument is then
     at most 0.13; its first 12 terms leave 1e-13 there and 1e-17 up to ``w = 0.5``.
     """
-    factor = 1.0
+    shorter = 1.0
     for _ in range(2):
-        cosine = root(1 - w, xp)
-        factor = factor * xp.sqrt(2 / (1 + cosine))
-        w = w / (2 + 2 * cosine)
-    return factor * (1 + w * (1 / 6 + w * (3 / 40 + w * (15 / 336 + w * (105 / 3456 + w * (945 / 42240 + w * (10395 / 599040
+        r = 1 / (1 + root(1 - w, xp))
+        shorter, w = shorter * r, 0.5 * w * r
+    return 2 * xp.sqrt(shorter) * (1 + w * (1 / 6 + w * (3 / 40 + w * (15 / 336 + w * (105 / 3456 + w * (945 / 42240 + w * (10395 / 599040
         + w * (135135 / 9676800 + w * (2027025 / 175472640 + w * (34459425 / 3530096640 + w * (654729075 / 78033715200
         + w * (13749310575 / 1880240947200))))))))))))  # fmt: skip
 
 
 def path_lag(pz: Any, momentum: Any, mass2: Any, length: Any, xp: Any) -> Any:
     """Return ``length (beta / beta0 - 1)``, what a particle of another speed gains on the reference in z.
+
+    Multiplied by ``1 + beta0 / beta``, so that no nearly equal numbers are subtracted.
 
     Parameters
     ----------
@@ -112,8 +113,8 @@ def path_lag(pz: Any, momentum: Any, mass2: Any, length: Any, xp: Any) -> Any:
     mass2 : number or array
         ``(m c / P0)^2``.
     """
-    excess = mass2 * pz * (2 + pz) / (momentum * momentum + mass2)
-    return length * (excess / (xp.sqrt(1 + excess) + 1))
+    energy2 = momentum * momentum + mass2
+    return length * mass2 * pz * (2 + pz) / (energy2 + momentum * xp.sqrt(energy2 * (1 + mass2)))
 
 
 SERIES_BELOW = 3e-7
@@ -125,8 +126,8 @@ def paraxial_lag(pz: Any, momentum: Any, mass2: Any, length: Any, xp: Any) -> An
 
     What is cut matters: up to 2e-13 of the length (Bmad manual, "Low Energy Correction").
     """
-    mass_energy2 = mass2 / (1 + mass2)  # (m c^2 / E0)^2
     beta2 = 1 / (1 + mass2)
+    mass_energy2 = mass2 * beta2  # (m c^2 / E0)^2
     series = mass_energy2 * pz * (1 + beta2 * pz * (-1.5 + pz * (2 * beta2 - 0.5 * mass_energy2)))
     small = mass_energy2 * beta2 * beta2 * pz * pz * pz * pz < SERIES_BELOW * SERIES_BELOW
     return xp.where(small, length * series, path_lag(pz, momentum, mass2, length, xp))
