@@ -92,6 +92,17 @@ ELEMENTS = {
         n_rf_steps=7,
         **TILTED,
     ),
+    "lcavity_pass": cv.LCavity(
+        length=1.0,
+        rf_frequency=1.3e9,
+        voltage=15e6,
+        phi0=0.05,
+        n_rf_steps=2,
+        slips=(1e-3, -2e-3, 3e-3),
+        field_autoscale=1.01,
+        absolute_time_tracking=True,
+        pass_delay=1.3e-9,
+    ),
     "lcavity_one_piece": cv.LCavity(length=1.0, rf_frequency=1.3e9, voltage=15e6, phi0=0.05, n_rf_steps=0),
     "lcavity_one_piece_traveling": cv.LCavity(
         length=1.0, rf_frequency=1.3e9, voltage=15e6, phi0=0.05, n_rf_steps=0, cavity_type="traveling_wave", **SHIFTED
@@ -139,6 +150,8 @@ ELEMENTS = {
     "wiggler_helical": cv.Wiggler(length=0.3, b_max=0.05, l_period=0.1, field_calc="helical_model"),
     "undulator": cv.Undulator(length=0.4, b_max=0.05, l_period=0.04),
     "patch": cv.Patch(**TILTED, t_offset=1e-11),
+    "patch_turning": cv.Patch(x_pitch=np.pi + 0.02, y_pitch=-0.01, tilt=0.3, x_offset=1e-3, z_offset=2e-4),
+    "patch_against": cv.Patch(x_pitch=np.pi - 0.02, y_pitch=0.01, tilt=0.3, y_offset=1e-3, z_offset=-2e-4, against=True),
     "patch_energy": cv.Patch(**MISALIGNED, e_tot_offset=2e6, ref_coords="entrance_end"),
     "match": cv.Match(
         length=0.4,

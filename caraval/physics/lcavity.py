@@ -39,6 +39,9 @@ class LCavity(CoupledCavity):
     cavity_type : "standing_wave" or "traveling_wave"
     field_calc : "bmad_standard", "fieldmap" or "custom"
         Not `bmad_standard`: all of the length counts as active.
+    slips : tuple of float
+        Of a cavity that the beam passes several times: how far the reference's phase is at each kick from that for which the
+        kick is made [2 pi]. The reference feels it; particles do in absolute time.
     ks : Parameter
         Normalised field of a solenoid around the cavity, at the exit's momentum [1/m].
     bs_field : Parameter, optional
@@ -51,10 +54,12 @@ class LCavity(CoupledCavity):
     n_rf_steps: int = 10
     cavity_type: Literal["standing_wave", "traveling_wave"] = "standing_wave"
     field_calc: Literal["bmad_standard", "fieldmap", "custom"] = "bmad_standard"
+    slips: tuple[float, ...] = ()
     ks: Parameter = 0.0
     bs_field: Parameter | None = None
 
     cells_are_whole = True
+    grows = +1
     couplers_at_field = True
     extensive = (*CoupledCavity.extensive, "voltage_err")
     fields = {**Magnet.fields, "ks": "bs_field"}  # noqa: RUF012
@@ -68,6 +73,10 @@ class LCavity(CoupledCavity):
         super().validate()
         if self.n_rf_steps < 0:
             raise InputError(f"{self.label}: n_rf_steps must be positive, or zero for the former map, not {self.n_rf_steps}")
+        if self.slips and len(self.slips) != self.n_rf_steps + 1:
+            raise InputError(
+                f"{self.label}: slips needs {self.n_rf_steps + 1} numbers, one for each kick, not {len(self.slips)}"
+            )
         if is_zero(self.length) and self.cavity_type == "standing_wave" and not is_zero(self.voltage):
             raise InputError(f"{self.label}: a standing-wave cavity needs a length; a thin one is a traveling_wave")
         if self.n_rf_steps == 0 and (orders(self) or self.has_solenoid() or not is_zero(self.coupler_strength)):
@@ -108,6 +117,18 @@ class LCavity(CoupledCavity):
         """Energy gain of the reference [eV]; errors do not count."""
         phase = 2 * pi * (self.phi0 + self.phi0_multipass)
         return self.voltage * namespace(phase).cos(phase)
+
+    def gain_at(self, step: int) -> Any:
+        """Return the energy gain of the reference in kick `step` [eV], where it slips."""
+        phase = 2 * pi * (self.phi0 + self.phi0_multipass + self.slips[step])
+        share = lcavity_plateaus.weight(step, self.n_rf_steps)
+        return self.field_autoscale * self.voltage * share * namespace(phase).cos(phase)
+
+    def slipped(self, step: int) -> LCavity:
+        """Return the cavity with the phase that particles see at kick `step`."""
+        if not (self.slips and self.absolute_time_tracking):
+            return self
+        return self.with_values({"phi0_err": self.phi0_err + self.slips[step]})  # type: ignore[return-value]
 
     @property
     def phase(self) -> Any:

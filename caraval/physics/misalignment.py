@@ -111,7 +111,7 @@ def _undo_rigid(c: Rigid) -> Rigid:
 def _prepare_enter(element: Element, reference_in: Any, reference_out: Any, xp: Any) -> Rigid:
     """Entrance frame: along the arc to the centre, undo the displacement there, and back to the real entrance."""
     curvature, tilt = element.g, element.plane
-    rotation, displacement = _displacement(element, xp)
+    rotation, displacement = rigid_motion(element, xp)
     to_centre = _half(element) - _start(element)
     turn, untilt = _about_z(tilt, xp), _transpose(_about_z(tilt, xp))
     there, step = _along_arc(curvature, to_centre, xp)
@@ -125,7 +125,7 @@ def _prepare_enter(element: Element, reference_in: Any, reference_out: Any, xp: 
 def _prepare_leave(element: Element, reference_in: Any, reference_out: Any, xp: Any) -> Rigid:
     """Exit frame: from the real exit to the real centre, displace, and along the arc to the nominal exit."""
     curvature, tilt = element.g, element.plane
-    rotation, displacement = _displacement(element, xp)
+    rotation, displacement = rigid_motion(element, xp)
     from_centre = _start(element) + element.length - _half(element)
     turn, untilt = _about_z(tilt, xp), _transpose(_about_z(tilt, xp))
     back, step_back = _along_arc(curvature, -from_centre, xp)
@@ -159,7 +159,7 @@ def _across(element: Element) -> tuple[Any, Any]:
     return x, y
 
 
-def _displacement(element: Element, xp: Any) -> tuple[Matrix, Vector]:
+def rigid_motion(element: Element, xp: Any) -> tuple[Matrix, Vector]:
     """Return how the element is turned about its centre, and where its centre is; a bend rolls about its chord."""
     curvature, tilt = element.g, element.plane
     turned = _about_z(element.chord_roll, xp)

@@ -41,6 +41,8 @@ class Patch(Element):
         Along whose axis the length counts.
     user_sets_length : bool
         Whether the length is `length`, rather than what follows from the offsets.
+    against : bool
+        Whether the beam comes out of reversed elements, against the z axis.
     flexible : bool
         Whether the patch follows from where the next element is, which is not understood.
     """
@@ -51,6 +53,7 @@ class Patch(Element):
     p0c_set: Parameter = 0.0
     ref_coords: Literal["exit_end", "entrance_end"] = "exit_end"
     user_sets_length: bool = False
+    against: bool = False
     flexible: bool = False
 
     feels_misalignment = False
@@ -65,8 +68,8 @@ class Patch(Element):
         if not (is_zero(self.__dict__["length"]) or self.user_sets_length):
             raise InputError(f"{self.label}: the length follows from the offsets; give it with user_sets_length")
         pitches = (self.x_pitch, self.y_pitch)
-        if all(map(is_number, pitches)) and cos(self.x_pitch) * cos(self.y_pitch) <= 0:
-            raise InputError(f"{self.label}: x_pitch and y_pitch turn the beam back, which is not understood")
+        if all(map(is_number, pitches)) and abs(cos(self.x_pitch) * cos(self.y_pitch)) < ASIDE:
+            raise InputError(f"{self.label}: x_pitch and y_pitch turn the beam aside, so that it does not reach the exit")
 
     @property  # type: ignore[misc]
     def length(self) -> Any:
@@ -77,6 +80,11 @@ class Patch(Element):
             return self.z_offset
         xp = namespace(*(self.__dict__[name] for name in FRAME))
         return along(inward(self, xp)[2], self.origin)
+
+    def turns(self) -> bool:
+        """Whether the z axis of the exit looks back; the beam goes on through reversed elements, or comes out of such."""
+        pitches = (self.x_pitch, self.y_pitch)
+        return all(map(is_number, pitches)) and cos(self.x_pitch) * cos(self.y_pitch) < 0
 
     @property
     def origin(self) -> Vector:
@@ -105,6 +113,10 @@ class Patch(Element):
 
 FRAME = ("x_offset", "y_offset", "z_offset", "x_pitch", "y_pitch", "tilt")
 """Parameters that say where the exit's coordinates are."""
+
+
+ASIDE = 1e-12
+"""Cosine of an angle that is as good as right."""
 
 
 def inward(patch: Patch, xp: Any) -> Rotation:
@@ -151,7 +163,7 @@ class PatchConstants(NamedTuple):
     Rotation, row by row; where a particle on the entrance's axis arrives, and how far the exit's plane is from the origin [m];
     what the reference particle's way has beyond that [m]; the shift of the clock [m]; how far the reference particle goes with
     its first energy, and with its last [m]; ratio of the momenta, what is added to the deviation, and ``(m c / P0)^2`` before
-    and after.
+    and after; signs of the x axes at both ends, as they are to who goes with the beam.
     """
 
     r00: Any
@@ -174,6 +186,8 @@ class PatchConstants(NamedTuple):
     shift: Any
     mass2_in: Any
     mass2_out: Any
+    enter: Any
+    leave: Any
 
 
 def change(c: PatchConstants, q: Coordinates, xp: Any) -> Coordinates:
@@ -182,6 +196,7 @@ def change(c: PatchConstants, q: Coordinates, xp: Any) -> Coordinates:
     (Bmad manual, "Patch Tracking".) Ways are counted from those of a particle on the axis and of the reference, so that no
     digits are lost in long patches: minors of a rotation are entries of it.
     """
+    q = q._replace(x=c.enter * q.x, px=c.enter * q.px)
     momentum = 1 + q.pz
     ps = root(momentum * momentum - q.px * q.px - q.py * q.py, xp)
     px = c.r00 * q.px + c.r01 * q.py + c.r02 * ps
@@ -197,8 +212,8 @@ def change(c: PatchConstants, q: Coordinates, xp: Any) -> Coordinates:
     z = q.z + c.delay * speed + c.rest + lean + longer
     z = z + path_lag(q.pz, momentum, c.mass2_in, c.length_in, xp) + path_lag(pz, 1 + pz, c.mass2_out, c.length_out, xp)
     return Coordinates(
-        c.x + c.r00 * q.x + c.r01 * q.y - before * px - aside * (c.r11 * q.px - c.r10 * q.py),
-        px * c.ratio,
+        c.leave * (c.x + c.r00 * q.x + c.r01 * q.y - before * px - aside * (c.r11 * q.px - c.r10 * q.py)),
+        c.leave * (px * c.ratio),
         c.y + c.r10 * q.x + c.r11 * q.y - before * py - aside * (c.r00 * q.py - c.r01 * q.px),
         py * c.ratio,
         z,
@@ -213,14 +228,28 @@ def _arrival(rows: Rotation, origin: Vector) -> Vector:
     return way * rows[0][2] - x, way * rows[1][2] - y, -z
 
 
+def _along_the_beam(patch: Patch, xp: Any) -> tuple[Rotation, Vector, float, float]:
+    """Return rotation and origin as they are to who goes with the beam, and the signs of the x axes at both ends to them.
+
+    Where the z axis looks back, they turn by half a turn about y: x and z change sign.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = inward(patch, xp)
+    x, y, z = patch.origin
+    enter = -1.0 if patch.against else 1.0
+    leave = -enter if patch.turns() else enter
+    both = enter * leave
+    rows = (both * a, leave * b, both * c), (enter * d, e, enter * f), (both * g, leave * h, both * i)
+    return rows, (enter * x, y, enter * z), enter, leave
+
+
 def _prepare(patch: Patch, reference_in: Reference, reference_out: Reference, xp: Any) -> PatchConstants:
-    rows = inward(patch, xp)
+    rows, origin, enter, leave = _along_the_beam(patch, xp)
     before, after, length = reference_in.p0c, reference_out.p0c, patch.length
-    arrival = _arrival(rows, patch.origin)
-    exact = patch.ref_coords == "exit_end" and not patch.user_sets_length
+    arrival = _arrival(rows, origin)
+    exact = patch.ref_coords == "exit_end" and not patch.user_sets_length and leave > 0
     return PatchConstants(
         *rows[0], *rows[1], *rows[2], *arrival, 0.0 if exact else length + arrival[2], C_LIGHT * patch.t_offset, 0.0, length,
-        before / after, (before - after) / after, mass2(reference_in), mass2(reference_out),
+        before / after, (before - after) / after, mass2(reference_in), mass2(reference_out), enter, leave,
     )  # fmt: skip
 
 
@@ -231,7 +260,7 @@ def _undo(c: PatchConstants) -> PatchConstants:
     arrival = _arrival(rows, origin)
     return PatchConstants(
         *rows[0], *rows[1], *rows[2], *arrival, arrival[2] - c.length_in - c.length_out, -c.delay, -c.length_out, -c.length_in,
-        1 / c.ratio, -c.shift / c.ratio, c.mass2_out, c.mass2_in,
+        1 / c.ratio, -c.shift / c.ratio, c.mass2_out, c.mass2_in, c.leave, c.enter,
     )  # fmt: skip
 
 

@@ -303,9 +303,8 @@ def bmad_standard(bend: SBend, method: TrackingMethod, number: int) -> Sequence[
     if is_zero(bend.length):
         kick = _bend_kicks(bend, ())
         return kick_body_kick(sector_part, kick, 1, *edges(bend), thin=True)
-    if gradient == "none":
-        body: Share = sector_part if _follows_design(bend) else arc_part
-    else:
+    body: Share = sector_part if _follows_design(bend) else arc_part
+    if gradient != "none":
         body = _gradient_body(bend, gradient)
     kicks = electric.with_electric(_bend_kicks(bend, in_body, maxwell=exact), bend, bent=True)
     return kick_body_kick(body, kicks, number, *electric.with_edges(bend, edges(bend)), slices=_turns(bend))

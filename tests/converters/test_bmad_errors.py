@@ -102,7 +102,8 @@ def test_expressions(tmp_path: Path, text: str, expected: str) -> None:
         ("q: quad\nx = q[x_limit]", "2:5: x_limit stands for x1_limit, x2_limit; read one of them"),
         ("x = %[k1]", "1:5: '%' means the element that is being set"),
         ("quadd::*[k1] = 3", "1:1: unknown element class 'quadd'"),
-        ("3:15[k1] = 3", "1:1: elements cannot be selected by '3:15' yet"),
+        ("3:15[k1] = 3", "1:1: '3:15' means something only after 'expand_lattice'"),
+        ("a::b::c[k1] = 3", "1:1: 'a::b::c' selects no elements; 'name', 'na\\*', 'class::name'"),
         ("q##2[k1] = 3", "1:1: 'q##2' means something only after 'expand_lattice'"),
         ("parameter[e_total] = 3", "1:1: parameter has no parameter 'e_total'; did you mean 'e_tot'?"),
         ("bmad_com[nothing] = 3", "1:1: bmad_com has no parameter 'nothing'"),
@@ -128,8 +129,13 @@ def test_elements_and_attributes(tmp_path: Path, text: str, expected: str) -> No
          "4:16: a line cannot contain itself: 'l' in 'm' in 'k' in 'l'"),
         ("use, l\nl: line = (2*l)", "2:14: a line cannot contain itself: 'l' in 'l'"),
         ("use, l\nl: line = (k[a:b])\nk: line = (a)\na: drift",
-         "2:12: slices of lines \\(k\\[a:b\\]\\) are not understood yet"),
-        ("use, l\nl: line = (k)\nk: line[multipass] = (a)\na: drift", "2:12: line 'k' is a multipass line"),
+         "2:12: the line has no element 'b'"),
+        ("use, l\nl: line = (k[a])\nk: line = (a)\na: drift", "2:12: a slice of a line is written line\\[first:last\\]"),
+        ("use, l\nl: line = (k[a##2:])\nk: line = (a)\na: drift", "2:12: the line has no element 'a##2'; there are 1"),
+        ("use, l\nl: line = (k[b:a])\nk: line = (a, b)\na: drift; b: drift", "2:12: in line 'k', 'b' comes after 'a'"),
+        ("use, l\nl: line = (a[a:])\na: drift", "2:12: no line 'a' is defined"),
+        ("use, l\nl: line = (l[a:], a)\na: drift", "2:12: a line cannot contain itself: 'l' in 'l'"),
+        ("use, l\nl: line = (k)\nk: line[multi] = (a)\na: drift", "2:12: line 'k' is a 'multi' line; what"),
         ("use, l\nl: line = (k(a))\nk(x, y): line = (x, y)\na: drift", "2:12: line 'k' takes 2 arguments \\(x, y\\), not 1"),
         ("use, l\nl: line = (a(a))\na: drift", "2:12: 'a' is no line, so it takes no arguments"),
         ("use, l\nl: list = (a)\na: drift", "1:6: 'l' is a list; a lattice is made from a line"),
@@ -150,7 +156,7 @@ def test_another_line_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("parameter[p0c] = 1e9\nbeginning[e_tot] = 1e9", "2:20: p0c and e_tot say the same; give one"),
+        ("parameter[p0c] = 1e9\nbeginning[e_tot] = 5", "2:20: total energy 5 eV is not above"),
         ("parameter[p0c] = -1", "1:18: p0c must be a positive momentum"),
         ("parameter[e_tot] = 5", "1:20: total energy 5 eV is not above the rest energy of the positron"),
         ("parameter[particle] = photon", "1:23: photons are not tracked"),
@@ -173,16 +179,10 @@ def test_absolute_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (
-            "o: overlay = {d[k1]: 2*a}, var = {a}, a = 3",
-            "1:1: overlay 'o': elements that control others are not understood yet",
-        ),
-        ("g: group = {d}, l", "1:1: group 'g': elements that control"),
-        ("m: marker, superimpose, ref = d", "1:12: superposition is not understood yet"),
-        ("m: marker\nsuperimpose, element = m, ref = d, offset = 0.1", "2:1: superposition is not understood yet"),
-        ("m: marker, superimpose", "1:12: superposition is not understood yet"),
         ("superimpose, ref = d", "1:1: 'superimpose' needs the element"),
-        ("start_branch_at d", "1:1: the command 'start_branch_at' is not understood yet"),
+        ("superimpose, element = e", "1:1: no element 'e' is defined"),
+        ("superimpose, element = d, of = 3", "1:27: 'superimpose' takes no 'of'"),
+        ("start_branch_at d", "1:1: 'start_branch_at' means something only after 'expand_lattice'"),
         ("combine_consecutive_elements", "1:1: the command 'combine_consecutive_elements' is not understood yet"),
         ("qa, quad, l = 0.6", "1:1: 'qa' is no command; an element is defined with a colon: 'qa: quad, ...'"),
         ("parametr, p0c = 3", "1:1: 'parametr' is no command; did you mean 'parameter'?"),
@@ -195,19 +195,54 @@ def test_what_is_not_understood(tmp_path: Path, text: str, expected: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["no_superimpose\nm: marker, superimpose", "m: marker, superimpose, ref = elsewhere", "m: marker, superimpose = F"]
-)
-def test_superposition_that_does_not_take_place(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "good.bmad"
-    path.write_text(text + LINE)
-    assert read(path).names == ["d", "end"]
+    ("text", "expected"),
+    [
+        ("o: overlay, var = {a}", "1:1: overlay 'o' needs to say what it controls: overlay = {...}"),
+        ("o: overlay = 3", "1:14: unexpected '3'"),
+        ("o: overlay = {d}", "1:1: overlay 'o' has no variables; say which, as in var = {a}"),
+        ("o: overlay = {d}, var = {}", "1:19: overlay 'o' has no variables; var = {a} would be one"),
+        ("o: overlay = {d[l]: a, [l]: a}, var = {a}", "1:24: '\\[l\\]: a' is nothing to control"),
+        ("o: overlay = {d[l]: a,\n dd[l]: 3 a}, var = {a}", "2:2: '3 a' is no number: unexpected 'a'"),
+        ("o: overlay = {d[l]: a*b}, var = {a}", "1:15: 'b' is not defined before this"),
+        ("o: overlay = {d[l]: a}, var = {a}, b = 3", "1:36: overlay 'o' has no attribute 'b'"),
+        ("o: overlay = {d[l]: a}, var = {a}\no[bb] = 3", "2:1: overlay 'o' has no attribute 'bb'"),
+        ("o: overlay = {d[l]: a}, var = {a}\nx = o[x_knot(1)]", "2:5: overlay 'o' has no attribute 'x_knot\\(1\\)'"),
+        ("o: overlay = {d[l]: a}, var = {a}\np: o, a = 3", "2:1: overlay 'o' cannot be copied; define another overlay"),
+        ("o: overlay = {dd[l]: a}, var = {a}", "1:15: no element 'dd' is in the expanded lattice"),
+        ("o: overlay = {d[kk]: a}, var = {a}", "1:15: drift 'd' has no attribute 'kk'"),
+        ("o: overlay = {d*[kk]: a}, var = {a}", "1:15: drift 'd' has no attribute 'kk'"),
+        ("o: overlay = {parameter[kk]: a}, var = {a}", "1:15: parameter has no parameter 'kk'"),
+        ("o: overlay = {d[l]: 1/a}, var = {a}", "1:1: overlay 'o': '1/a' with a = 0: division by zero"),
+        ("o: overlay = {d[l]: a}, var = {a}, a = wide", "1:40: a must be a number, not 'wide'"),
+        ("o: overlay = {p}, var = {a}\np: overlay = {o[a]: b}, var = {b}",
+         "1:15: overlay 'p' has no attribute 'a'"),
+        ("o: overlay = {p[b]}, var = {a}\np: overlay = {o[a]}, var = {b}",
+         "[12]:1: controllers cannot control themselves: '[op]' controls '[op]' controls '[op]'"),
+        ("o: overlay = {d[l]: {1, 2}}, var = {a}, x_knot = {0, 1, 2}",
+         "1:1: overlay 'o': '{1, 2}' with a = 0: there are 3 values in x_knot and 2 in the knots of the attribute"),
+        ("o: overlay = {d[l]: {1, 2}}, var = {a}, x_knot = {0, 0}", "1:1: .* x_knot must have two values at least"),
+        ("o: overlay = {d[l]: {1, 2}}, var = {a}, x_knot = {0, 1}, a = 2.1", "1:1: .* 2.1 is further beyond the knots, 0 to 1"),
+        ("o: overlay = {d[l]: {1, 2}}, var = {a}, x_knot = {0, 1}, interpolation = spline",
+         "1:1: .* interpolation must be cubic or linear, not 'spline'"),
+        ("g: group = {d[end_edge]: a}, var = {a}, a = 1", "1:1: group 'g': end_edge needs an element beside 'd' to make room"),
+        ("o: overlay = {d[l]: a, q[l]: a}, var = {a}, gang = F\nd: drift; q: drift; l: line = (d, d, q); use, l; end_file",
+         "1:52: overlay 'o': without gang there must be as many of each; there are 2 of 'd', 1 of 'q'"),
+        ("o: overlay = {d[l]: a}, var = {a}\nd: drift; l: line = (d); use, l; expand_lattice; o##2[a] = 3; end_file",
+         "2:50: overlay 'o': without gang, all are set alike here; leave out '##'"),
+        ("g: girder = {dd}", "1:14: no element 'dd' is in the expanded lattice; did you mean 'd'?"),
+        ("g: girder = {d:m}\nm: marker", "1:14: there is no 'm' after 'd'"),
+        ("g: girder = {m}, k1 = 3\nm: marker", "1:18: girder 'g' has no attribute 'k1'"),
+    ],
+)  # fmt: skip
+def test_controllers(tmp_path: Path, text: str, expected: str) -> None:
+    assert re.match(f"bad.bmad:{expected}", problem(tmp_path, text + LINE))
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("x = b[angle]", "2:5: sbend 'b': angle follows from other attributes"),
-        ("b[angle] = 2", "2:1: sbend 'b': angle cannot be changed once the lattice is expanded"),
+        ("b[l_chord] = 2", "2:14: sbend 'b': l_chord follows from other attributes; change l, g or angle"),
+        ("b[rho] = 0", "2:10: sbend 'b': rho cannot be 0 in a bend 1 m long"),
         ("q[k1] = 2", "2:1: no element 'q' is in the expanded lattice"),
     ],
 )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 import caraval as cv
 from caraval.core.reference import C_LIGHT
@@ -79,6 +80,34 @@ def test_through_a_patch_and_back_through_the_reversed_one(ref_coords, more):
         assert getattr(again, name) == pytest.approx(value, rel=1e-13)
 
 
+@pytest.mark.parametrize("against", [False, True])
+@pytest.mark.parametrize("x_pitch", [0.2, np.pi + 0.2, np.pi - 0.1])
+def test_patches_between_reversed_elements(x_pitch: float, against: bool) -> None:
+    """By the manual's equations ("Patch Tracking"), in which the beam has a momentum along or against the z axis."""
+    patch = Patch(**{**FRAME, "x_pitch": x_pitch}, against=against)
+    x, px, y, py, z, pz = START
+    ps = (-1 if against else 1) * np.sqrt((1 + pz) ** 2 - px**2 - py**2)
+    vectors = ([0, x_pitch, 0], [-patch.y_pitch, 0, 0], [0, 0, patch.tilt])
+    about_y, about_x, about_z = map(Rotation.from_rotvec, vectors)
+    turn = about_y * about_x * about_z
+    p = turn.inv().apply(np.array([px, py, ps]).T).T
+    r = turn.inv().apply(np.array([x, y, 0 * x]).T - np.array(patch.origin)).T
+    length = turn.inv().apply(patch.origin)[2]
+    beta = (1 + pz) / np.sqrt((1 + pz) ** 2 + (REFERENCE.species.mass / REFERENCE.p0c) ** 2)
+    way = r[2] * (1 + pz) / p[2]
+    expected = [r[0] - r[2] * p[0] / p[2], p[0], r[1] - r[2] * p[1] / p[2], p[1], z + way + length * beta / REFERENCE.beta, pz]
+    np.testing.assert_allclose(tracked(patch), expected, rtol=0, atol=1e-14)
+    assert patch.length == pytest.approx(length)
+    assert patch.turns() == (x_pitch > 1)
+
+
+def test_half_a_turn() -> None:
+    """Looking back, the x axis points the other way; another half turn undoes that."""
+    half = Patch(x_pitch=np.pi)
+    np.testing.assert_allclose(tracked(half), START * np.array([-1, -1, 1, 1, 1, 1])[:, None], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(tracked(half, half.replace(against=True)), START, rtol=0, atol=1e-15)
+
+
 def test_length_follows_from_the_frame():
     """The example of the Bmad manual, "Patch" (with sin 0.4 = 0.389418)."""
     patch = Patch(x_offset=1.0, x_pitch=0.4)
@@ -120,7 +149,7 @@ def test_a_patch_is_symplectic_and_keeps_single_precision():
         ({"flexible": True}, "flexible"),
         ({"e_tot_offset": 1e6, "p0c_set": 1e9}, "e_tot_offset and p0c_set"),
         ({"length": 1.0}, "user_sets_length"),
-        ({"x_pitch": np.pi}, "turn the beam back"),
+        ({"x_pitch": np.pi / 2}, "turn the beam aside"),
     ],
 )
 def test_patches_that_make_no_sense_are_refused(given, what):
@@ -368,7 +397,8 @@ def test_a_mask_has_the_opening_of_its_limits():
 
 
 def test_reading_places(tmp_path):
-    fork = cv.load(written(tmp_path, "fork, to_line = other, to_element = there, direction = -1, new_branch = F"))["e"]
+    said = "fork, to_line = other, to_element = there, direction = -1, new_branch = F"
+    fork = cv.load(written(tmp_path, said, "there: marker; other: line = (there)"))["e"]
     assert (fork.kind, fork.to_line, fork.to_element, fork.direction, fork.new_branch) == ("Fork", "other", "there", -1, False)
     fixer = cv.load(written(tmp_path, "fixer, beta_a_stored = 11.37, cmat_12_stored = 0.1"))["e"]
     assert (fixer.beta_a_stored, fixer.cmat_12_stored, fixer.is_on) == (11.37, 0.1, False)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import asin, isclose, sin
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from caraval.core.element import Element as CaravalElement
+from caraval.physics.sbend import SBend
 
 from .definitions import Element, Settings
 from .vocabulary import BEND_SHAPE
@@ -103,3 +106,15 @@ def _curvature(given: Mapping[str, float]) -> float:
     if "rho" in given and "g" in given and not isclose(given["g"] * given["rho"], 1, rel_tol=AGREES):
         raise Contradiction("g and rho are not the same curvature; give one")
     return 1 / given["rho"] if "rho" in given else given.get("g", 0.0)
+
+
+def without_inner_faces(piece: SBend) -> CaravalElement:
+    """Return a slice of a bend with faces only where it has fringes, as Bmad has them."""
+    values: dict[str, Any] = {}
+    if piece.fringe_at not in ("entrance_end", "both_ends"):
+        fintx = piece.fint if piece.fintx is None else piece.fintx
+        hgapx = piece.hgap if piece.hgapx is None else piece.hgapx
+        values |= {"e1": 0.0, "fint": 0.0, "hgap": 0.0, "fintx": fintx, "hgapx": hgapx}
+    if piece.fringe_at not in ("exit_end", "both_ends"):
+        values |= {"e2": 0.0, "fintx": 0.0, "hgapx": 0.0}
+    return piece.replace(**values)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from caraval.core.errors import UnknownNameError, suggest
 
-from .definitions import Beamline, Branch, Element
-from .expansion import Expansion
-from .patterns import Pattern
-from .positions import Mistake, Place
-from .vocabulary import CONTROLLERS
+from . import forks, multipass
+from .definitions import Beamline, Branch, Element, Origin
+from .expansion import Expansion, Member
+from .pieces import END
+from .placement import placements
+from .positions import Place
+from .superposition import Layout
 
 if TYPE_CHECKING:
     from .state import State
-
-END = "end"
-"""Name of the marker at the end of a branch."""
 
 
 def used(state: State, place: Place) -> list[Beamline]:
@@ -66,13 +66,15 @@ def choose(names: list[str], branch: str | int | None) -> int:
     )
 
 
-def expand(state: State, lines: list[Beamline], *, separate: bool = False) -> list[Branch]:
-    """Return lines with their elements in a row, and a marker at the end.
+def expand(state: State, lines: Sequence[Beamline], *, separate: bool = False) -> list[Branch]:
+    """Return lines with their elements in a row, and what is superimposed; after them, those to which forks lead.
+
+    At the end of each there is a marker.
 
     Parameters
     ----------
     state : State
-    lines : list of Beamline
+    lines : sequence of Beamline
     separate : bool
         Whether elements that occur more than once are copied, so that each can be changed by itself.
 
@@ -83,43 +85,43 @@ def expand(state: State, lines: list[Beamline], *, separate: bool = False) -> li
     setting = state.parameters["parameter"].get("no_end_marker")
     has_end = setting is None or not setting.logical("no_end_marker")
     expansion = Expansion(state.elements, state.lines)
-    branches = []
-    for line in lines:
-        elements = expansion.elements(line)
-        if has_end and elements[-1].name != END:
-            elements.append(state.elements.get(END) or Element(END, "marker", line.place))
-        if separate:
-            elements = [element.copy(element.name) for element in elements]
-        branches.append(Branch(line.name, line.place, elements))
+    superimposed = placements(state)
+    state.superimposed_before = len(superimposed)
+    branches: list[Branch] = []
+    wanted: list[tuple[Beamline, Origin | None]] = [(line, None) for line in lines]
+    for line, origin in wanted:  # which grows
+        members = expansion.members(line)
+        if has_end and members[-1].element.name != END:
+            members.append(Member(state.elements.get(END) or Element(END, "marker", line.place), False, END))
+        layout = Layout(state, len(branches), line, members, separate=separate)
+        layout.superimpose(superimposed)
+        layout.settle()
+        branches.append(Branch(line.name, line.place, [], layout, origin))
+        wanted.extend(forks.beyond(state, branches[-1], wanted))
+    multipass.form(branches)
+    arrange(branches)
     return branches
 
 
-def refuse(state: State, number: int, branch: Branch) -> None:
-    """Refuse what would change a branch and is not understood yet.
+def arrange(branches: Iterable[Branch]) -> None:
+    """Put the elements of branches in a row as they lie there now."""
+    for branch in branches:
+        assert branch.layout is not None
+        branch.elements = branch.layout.elements()
+
+
+def superimpose_others(state: State, branches: Sequence[Branch]) -> None:
+    """Superimpose on expanded lines what the file asks for after they were expanded.
 
     Raises
     ------
     LatticeError
     """
-    for element in state.elements.values():
-        if element.keyword in CONTROLLERS:
-            raise element.place.error(f"{element.label}: elements that control others are not understood yet")
-    upon = list(state.superimposed)
-    for element in state.elements.values():
-        setting = element.settings.get("superimpose")
-        if setting is not None and setting.logical("superimpose"):
-            onto = element.settings.get("ref")
-            upon.append(("" if onto is None else str(onto.value), setting.place))
-    for reference, place in upon if state.superimposes else ():
-        if _is_in(reference.lower(), number, branch, place, state):
-            raise place.error("superposition is not understood yet")
-
-
-def _is_in(reference: str, number: int, branch: Branch, place: Place, state: State) -> bool:
-    """Whether a branch has the element that something is placed upon; left out, that is the beginning of the first branch."""
-    if not reference:
-        return number == 0
-    try:
-        return bool(Pattern(reference, place.position, state.vocabulary).in_branch(number, branch))
-    except Mistake:
-        return True
+    wanted = placements(state)[state.superimposed_before :]
+    if not wanted:
+        return
+    for branch in branches:
+        assert branch.layout is not None
+        branch.layout.superimpose(wanted)
+    multipass.form(branches)
+    arrange(branches)

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 from caraval.core.errors import suggest
 
-from . import branches, syntax
+from . import branches, control, syntax
+from .definitions import Element
 from .parameters import BEAM, GEV, GROUPS
+from .patterns import Pattern
 from .positions import Mistake, Position
+from .vocabulary import SUPERPOSITION
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -128,6 +131,7 @@ def expand_lattice(interpreter: Interpreter, command: syntax.Command) -> None:
     if not interpreter.branches:
         lines = branches.used(interpreter, interpreter.place(command.position))
         interpreter.branches = branches.expand(interpreter, lines, separate=True)
+        control.act(interpreter)
 
 
 def beam(interpreter: Interpreter, command: syntax.Command) -> None:
@@ -149,12 +153,18 @@ def no_superimpose(interpreter: Interpreter, command: syntax.Command) -> None:
 
 def superimpose(interpreter: Interpreter, command: syntax.Command) -> None:
     """Superimpose an element by a statement of its own."""
+    asked = Element("", "null_ele", interpreter.place(command.position))
     given = {given.name: given for given in command.attributes}
-    if "element" not in given or given["element"].value is None:
+    named = given.pop("element", None)
+    if named is None or named.value is None:
         raise Mistake("'superimpose' needs the element: 'superimpose, element = name, ref = name'", command.position)
-    reference = next((given[name].value for name in ("ref", "reference") if name in given), None)
-    upon = "" if reference is None else str(reference.value(interpreter))
-    interpreter.superimposed.append((upon, interpreter.place(command.position)))
+    asked.name = str(named.value.value(interpreter)).lower()
+    for attribute in given.values():
+        if attribute.name not in SUPERPOSITION:
+            near = suggest(attribute.name, SUPERPOSITION)
+            raise Mistake(f"'superimpose' takes no {attribute.name!r}{near}", attribute.position)
+        interpreter.give(asked, attribute)
+    interpreter.superimposed.append((len(interpreter.elements), asked))
 
 
 def undefined_are_zero(interpreter: Interpreter, command: syntax.Command) -> None:
@@ -170,6 +180,29 @@ def message(interpreter: Interpreter, statement: syntax.Words) -> None:
 def title(interpreter: Interpreter, statement: syntax.Words) -> None:
     """Keep the title."""
     interpreter.title = statement.text
+
+
+def start_branch_at(interpreter: Interpreter, statement: syntax.Words) -> None:
+    """Begin a branch with another element."""
+    found = _STARTED.fullmatch(statement.text.partition("!")[0].strip().lower())
+    if found is None:
+        raise Mistake("a branch begins elsewhere by 'start_branch_at name'", statement.position)
+    if not interpreter.branches:
+        raise Mistake("'start_branch_at' means something only after 'expand_lattice'", statement.position)
+    pattern = Pattern(found["name"], statement.position, interpreter.vocabulary)
+    places = [
+        (branch, element) for number, branch in enumerate(interpreter.branches) for element in pattern.in_branch(number, branch)
+    ]
+    if len(places) != 1:
+        how = "no element" if not places else f"{len(places)} elements"
+        raise Mistake(f"{how} of the expanded lattice are called {pattern.text!r}; a branch begins at one", statement.position)
+    branch, element = places[0]
+    assert branch.layout is not None
+    branch.layout.start_at(element, with_end=found["end"] is not None)
+    branch.elements = branch.layout.elements()
+
+
+_STARTED = re.compile(r"(?:,?\s*(?P<end>move_end_marker)\s*,?\s+)?(?P<name>\S+)")
 
 
 def nothing(interpreter: Interpreter, statement: syntax.Words) -> None:
@@ -203,7 +236,7 @@ WORDS: dict[str, Callable[[Interpreter, syntax.Words], None]] = {
     "merge_elements": not_yet,
     "remove_elements": not_yet,
     "slice_lattice": not_yet,
-    "start_branch_at": not_yet,
+    "start_branch_at": start_branch_at,
 }
 
 _NOTHING = ("no_digested", "write_digested", "debug_marker", "calc_reference_orbit")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from .expressions import Value
 from .positions import Place
 from .syntax import Item
+
+if TYPE_CHECKING:
+    from .superposition import Layout
 
 
 class Setting(NamedTuple):
@@ -66,19 +70,96 @@ class Element:
     place: Place
     settings: Settings = field(default_factory=dict)
     reversed: bool = False
+    lord: Physical | None = field(default=None, repr=False)
+    """What it is a pass of."""
+    place_in_line: int | None = None
+    """Its number in the multipass line that it is from."""
 
     def copy(self, name: str, keyword: str | None = None, place: Place | None = None) -> Element:
         """Return an element of another name with the same attributes."""
-        return Element(name, keyword or self.keyword, place or self.place, dict(self.settings), self.reversed)
+        keyword, place = keyword or self.keyword, place or self.place
+        return replace(self, name=name, keyword=keyword, place=place, settings=dict(self.settings))
 
     def turned(self) -> Element:
         """Return the element the other way round."""
-        return Element(self.name, self.keyword, self.place, self.settings, not self.reversed)
+        return replace(self, reversed=not self.reversed)
 
     @property
     def label(self) -> str:
         """Class and name, for messages."""
         return f"{self.keyword} {self.name!r}"
+
+
+class Part(NamedTuple):
+    """What of an element lies in a slave.
+
+    Attributes
+    ----------
+    element : Element
+        The whole.
+    start, end : float
+        From where to where it reaches, from its entrance [m].
+    """
+
+    element: Element
+    start: float
+    end: float
+
+
+@dataclass
+class Slave(Element):
+    """A part of an element, or of several that lie upon each other there (Bmad manual, "Superposition").
+
+    Its attributes are those of the element from which it has its class. They are set there.
+    """
+
+    parts: tuple[Part, ...] = ()
+    length: float = 0.0
+
+    @property
+    def main(self) -> Part:
+        """What lies there of the element from which it has its class."""
+        return next(part for part in self.parts if part.element.settings is self.settings)
+
+
+def body(element: Element) -> Element:
+    """Return what a slave is a part of; of other elements, themselves."""
+    return element.main.element if isinstance(element, Slave) else element
+
+
+def bodies(element: Element) -> list[Element]:
+    """Return everything of which a slave is a part; of other elements, themselves."""
+    return [part.element for part in element.parts] if isinstance(element, Slave) else [element]
+
+
+@dataclass
+class Physical(Element):
+    """An element that the beam passes several times (Bmad manual, "Multipass Fundamentals").
+
+    Attributes
+    ----------
+    passes : list of Element
+        The same in the lines, in order.
+    """
+
+    passes: list[Element] = field(default_factory=list, repr=False)
+
+
+@dataclass
+class Lord(Element):
+    """An element that stands in no line, and sets what others do."""
+
+    def names(self, word: str, custom: set[str]) -> tuple[str, ...]:
+        """Return the name of the attribute that a word means; none: there is none."""
+        raise NotImplementedError
+
+    def known(self) -> tuple[str, ...]:
+        """Return the names of its attributes."""
+        raise NotImplementedError
+
+    def entries(self) -> list[str]:
+        """Return its list: what it acts on, and perhaps how."""
+        raise NotImplementedError
 
 
 @dataclass
@@ -94,10 +175,30 @@ class Beamline:
     settings: Settings = field(default_factory=dict)
 
 
+class Origin(NamedTuple):
+    """The fork at which a branch begins, and the branch in which it stands."""
+
+    branch: Branch
+    fork: Element
+
+
 @dataclass
 class Branch:
-    """A line with all its elements in a row, and what is said of its beginning."""
+    """A line with all its elements in a row, what is said of its beginning, and where others may be put upon them."""
 
     name: str
     place: Place
     elements: list[Element]
+    layout: Layout | None = field(default=None, repr=False)
+    origin: Origin | None = field(default=None, repr=False)
+    flexible: dict[int, Setting] = field(default_factory=dict, repr=False)
+
+    def everything(self) -> Iterator[Element]:
+        """Go through the elements, and their lords, each where it begins; in place of slaves, that of which they are parts."""
+        seen: set[int] = set()
+        for element in self.elements:
+            for part in bodies(element):
+                for found in (part.lord, part):
+                    if found is not None and (found is element or id(found) not in seen):
+                        seen.add(id(found))
+                        yield found

@@ -12,8 +12,8 @@ from caraval.core.methods import TrackingMethod
 from caraval.core.registry import registry
 from caraval.physics.drift import Drift
 
-from . import bends, terms, tracking
-from .definitions import Element, Setting, Settings
+from . import bends, overlaps, terms, tracking
+from .definitions import Element, Setting, Settings, Slave
 from .expressions import Structure
 from .rows import rows
 from .vocabulary import BENDS, FIELD_MAPS, INERT, SUPERPOSITION, Vocabulary
@@ -50,7 +50,8 @@ class Converter:
         """
         made = self._made.get(id(element))
         if made is None:
-            made = self._made[id(element)] = self._make(element)
+            made = overlaps.slice_of(element, self.element) if isinstance(element, Slave) else self._make(element)
+            self._made[id(element)] = made
         return made
 
     def _make(self, element: Element) -> CaravalElement:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, repeat
+from typing import NamedTuple
 
 from caraval.core.errors import suggest
 
@@ -16,16 +18,54 @@ LONGEST = 2_000_000
 """How many members a line may have, those of its parts included."""
 
 
+DEEPEST = 100
+"""How many slices of lines may be nested."""
+
+_EDGE = re.compile(r"(?P<name>.+?)(?:##(?P<number>[1-9]\d{0,6}))?")
+
+
+@dataclass
+class Passage:
+    """A multipass line that is gone through, and how many elements have come that are its own."""
+
+    reflected: bool
+    count: int = 0
+
+
+class Member(NamedTuple):
+    """An element in its place.
+
+    Attributes
+    ----------
+    element : Element
+    is_reflected : bool
+        Whether the line in which it stands is gone through from its end.
+    name : str
+        Its name without tags.
+    passage : Passage, optional
+        Of a multipass line: through which it is gone.
+    order : int
+        Its number there.
+    """
+
+    element: Element
+    is_reflected: bool
+    name: str
+    passage: Passage | None = None
+    order: int = 0
+
+
 @dataclass
 class Frame:
     """A line, or a part of one, that is being gone through."""
 
-    items: Iterator[Item]
+    items: Iterator[Item | Member]
     line: Beamline
     reflected: bool
     reversed: bool
     tag: str
     arguments: Mapping[str, str]
+    passage: Passage | None = None
 
 
 class Expansion:
@@ -41,51 +81,63 @@ class Expansion:
         self._elements = elements
         self._lines = lines
         self._replacements: dict[str, Iterator[Item]] = {}
-        self._tagged: dict[tuple[str, str], Element] = {}
+        self._tagged: dict[tuple[str, int], Element] = {}
         self._turned: dict[int, Element] = {}
 
-    def elements(self, line: Beamline) -> list[Element]:
+    def members(self, line: Beamline) -> list[Member]:
         """Return the elements of a line, in order; those with tags are copies with their names.
+
+        Those of multipass lines are copies that know their places there.
 
         Raises
         ------
         LatticeError
             If the line has no elements, contains itself, or contains something unknown.
         """
-        found: list[Element] = []
+        self._line, self._count, self._depth = line, 0, 0
         start = Item(line.place.position, line.name)
-        stack = [Frame(iter([start]), Beamline("", line.place, ()), False, False, "", {})]
-        members = 0
-        while stack:
+        found = self._gone_through([Frame(iter([start]), Beamline("", line.place, ()), False, False, "", {})], 0)
+        if all(member.element.keyword == "null_ele" for member in found):
+            raise line.place.error(f"line {line.name!r} has no elements; a line needs at least one")
+        return [_placed(member) for member in found]
+
+    def _gone_through(self, stack: list[Frame], bottom: int) -> list[Member]:
+        """Return the elements of the frames of a stack, down to its bottom; those below say only where these are."""
+        found: list[Member] = []
+        while len(stack) > bottom:
             item = next(stack[-1].items, None)
             if item is None:
                 stack.pop()
                 continue
-            members += 1
-            if members > LONGEST:
-                raise line.place.error(f"line {line.name!r} has more than {LONGEST} members")
-            element = self._enter(item, stack)
-            if element is not None and element.keyword != "null_ele":
-                found.append(element)
-        if not found:
-            raise line.place.error(f"line {line.name!r} has no elements; a line needs at least one")
+            self._count += 1
+            if self._count > LONGEST:
+                raise self._line.place.error(f"line {self._line.name!r} has more than {LONGEST} members")
+            passage = stack[-1].passage
+            member = self._once_more(item, stack[-1]) if isinstance(item, Member) else self._enter(item, stack)
+            if member is not None and member.passage is None and passage is not None:
+                member = member._replace(passage=passage, order=passage.count)
+                passage.count += 1
+            if member is not None:
+                found.append(member)
         return found
 
-    def _enter(self, item: Item, stack: list[Frame]) -> Element | None:
+    def _enter(self, item: Item, stack: list[Frame]) -> Member | None:
         """Return the element that an item is; of everything else, put the parts on the stack."""
         frame = stack[-1]
         place = Place(frame.line.place.file, *item.position)
-        if item.slice:
-            raise place.error(f"slices of lines ({item.name}[{item.slice}]) are not understood yet")
         if item.count != 1:
-            parts: Iterator[Item] = repeat(replace(item, count=1), item.count)
-            stack.append(Frame(parts, frame.line, frame.reflected, frame.reversed, frame.tag, frame.arguments))
+            parts: Iterator[Item | Member] = repeat(replace(item, count=1), item.count)
+            stack.append(replace(frame, items=parts))
             return None
         turned = frame.reversed != item.reversed
         reflected = frame.reflected != (item.reflected or item.reversed)
+        if item.slice:
+            part = self._sliced(item, place, stack)
+            stack.append(replace(frame, items=_in_order(part, reflected), reflected=reflected, reversed=turned))
+            return None
         if item.members is not None:
             parts = _in_order(item.members, reflected)
-            stack.append(Frame(parts, frame.line, reflected, turned, frame.tag, frame.arguments))
+            stack.append(replace(frame, items=parts, reflected=reflected, reversed=turned))
             return None
         name = frame.arguments.get(item.name, item.name)
         tag = ".".join(filter(None, (frame.tag, item.tag)))
@@ -93,40 +145,95 @@ class Expansion:
         if line is None or line.is_list:
             if item.arguments is not None:
                 raise place.error(f"{name!r} is no line, so it takes no arguments")
-            element = self._element(name, place, tag) if line is None else self._replacement(line, tag)
-            return self._turned.setdefault(id(element), element.turned()) if turned else element
+            element = self._element(name, place) if line is None else self._replacement(line)
+            return self._member(element, element.name, tag, reflected, turned)
         self._check(line, place, stack)
         arguments = _bound(line, item.arguments or (), frame.arguments, place)
-        stack.append(Frame(_in_order(line.items, reflected), line, reflected, turned, tag, arguments))
+        passage = frame.passage
+        if line.option == "multipass":
+            passage = Passage(reflected)
+        stack.append(Frame(_in_order(line.items, reflected), line, reflected, turned, tag, arguments, passage))
         return None
 
-    def _element(self, name: str, place: Place, tag: str) -> Element:
+    def _once_more(self, member: Member, frame: Frame) -> Member:
+        """Return a member of a slice of a line, as it is where the slice stands."""
+        reflected = frame.reflected != member.is_reflected
+        again = self._member(member.element, member.name, frame.tag, reflected, frame.reversed)
+        return again._replace(passage=member.passage, order=member.order)
+
+    def _member(self, element: Element, name: str, tag: str, reflected: bool, turned: bool) -> Member:
+        if tag:
+            element = self._tagged.setdefault((tag, id(element)), element.copy(f"{tag}.{element.name}"))
+        if turned:
+            element = self._turned.setdefault(id(element), element.turned())
+        return Member(element, reflected, name)
+
+    def _element(self, name: str, place: Place) -> Element:
         if name not in self._elements:
             near = suggest(name, [*self._elements, *self._lines])
             raise place.error(f"no element or line {name!r} is defined{near}")
-        element = self._elements[name]
-        if not tag:
-            return element
-        return self._tagged.setdefault((tag, name), element.copy(f"{tag}.{name}"))
+        return self._elements[name]
 
-    def _replacement(self, listed: Beamline, tag: str) -> Element:
+    def _replacement(self, listed: Beamline) -> Element:
         """Return the next element of a replacement list, which starts again at its end."""
         if listed.name not in self._replacements:
             self._replacements[listed.name] = cycle(_members(listed, self._lines))
         item = next(self._replacements[listed.name])
-        return self._element(item.name, Place(listed.place.file, *item.position), tag)
+        return self._element(item.name, Place(listed.place.file, *item.position))
+
+    def _sliced(self, item: Item, place: Place, stack: list[Frame]) -> list[Member]:
+        """Return the members of a slice of a line, which is gone through first (Bmad manual, "Line Slices")."""
+        if self._depth >= DEEPEST:
+            raise place.error(f"slices of lines are nested more than {DEEPEST} deep")
+        edges = item.slice.split(":")
+        if len(edges) != 2:
+            raise place.error(f"a slice of a line is written line[first:last], not {item.name}[{item.slice}]")
+        name = stack[-1].arguments.get(item.name, item.name)
+        if name not in self._lines or self._lines[name].is_list:
+            raise place.error(f"no line {name!r} is defined{suggest(name, self._lines)}; only lines have slices")
+        whole = replace(item, name=name, slice="", reflected=False, reversed=False)
+        self._depth += 1
+        found = self._gone_through([*stack, Frame(iter([whole]), stack[-1].line, False, False, "", {})], len(stack))
+        self._depth -= 1
+        first, last = (_edge(edge.strip(), found, place) for edge in edges)
+        first, last = 0 if first is None else first, len(found) - 1 if last is None else last
+        if first > last:
+            raise place.error(f"in line {name!r}, {edges[0]!r} comes after {edges[1]!r}")
+        return found[first : last + 1]
 
     def _check(self, line: Beamline, place: Place, stack: list[Frame]) -> None:
-        if line.option:
-            raise place.error(f"line {line.name!r} is a {line.option} line; those are not understood yet")
+        if line.option not in ("", "multipass"):
+            raise place.error(f"line {line.name!r} is a {line.option!r} line; what can be said there is multipass")
         inside = list(dict.fromkeys(frame.line.name for frame in stack))
         if line.name in inside:
             path = " in ".join(repr(name) for name in reversed([*inside[inside.index(line.name) :], line.name]))
             raise place.error(f"a line cannot contain itself: {path}")
 
 
-def _in_order(items: tuple[Item, ...], reflected: bool) -> Iterator[Item]:
+def _placed(member: Member) -> Member:
+    """Return a member whose element, if it is one of a multipass line, knows its place there."""
+    passage, element = member.passage, member.element
+    if passage is None:
+        return member
+    number = passage.count - 1 - member.order if passage.reflected else member.order
+    return member._replace(element=replace(element, settings=dict(element.settings), place_in_line=number))
+
+
+def _in_order(items: Sequence[Item | Member], reflected: bool) -> Iterator[Item | Member]:
     return reversed(items) if reflected else iter(items)
+
+
+def _edge(edge: str, members: list[Member], place: Place) -> int | None:
+    """Return the number of the member with which a slice begins or ends; None: that is not said."""
+    if not edge:
+        return None
+    found = _EDGE.fullmatch(edge)
+    name, number = (edge, 1) if found is None else (found["name"], int(found["number"] or 1))
+    fitting = [i for i, member in enumerate(members) if member.name == name]
+    if len(fitting) < number:
+        near = suggest(name, {member.name for member in members}) if not fitting else f"; there are {len(fitting)}"
+        raise place.error(f"the line has no element {edge!r}{near}")
+    return fitting[number - 1]
 
 
 def _bound(line: Beamline, given: tuple[str, ...], outer: Mapping[str, str], place: Place) -> dict[str, str]:

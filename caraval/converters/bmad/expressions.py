@@ -47,6 +47,11 @@ class Node(ABC):
         """How many parts are nested in this one, itself included."""
         return 1
 
+    @property
+    def inside(self) -> tuple[Node, ...]:
+        """The parts that this one is made of."""
+        return ()
+
     @abstractmethod
     def value(self, scope: Scope) -> Value:
         """Work the expression out.
@@ -143,6 +148,11 @@ class Sum(Nested):
 
     terms: tuple[tuple[str, Node], ...]
 
+    @property
+    def inside(self) -> tuple[Node, ...]:
+        """The terms without their signs."""
+        return tuple(term for _, term in self.terms)
+
     def value(self, scope: Scope) -> Value:
         """Add the terms up."""
         total = 0.0
@@ -156,6 +166,11 @@ class Product(Nested):
     """Factors to multiply with or divide by."""
 
     factors: tuple[tuple[str, Node], ...]
+
+    @property
+    def inside(self) -> tuple[Node, ...]:
+        """The factors."""
+        return tuple(factor for _, factor in self.factors)
 
     def value(self, scope: Scope) -> Value:
         """Multiply and divide, from left to right."""
@@ -178,6 +193,11 @@ class Signed(Nested):
     sign: str
     factor: Node
 
+    @property
+    def inside(self) -> tuple[Node, ...]:
+        """The factor."""
+        return (self.factor,)
+
     def value(self, scope: Scope) -> Value:
         """Return the factor with its sign."""
         return -number(self.factor, scope) if self.sign == "-" else number(self.factor, scope)
@@ -189,6 +209,11 @@ class Call(Nested):
 
     function: str
     arguments: tuple[Node, ...]
+
+    @property
+    def inside(self) -> tuple[Node, ...]:
+        """The arguments."""
+        return self.arguments
 
     def value(self, scope: Scope) -> Value:
         """Return the function's value."""
@@ -206,6 +231,11 @@ class SpeciesCall(Nested):
 
     function: str
     species: Node | str
+
+    @property
+    def inside(self) -> tuple[Node, ...]:
+        """The species, if it is worked out."""
+        return (self.species,) if isinstance(self.species, Node) else ()
 
     def value(self, scope: Scope) -> Value:
         """Return the property."""

@@ -10,12 +10,13 @@ from pathlib import Path
 from caraval.core.errors import suggest
 from caraval.core.names import matches
 
-from . import commands, syntax
-from .definitions import Beamline, Element
+from . import commands, controllers, girders, start, syntax
+from .definitions import Beamline, Element, Slave
 from .parameters import GROUPS, LINE
 from .parser import parse
 from .patterns import Pattern
 from .positions import Mistake
+from .selection import is_special, selected
 from .state import State
 from .vocabulary import CONTROLLERS, RESERVED
 
@@ -91,9 +92,13 @@ class Interpreter(State):
 
     @execute.register
     def _control(self, statement: syntax.Control) -> None:
-        if self.vocabulary.keyword(statement.keyword) not in CONTROLLERS:
+        keyword = self.vocabulary.keyword(statement.keyword)
+        if keyword is None or keyword not in CONTROLLERS:
             raise Mistake(f"{statement.keyword!r} controls nothing; {', '.join(CONTROLLERS)} do", statement.position)
-        self._definition(statement)
+        self._check_name(statement)
+        is_girder = keyword == "girder"
+        lord = girders.defined(self, statement) if is_girder else controllers.defined(self, statement, keyword)
+        self.elements[statement.name] = lord
 
     @execute.register
     def _line(self, statement: syntax.Line) -> None:
@@ -130,8 +135,14 @@ class Interpreter(State):
         place = self.place(statement.position)
         if statement.keyword in self.elements:
             like = self.elements[statement.keyword]
+            if like.keyword in CONTROLLERS:
+                raise Mistake(f"{like.label} cannot be copied; define another {like.keyword}", statement.position)
             return Element(statement.name, like.keyword, place, dict(like.settings))
         keyword = self.vocabulary.keyword(statement.keyword)
+        if keyword in CONTROLLERS:
+            raise Mistake(
+                f"{keyword} {statement.name!r} needs to say what it controls: {keyword} = {{...}}", statement.position
+            )
         if keyword is not None:
             return Element(statement.name, keyword, place)
         fitting = self.vocabulary.abbreviated(statement.keyword)
@@ -151,6 +162,9 @@ class Interpreter(State):
             raise Mistake(f"{name!r} is defined already, in {file} line {line}", position)
 
     def _set_of_elements(self, target: str, given: syntax.Given) -> None:
+        if is_special(target):
+            self._set_selected(target, given)
+            return
         pattern = Pattern(target, given.position, self.vocabulary)
         elements = self._meant(pattern)
         if not elements and pattern.is_plain:
@@ -164,10 +178,29 @@ class Interpreter(State):
         if elements and not any(have):  # Bmad passes over the others
             raise self.no_attribute(elements[0], given)
 
+    def _set_selected(self, text: str, given: syntax.Given) -> None:
+        """Set an attribute of the elements of a list or range."""
+        if not self.branches:
+            raise Mistake(f"{text!r} means something only after 'expand_lattice'", given.position)
+        elements = selected(text, given.position, self.vocabulary, self.branches)
+        slave = next((element for element in elements if isinstance(element, Slave)), None)
+        if slave is not None:
+            of = " and ".join(repr(part.element.name) for part in slave.parts)
+            raise Mistake(f"{slave.label} is a part of {of}; set attributes there", given.position)
+        have = [self.give(element, given) for element in elements]
+        if not have:
+            raise self.no_element(text, given.position)
+        if not any(have):
+            raise self.no_attribute(elements[0], given)
+
     def _meant(self, pattern: Pattern) -> list[Element]:
         if self.branches:
             controllers = (element for element in self.elements.values() if element.keyword in CONTROLLERS)
-            return pattern.within(self.branches) + pattern.among(controllers)
+            controlling = pattern.among(controllers)
+            if controlling and pattern.number > 1:
+                label = controlling[0].label
+                raise Mistake(f"{label}: without gang, all are set alike here; leave out '##'", pattern.position)
+            return pattern.within(self.branches) + controlling
         if pattern.branch or pattern.number:
             raise Mistake(f"{pattern.text!r} means something only after 'expand_lattice'", pattern.position)
         if pattern.is_plain:
@@ -177,5 +210,5 @@ class Interpreter(State):
     def _set_of_line(self, line: Beamline, given: syntax.Given) -> bool:
         if given.name not in LINE:
             raise Mistake(f"line {line.name!r} has no parameter {given.name!r}{suggest(given.name, LINE)}", given.position)
-        line.settings[given.name] = self.parameter(given)
+        start.put(line.settings, given.name, self.parameter(given))
         return True

@@ -11,8 +11,9 @@ from caraval.core.losses import Losses
 from caraval.physics.shared import upstream
 from caraval.physics.shared.cavity import Cavity
 
-from . import cavities, start
-from .definitions import LOGICALS, Branch, Setting, Settings
+from . import cavities, directions, flexible, girders, overlaps, passes, start
+from .arrivals import Arrivals, settings_of
+from .definitions import LOGICALS, Branch, Lord, Setting, Settings
 from .elements import Converter
 from .parameters import BEGINNING
 from .state import State
@@ -33,7 +34,7 @@ DEFAULTS = {
 """Settings that the elements count on."""
 
 
-def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> Lattice:
+def lattice(state: State, branch: Branch, losses: Losses) -> Lattice:
     """Return the lattice of a branch.
 
     Raises
@@ -41,14 +42,19 @@ def lattice(state: State, branch: Branch, *, is_first: bool, losses: Losses) -> 
     LatticeError
         If it has something that Caraval has not.
     """
-    settings = _settings(state, branch, is_first=is_first)
+    settings = settings_of(state, branch)
     geometry = _geometry(branch, settings)
-    reference = start.reference(settings, branch.place)
+    arrivals = Arrivals(state, losses)
+    reference = arrivals.at_start(branch)
     _fill_bunches(state, branch)
+    _note(state, branch, losses)
     convert = Converter(state.vocabulary, losses).element
-    elements = [convert(element) for element in branch.elements]
+    elements = directions.told(flexible.converted(branch, convert))
+    elements, known = passes.told(branch, elements, reference, arrivals.first_pass, convert)
     absolute = _check_switches(state, elements, losses)
+    elements = girders.told(state, branch, elements, reference)
     elements = cavities.told(branch, elements, reference, absolute, closed=geometry == "closed")
+    elements = overlaps.told(branch, elements, reference, known, losses)
     at_start = {name: setting for name, setting in settings.items() if name in BEGINNING - {*start.ENERGIES, "s", "ref_time"}}
     lattice = Lattice(
         elements,
@@ -75,27 +81,33 @@ def _fill_bunches(state: State, branch: Branch) -> None:
             element.settings["n_particle"] = number
 
 
+def _note(state: State, branch: Branch, losses: Losses) -> None:
+    """Report what is not part of the tracking through a branch: rampers, and photons that leave it."""
+    for lord in state.elements.values():
+        if lord.keyword == "ramper":
+            losses.note(lord.name, "", lord.keyword, "kept as metadata; it acts in programs that ramp", place=lord.place)
+    for element in branch.elements:
+        if element.keyword == "photon_fork" and "to_line" in element.settings:
+            line = element.settings["to_line"]
+            losses.note(element.name, "to_line", line.value, "a marker; photons are not tracked", place=line.place)
+
+
 def _metadata(state: State) -> dict[str, Any]:
     """Return what a file says that no element and no reference has: its title, and parameters of Bmad's programs."""
     groups = {name: _plain(settings) for name, settings in state.parameters.items() if name != "beginning"}
-    said = {"title": state.title, **groups}
+    lords = {lord.name: _described(lord) for lord in state.elements.values() if isinstance(lord, Lord)}
+    said = {"title": state.title, **groups, "controllers": lords}
     return {name: value for name, value in said.items() if value}
+
+
+def _described(lord: Lord) -> dict[str, Any]:
+    """Return what a file says of an overlay or another controller, whose effect is in the elements."""
+    return {"class": lord.keyword, "controls": lord.entries(), **_plain(lord.settings)}
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
     values = {name: setting.value for name, setting in settings.items()}
     return {name: LOGICALS.get(value.lower(), value) if isinstance(value, str) else value for name, value in values.items()}
-
-
-def _settings(state: State, branch: Branch, *, is_first: bool) -> Settings:
-    """Return what is said of a branch; what is said of the lattice is about the first, energy and species about all."""
-    of_lattice = {**state.parameters["parameter"], **state.parameters["beginning"]}
-    of_line = state.lines[branch.name].settings
-    if not is_first:
-        of_lattice = {name: of_lattice[name] for name in (*start.ENERGIES, "particle") if name in of_lattice}
-    if any(name in of_line for name in start.ENERGIES):
-        of_lattice = {name: setting for name, setting in of_lattice.items() if name not in start.ENERGIES}
-    return {**of_lattice, **of_line}
 
 
 def _geometry(branch: Branch, settings: Settings) -> Literal["open", "closed"]:

@@ -32,9 +32,7 @@ class Pattern:
         found = _PARTS.fullmatch(text)
         if found is None or found["name"].isdigit():
             raise Mistake(
-                f"elements cannot be selected by {text!r} yet; understood are 'name', 'na*', 'class::name', 'name##2' "
-                "and 'branch>>name'",
-                position,
+                f"{text!r} selects no elements; 'name', 'na*', 'class::name', 'name##2' and 'branch>>name' would", position
             )
         self.text = text
         self.position = position
@@ -70,5 +68,5 @@ class Pattern:
         """Return the elements of the branch of that number that the pattern means."""
         if self.branch not in ("", branch.name, str(number)):
             return []
-        fitting = self.among(branch.elements)
+        fitting = self.among(branch.everything())
         return fitting[self.number - 1 : self.number] if self.number else fitting

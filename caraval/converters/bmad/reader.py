@@ -7,7 +7,7 @@ from pathlib import Path
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
 
-from . import branches, lattices
+from . import branches, control, lattices, multipass
 from .interpreter import Interpreter
 from .positions import Place
 
@@ -36,7 +36,12 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     state = Interpreter(line)
     state.run(path, str(path))
     lines = branches.used(state, Place(str(path), 1, 1))
-    chosen = branches.choose([line.name for line in lines], branch)
-    found = state.branches[chosen] if state.branches else branches.expand(state, [lines[chosen]])[0]
-    branches.refuse(state, chosen, found)
-    return lattices.lattice(state, found, is_first=chosen == 0, losses=losses or Losses())
+    if not state.branches:
+        state.branches = branches.expand(state, lines, separate=bool(control.controllers(state)))
+    chosen = branches.choose([found.name for found in state.branches], branch)
+    found = state.branches[chosen]
+    branches.superimpose_others(state, state.branches)
+    control.act(state)
+    multipass.share(state.branches)
+    branches.arrange(state.branches)
+    return lattices.lattice(state, found, losses or Losses())

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from caraval.core.errors import suggest
 
-from . import start, terms
-from .definitions import LOGICALS, Beamline, Branch, Element, Setting, Settings
+from . import settled, start, terms
+from .components import component
+from .definitions import LOGICALS, Beamline, Branch, Element, Lord, Setting, Settings
 from .expressions import Literal, Name, Node, Reference, Structure, Value, Vector, number
 from .functions import CONSTANTS
 from .parameters import BEAM, GEV, GROUPS, LINE, PARAMETERS, Wanted, wanted
@@ -15,7 +16,7 @@ from .patterns import Pattern
 from .positions import Mistake, Place, Position
 from .rows import worked_out
 from .syntax import Given
-from .vocabulary import DEPENDENT, VECTORS, Vocabulary
+from .vocabulary import OF_PASSES, VECTORS, Vocabulary
 
 
 class State:
@@ -38,7 +39,8 @@ class State:
         self.line = line
         self.title = ""
         self.used: list[tuple[str, Place]] = []
-        self.superimposed: list[tuple[str, Place]] = []
+        self.superimposed: list[tuple[int, Element]] = []
+        self.superimposed_before = 0
         self.branches: list[Branch] = []
         self.environment: dict[str, str] = {}
         self.superimposes = True
@@ -111,17 +113,26 @@ class State:
         return found[0]
 
     def _of_element(self, element: Element, given: Given) -> Value:
-        names = self.vocabulary.meaning(element.keyword, given.name)
+        names = self.names(element, given.name)
         if not names:
             raise self.no_attribute(element, given)
         if len(names) > 1:
             raise Mistake(f"{given.name} stands for {', '.join(names)}; read one of them", given.position)
         name = names[0]
-        if self.branches and name not in element.settings and name in DEPENDENT.get(element.keyword, ()):
-            raise Mistake(f"{element.label}: {name} follows from other attributes; that is not understood yet", given.position)
+        if self.branches or component(element, name):
+            value = settled.read(element, name)
+            return self.vocabulary.default(element.keyword, name) if value is None else value
         return _set_to(element.settings, name, self.vocabulary.default(element.keyword, name))
 
     # ---------------------------------------------------------------- setting attributes and parameters
+
+    def names(self, element: Element, word: str) -> tuple[str, ...]:
+        """Return the attributes of an element that a word means; none: it has no such attribute."""
+        if isinstance(element, Lord):
+            return element.names(word, self.vocabulary.custom)
+        if component(element, "".join(word.split())):
+            return ("".join(word.split()),)
+        return self.vocabulary.meaning(element.keyword, word)
 
     def evaluate(self, node: Node, wanted: Wanted, what: str) -> Value:
         """Return a value; where that may be, a name alone is a word rather than a constant.
@@ -152,16 +163,18 @@ class State:
         if given.name in VECTORS and isinstance(given.value, Vector):
             parts = zip(VECTORS[given.name], given.value.of_length(len(VECTORS[given.name])), strict=True)
             return all(self.give(element, Given(given.position, name, part)) for name, part in parts)
-        names = self.vocabulary.meaning(element.keyword, given.name)
-        if not names:
+        names = self.names(element, given.name)
+        if not names or (element.lord is not None and not OF_PASSES.issuperset(names)):
             return False
-        if self.branches and names[0] in DEPENDENT.get(element.keyword, ()):
-            raise Mistake(f"{element.label}: {given.name} cannot be changed once the lattice is expanded yet", given.position)
         self._current = element
         value = self._value(element, names[0], given)
         self._current = None
         place = self.place(given.position if given.value is None else given.value.position)
-        element.settings.update(dict.fromkeys(names, Setting(value, place)))
+        for name in names:
+            if isinstance(value, float) and (self.branches or component(element, name)):
+                settled.write(element, name, value, place)
+            else:
+                element.settings[name] = Setting(value, place)
         return True
 
     def _value(self, element: Element, name: str, given: Given) -> Value:
@@ -179,6 +192,9 @@ class State:
         """Return a parameter of the lattice or of a line as a setting; without a value, it is true."""
         if given.value is None:
             return Setting("T", self.place(given.position))
+        if isinstance(given.value, Vector):  # of a grid
+            parts = ", ".join(f"{number(part, self):g}" for part in given.value.parts)
+            return Setting(f"({parts})", self.place(given.position))
         value = self.evaluate(given.value, wanted(given.name), given.name)
         return Setting(value, self.place(given.value.position))
 
@@ -191,7 +207,7 @@ class State:
             If there is none of that name.
         """
         setting = self.parameter(given)
-        self.parameters[self.group_of(group, given)][given.name] = setting
+        start.put(self.parameters[self.group_of(group, given)], given.name, setting)
         if given.name.startswith("custom_attribute"):
             self.vocabulary.custom.add(str(setting.value).lower().rpartition("::")[2])
 
@@ -220,10 +236,14 @@ class State:
 
     def no_attribute(self, element: Element, given: Given) -> Mistake:
         """Return the mistake that an element has no such attribute."""
+        if element.lord is not None and self.names(element, given.name):
+            whole = element.lord.name
+            return Mistake(f"{element.name!r} is a pass of {whole!r}; set {whole}[{given.name}]", given.position)
         if not given.name:
             said = "call::" if isinstance(given.value, Literal) and given.value.text.startswith("call::") else "{...}"
             return Mistake(f"{element.label}: {said} as an attribute is not understood yet", given.position)
-        near = suggest(given.name, self.vocabulary.attributes(element.keyword))
+        known = element.known() if isinstance(element, Lord) else self.vocabulary.attributes(element.keyword)
+        near = suggest(given.name, known)
         return Mistake(f"{element.label} has no attribute {given.name!r}{near}", given.position)
 
 

@@ -22,6 +22,9 @@ FIELD_MAPS = frozenset(words("attributes", "field_maps"))
 INERT = FIELD_MAPS | frozenset(words("attributes", "inert"))
 PHYSICS = frozenset(words("attributes", "physics"))
 
+OF_PASSES = frozenset(words("attributes", "of_passes"))
+"""Attributes in which the passes of an element may differ."""
+
 BENDS = ("sbend", "rbend")
 CAVITIES = ("lcavity", "rfcavity", "crab_cavity")
 BEND_SHAPE = frozenset(words("attributes", "bend_shape"))

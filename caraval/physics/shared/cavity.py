@@ -141,6 +141,9 @@ class CoupledCavity(Cavity):
     absolute_time_tracking : bool
         The phase goes with the time since the reference's arrival, so that of the pass does not count (Bmad manual,
         "Absolute/Relative Time Tracking"). Nothing adds up from turn to turn.
+    pass_delay : Parameter
+        How much later than at its first pass the reference arrives [s], where the beam passes several times; counts in
+        absolute time.
     """
 
     coupler_at: End = "exit_end"
@@ -151,9 +154,13 @@ class CoupledCavity(Cavity):
     fringe_type: Literal["full", "none"] = "full"
     fringe_at: End = "both_ends"
     absolute_time_tracking: bool = False
+    pass_delay: Parameter = 0.0
 
     cells_are_whole: ClassVar[bool] = False
     """Whether only whole cells are active."""
+
+    grows: ClassVar[int] = -1
+    """Whether the phase of the field grows (+1) or falls (-1) in time, as it is counted."""
 
     couplers_at_field: ClassVar[bool] = False
     """Whether couplers are where the field ends, rather than at the faces."""
@@ -161,7 +168,9 @@ class CoupledCavity(Cavity):
     @property
     def turns(self) -> Any:
         """Phase that the reference sees [2 pi]."""
-        return self.phi0 if self.absolute_time_tracking else self.phi0 + self.phi0_multipass
+        if self.absolute_time_tracking:
+            return self.phi0 + self.grows * self.rf_frequency * self.pass_delay
+        return self.phi0 + self.phi0_multipass
 
     @property
     def gain(self) -> Any:

@@ -2,7 +2,8 @@
 
 Kick `i` of ``0 ... n`` stands ``i / n`` along the active part, and before it the reference is on its plateau `i`: at the energy
 of the entrance before kick 0, at that of the exit on plateau ``n + 1`` after kick `n`, and half a step's gain from these
-next to them (Bmad manual, "LCavity Tracking"). A slice is a window on that sequence.
+next to them (Bmad manual, "LCavity Tracking"). A slice is a window on that sequence. In a cavity that is passed several
+times, the reference is kicked as it comes: its phase slips against the times for which the kicks are made.
 """
 
 from __future__ import annotations
@@ -60,20 +61,32 @@ def _kicks_before(place: Any, whole: LCavity, part: Active, xp: Any) -> Any:
     return xp.where(place <= 0, 0.0, found)
 
 
+def weight(step: int, number: int) -> float:
+    """Return the share of the voltage in kick `step` of ``0 ... number``."""
+    return (0.5 if step in (0, number) else 1.0) / number
+
+
 def _share(plateau: Any, number: int, xp: Any) -> Any:
     """Return the share of the gain that the reference has at a plateau."""
     return xp.where(plateau > number, 1.0, xp.where(plateau < 1, 0.0, (plateau - 0.5) / number))
 
 
-def share_at_start(seen: Window, xp: Any) -> Any:
-    """Return the share of the gain that the reference has where the slice begins."""
-    return _share(seen.before_start, seen.whole.n_rf_steps, xp)
+def risen(seen: Window, plateau: Any, xp: Any) -> Any:
+    """Return how much energy the reference has gained in the whole cavity up to a plateau [eV]."""
+    whole, number = seen.whole, seen.whole.n_rf_steps
+    if not whole.slips:
+        return _share(plateau, number, xp) * whole.gain
+    inside = sum(xp.where(plateau > step, whole.gain_at(step), 0.0) for step in range(number + 1))
+    return xp.where(plateau > number, whole.gain, inside)
+
+
+def risen_at_start(seen: Window, xp: Any) -> Any:
+    """Return how much energy the reference has gained where the slice begins [eV]."""
+    return risen(seen, seen.before_start, xp)
 
 
 def _at_plateau(seen: Window, reference_in: Reference, plateau: Any, xp: Any) -> Reference:
-    number = seen.whole.n_rf_steps
-    risen = _share(plateau, number, xp) - share_at_start(seen, xp)
-    return of_energy(reference_in, reference_in.energy + risen * seen.whole.gain)
+    return of_energy(reference_in, reference_in.energy + (risen(seen, plateau, xp) - risen_at_start(seen, xp)))
 
 
 def plateau(seen: Window, reference_in: Reference, reference_out: Reference, step: int, xp: Any) -> Reference:
@@ -132,8 +145,8 @@ def reference(cavity: LCavity, reference_in: Reference, xp: Any) -> Reference:
     if cavity.n_rf_steps == 0:
         return lcavity_one_piece.reference(cavity, reference_in)
     seen = window(cavity, xp)
-    risen = _share(seen.before_end, cavity.n_rf_steps, xp) - share_at_start(seen, xp)
-    out = reference_in.with_energy(reference_in.energy + risen * seen.whole.gain)
+    gained = risen(seen, seen.before_end, xp) - risen_at_start(seen, xp)
+    out = reference_in.with_energy(reference_in.energy + gained)
     time, there = 0.0, known(cavity)
     for step in range(there.start, there.stop + 1):
         time = time + stretch(seen, step, xp) / plateau(seen, reference_in, out, step, xp).beta

@@ -14,7 +14,7 @@ from ..drift import DriftConstants, drift, mass2, undo_length
 from ..solenoid import SolenoidConstants, solenoid
 from . import lcavity_one_piece
 from .cavity import check_frequency, coupler, divided, has_kick, kick_in_body
-from .lcavity_plateaus import Window, known, plateau, stretch, window
+from .lcavity_plateaus import Window, known, plateau, stretch, weight, window
 from .multipoles import Kick, integrated, kick, kicks, normal_kick, orders, undo_kick
 from .rf import (
     Deflection,
@@ -50,13 +50,9 @@ def _kick(step: int) -> Routine:
         first, last = seen.before_start, seen.before_end
         ends = (xp.minimum(xp.maximum(1.0 * i, 1.0 * first), 1.0 * last) for i in (step, step + 1))
         before, after = (plateau(seen, reference_in, reference_out, end, xp) for end in ends)
-        return gained(seen.whole, before, after, inside * _weight(step, cavity.n_rf_steps), xp)
+        return gained(seen.whole.slipped(step), before, after, inside * weight(step, cavity.n_rf_steps), xp)
 
     return Routine(track=gain, prepare=prepare, undo=undo_gain)
-
-
-def _weight(step: int, number: int) -> float:
-    return (0.5 if step in (0, number) else 1.0) / number
 
 
 def _edge(side: int) -> Routine:
@@ -66,7 +62,7 @@ def _edge(side: int) -> Routine:
         step = 0 if side > 0 else cavity.n_rf_steps
         seen, inside = _seen_by(cavity, step, xp)
         here = plateau(seen, reference_in, reference_out, step if side > 0 else step + 1, xp)
-        return lens(cavity, seen.part, side * inside, here, xp)
+        return lens(cavity.slipped(step), seen.part, side * inside, here, xp)
 
     return Routine(track=focus, prepare=prepare, undo=negated("focusing"))
 
@@ -76,7 +72,7 @@ def _coupler(side: int) -> Routine:
         step = 0 if side > 0 else cavity.n_rf_steps
         seen, inside = _seen_by(cavity, step, xp)
         here = plateau(seen, reference_in, reference_out, step if side > 0 else step + 1, xp)
-        return coupler(cavity, inside, here, xp)
+        return coupler(cavity.slipped(step), inside, here, xp)
 
     return Routine(track=deflect, prepare=prepare, undo=negated("kick_x", "kick_y"))
 
@@ -99,8 +95,8 @@ def _multipoles(step: int, level: int) -> Routine:
         seen, inside = _seen_by(cavity, step, xp)
         here = plateau(seen, reference_in, reference_out, level, xp)
         exit = plateau(seen, reference_in, reference_out, cavity.n_rf_steps + 1, xp)
-        weight = inside * 0.5 * _weight(step, cavity.n_rf_steps) * exit.p0c / here.p0c
-        return scaled(integrated(seen.whole, xp), max(orders(cavity)) + 1, weight)
+        share = inside * 0.5 * weight(step, cavity.n_rf_steps) * exit.p0c / here.p0c
+        return scaled(integrated(seen.whole, xp), max(orders(cavity)) + 1, share)
 
     return Routine(track=kick, prepare=prepare, undo=undo_kick)
 

@@ -87,10 +87,10 @@ class Sight:
         if self.cavity.slice_of is None:
             return self.reference
         if self.cavity.n_rf_steps == 0:
-            risen = self.start / self.whole.length
+            risen = self.start / self.whole.length * self.whole.gain
         else:
-            risen = lcavity_plateaus.share_at_start(lcavity_plateaus.window(self.cavity, self.xp), self.xp)
-        return of_energy(self.reference, self.reference.energy - risen * self.whole.gain)
+            risen = lcavity_plateaus.risen_at_start(lcavity_plateaus.window(self.cavity, self.xp), self.xp)
+        return of_energy(self.reference, self.reference.energy - risen)
 
     def behind(self, place: Any, share: Any) -> Any:
         """Return by how much the ideal particle is later than the reference, as a length at the speed of light [m].

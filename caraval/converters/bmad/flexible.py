@@ -1,0 +1,67 @@
+"""Flexible patches: they lead from where the line is to where the next element stands already (Bmad manual, "Patch")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from math import asin, atan2
+from typing import Any
+
+import numpy as np
+
+from caraval.core.element import Element as CaravalElement
+
+from . import floor
+from .definitions import Branch, Element
+from .floor import FLOOR, Frame
+
+
+def converted(branch: Branch, convert: Callable[[Element], CaravalElement], count: int | None = None) -> list[CaravalElement]:
+    """Return what the first elements of a branch, or all, are in Caraval, with flexible patches led where they should be.
+
+    Raises
+    ------
+    LatticeError
+        If it is not known where the element after a patch stands.
+    """
+    _take(branch)
+    out: list[CaravalElement] = []
+    frames = [FLOOR]
+    for i, element in enumerate(islice(branch.elements, count)):
+        made = convert(element)
+        if branch.flexible:
+            made = made.replace(**_between(frames[i], frames[_first_pass(branch, i)])) if i in branch.flexible else made
+            frames.append(floor.standing([made], frames[i])[0].exit)
+        out.append(made)
+    return out
+
+
+def _take(branch: Branch) -> None:
+    """Take from flexible patches that they are; the branch knows it."""
+    for i, element in enumerate(branch.elements):
+        setting = element.settings.get("flexible") if element.keyword == "patch" else None
+        if setting is not None and setting.logical("flexible"):
+            branch.elements[i] = element.copy(element.name)
+            branch.flexible[i] = branch.elements[i].settings.pop("flexible")
+
+
+def _first_pass(branch: Branch, patch: int) -> int:
+    """Return the number of the first pass of the element after a patch."""
+    following = branch.elements[patch + 1] if patch + 1 < len(branch.elements) else None
+    if following is not None and following.lord is not None:
+        first = following.lord.passes[0]
+        found = [i for i in range(patch) if branch.elements[i] is first and first.reversed == following.reversed]
+        if found:
+            return found[0]
+    label = branch.elements[patch].label
+    raise branch.flexible[patch].place.error(
+        f"{label}: a flexible patch is understood before an element that the line has passed already; give the offsets"
+    )
+
+
+def _between(here: Frame, there: Frame) -> dict[str, Any]:
+    """Return offsets and angles of the patch from one frame to another."""
+    turn, step = here.axes.T @ there.axes, here.axes.T @ (there.origin - here.origin)
+    x_pitch, y_pitch = atan2(turn[0, 2], turn[2, 2]), asin(np.clip(turn[1, 2], -1, 1))
+    angles = {"x_pitch": x_pitch, "y_pitch": y_pitch, "tilt": atan2(turn[1, 0], turn[1, 1])}
+    return {**dict(zip(("x_offset", "y_offset", "z_offset"), map(float, step), strict=True)), **angles}

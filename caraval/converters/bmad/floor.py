@@ -1,0 +1,101 @@
+"""Where elements stand on the floor (Bmad manual, "Global Coordinates")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import cos, sin
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from caraval.core.element import Element
+from caraval.core.errors import InputError
+from caraval.physics.patch import Patch
+
+Array = npt.NDArray[np.float64]
+
+
+class Frame(NamedTuple):
+    """Local axes on the floor: their origin [m], and they themselves as the columns of a rotation."""
+
+    origin: Array
+    axes: Array
+
+    def moved(self, step: Sequence[Any] | Array, turn: Array) -> Frame:
+        """Return the frame that is seen from this one at `step`, turned by `turn`."""
+        return Frame(self.origin + self.axes @ np.asarray(step, dtype=float), self.axes @ turn)
+
+
+class Standing(NamedTuple):
+    """The frames where the beam comes into an element, at its centre, and where it goes out; misalignment does not count."""
+
+    entrance: Frame
+    center: Frame
+    exit: Frame
+
+
+FLOOR = Frame(np.zeros(3), np.eye(3))
+"""The axes of the floor."""
+
+
+def rotation(x_pitch: float, y_pitch: float, tilt: float) -> Array:
+    """Return the rotation by two pitches and a tilt (Bmad manual, "Patch and Floor_Shift Elements Entrance to Exit")."""
+    return _about_y(x_pitch) @ _about_x(y_pitch) @ _about_z(tilt)
+
+
+def standing(elements: Sequence[Element], start: Frame = FLOOR) -> list[Standing]:
+    """Return where each element of a line stands, in normalised strengths; the beam goes through reversed ones against z."""
+    found, entrance = [], start
+    for element in elements:
+        begin = entrance if element.orientation == 1 else _back(_along(element, FLOOR, 1.0), entrance)
+        center, end = (_along(element, begin, share) for share in (_half(element), 1.0))
+        found.append(Standing(entrance, center, end if element.orientation == 1 else begin))
+        entrance = found[-1].exit
+    return found
+
+
+def _half(element: Element) -> float:
+    """Return the share of an element after which its centre comes, which of a slice is that of the whole."""
+    if element.slice_of is None:
+        return 0.5
+    return float((element.slice_of / 2 - element.slice_start) / element.length)
+
+
+def _back(way: Frame, end: Frame) -> Frame:
+    """Return the frame at the beginning of a way, of which this is the end."""
+    return end.moved(-way.axes.T @ way.origin, way.axes.T)
+
+
+def _along(element: Any, entrance: Frame, share: float) -> Frame:
+    """Return the frame after a share of an element."""
+    if isinstance(element, Patch):
+        if share < 1:
+            return entrance
+        return entrance.moved(
+            [element.x_offset, element.y_offset, element.z_offset], rotation(element.x_pitch, element.y_pitch, element.tilt)
+        )
+    if getattr(element, "b_field", None) is not None:
+        raise InputError(f"{element.label}: how far it bends follows from b_field and the energy; give angle or g instead")
+    length, angle = share * element.length, share * element.length * element.g
+    if angle == 0:
+        return entrance.moved([0.0, 0.0, length], np.eye(3))
+    radius, tilted = length / angle, _about_z(element.plane)
+    step = tilted @ np.array([radius * (cos(angle) - 1), 0.0, radius * sin(angle)])
+    return entrance.moved(step, tilted @ _about_y(-angle) @ tilted.T)
+
+
+def _about_x(angle: float) -> Array:
+    """Return the rotation about the negative x axis, which raises what lies ahead."""
+    c, s = cos(angle), sin(angle)
+    return np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
+
+
+def _about_y(angle: float) -> Array:
+    c, s = cos(angle), sin(angle)
+    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+
+
+def _about_z(angle: float) -> Array:
+    c, s = cos(angle), sin(angle)
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
