@@ -372,10 +372,22 @@ def test_reference(load: Load) -> None:
     assert load(line).reference.species.name == "positron"
     assert load(line).reference.gamma == pytest.approx(1000), "Bmad's energy where the file says none"
     assert load("beginning[p0c] = 2e9\nparameter[particle] = PROTON" + line).reference == cv.Reference("proton", 2e9)
+    assert load("parameter[e_tot] = 7e9; beginning[p0c] = 2e9" + line).reference.p0c == 2e9  # the last counts
+    assert load(line + "l[e_tot] = 7e9; l[p0c] = 2e9").reference.p0c == 2e9
     assert load("parameter, particle = muon, p0c = 1e9" + line).reference == cv.Reference("muon", 1e9)
     assert load("beam, energy = 2, particle = electron" + line).reference == cv.Reference.from_energy("electron", 2e9)
     reference = load("beginning[s] = 3; beginning[ref_time] = 1e-9; parameter[p0c] = 1e9" + line).reference
     assert (reference.s, reference.t) == (3.0, 1e-9)
+
+
+def test_parameters_with_several_numbers(load: Load) -> None:
+    lattice = load("space_charge_com[space_charge_mesh_size] = (4, 2*4, 16)\nd: drift\nl: line = (d)\nuse, l\n")
+    assert lattice.metadata["space_charge_com"] == {"space_charge_mesh_size": "(4, 8, 16)"}
+
+
+def test_terms_over_several_lines(load: Load) -> None:
+    lattice = load("t: taylor, {1: 0.25, &\n  0 1 0 0 0 0}\nl: line = (t)\nuse, l\n")
+    assert lattice["t"].terms == {"tt12": 0.25}
 
 
 def test_geometry(load: Load) -> None:

@@ -81,7 +81,7 @@ def test_several_attributes_and_limits(load: Load) -> None:
 
 
 def test_parameters_of_the_lattice(load: Load) -> None:
-    lattice = load("o: overlay = {beginning[e_tot]: 1e9*a, parameter[n_part]: a}, var = {a}, a = 2")
+    lattice = load("parameter[p0c] = 5e9; o: overlay = {beginning[e_tot]: 1e9*a, parameter[n_part]: a}, var = {a}, a = 2")
     assert lattice.reference.energy == pytest.approx(2e9, rel=1e-15)
 
 

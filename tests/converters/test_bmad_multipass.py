@@ -55,7 +55,7 @@ def names(lattice: cv.Lattice) -> str:
         ("n: line = (q); m: line[multipass] = (n, n, d); l: line = (m, m)", r"q\1 q\1 d\1 q\2 q\2 d\2"),
         ("m: line[multipass] = (q, s); n: line = (m); l: line = (m, d, --n)", r"q\1 s\1 d s\2 q\2"),
         ("n: line[multipass] = (q); m: line[multipass] = (n, n, d); l: line = (m, m)", r"q\1 q\2 d\1 q\3 q\4 d\2"),
-        ("m: line[multipass] = (q, q, d); l: line = (m)", "q q d"),
+        ("m: line[multipass] = (q, q, d); l: line = (m)", r"q\1 q\1 d\1"),
         ("m: line[multipass] = (q, d); l: line = (3*m)", r"q\1 d\1 q\2 d\2 q\3 d\3"),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from caraval.core.errors import suggest
 from caraval.core.names import matches
 
-from . import commands, controllers, girders, syntax
+from . import commands, controllers, girders, start, syntax
 from .definitions import Beamline, Element, Slave
 from .parameters import GROUPS, LINE
 from .parser import parse
@@ -211,5 +211,5 @@ class Interpreter(State):
     def _set_of_line(self, line: Beamline, given: syntax.Given) -> bool:
         if given.name not in LINE:
             raise Mistake(f"line {line.name!r} has no parameter {given.name!r}{suggest(given.name, LINE)}", given.position)
-        line.settings[given.name] = self.parameter(given)
+        start.put(line.settings, given.name, self.parameter(given))
         return True

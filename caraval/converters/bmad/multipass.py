@@ -16,9 +16,10 @@ OF_WHOLE = (*ENERGIES, "multipass_ref_energy", "n_ref_pass")
 
 
 def form(branches: Sequence[Branch]) -> None:
-    r"""Make one of elements of multipass lines that are passed several times; its passes are called ``name\1``, ``name\2``.
+    r"""Make one of elements of multipass lines that are the same; its passes are called ``name\1``, ``name\2``.
 
-    As in Bmad, elements are the same that have the same name and the same place in their lines.
+    The same are those that have the same name and the same place in their lines; one that is passed once has a pass, too.
+    (So does Bmad; its manual says otherwise.)
     """
     groups: dict[tuple[str, int], list[Whole]] = {}
     layouts = [branch.layout for branch in branches if branch.layout is not None and branch.layout.has_passes]
@@ -28,8 +29,6 @@ def form(branches: Sequence[Branch]) -> None:
             if element.place_in_line is not None and element.lord is None and element.keyword != "null_ele":
                 groups.setdefault((element.name, element.place_in_line), []).append(whole)
     for (name, _), wholes in groups.items():
-        if len(wholes) == 1:
-            continue
         first = wholes[0].element
         lord = Physical(name, first.keyword, first.place, dict(first.settings))
         for number, whole in enumerate(wholes, 1):

@@ -5,7 +5,7 @@ A bend has its arc length and its curvature, and counts its faces as an `sbend` 
 
 from __future__ import annotations
 
-from . import bends, components
+from . import bends, components, start
 from .components import component
 from .definitions import Element, Setting
 from .expressions import Value
@@ -54,7 +54,7 @@ def write(element: Element, name: str, value: float, place: Place) -> None:
         if element.keyword in BENDS and name not in (*OF_BENDS, "e1", "e2"):
             raise place.error(f"{element.label}: {name} follows from other attributes; change l, g or angle")
         name, value = _kept(element, name, value, place)
-    element.settings[name] = Setting(value, place)
+    start.put(element.settings, name, Setting(value, place))
 
 
 def _depends(element: Element, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .definitions import Element, Part, Slave
@@ -76,11 +77,20 @@ def _names(track: Track) -> dict[int, str]:
 def _names_of(lord: Whole, found: dict[int, str]) -> dict[int, str]:
     """Return the names of those slaves of an element that have none yet."""
     pieces = [piece for piece in lord.pieces if id(piece) not in found]
-    bare = {id(piece): "\\".join(whole.element.name for whole in piece.wholes)[:LONGEST] for piece in pieces}
+    bare = {id(piece): _joined([whole.element for whole in piece.wholes])[:LONGEST] for piece in pieces}
     total, number = Counter(bare.values()), Counter[str]()
     for piece in reversed(pieces) if lord.element.reversed else pieces:
         name = bare[id(piece)]
-        if "\\" not in name or total[name] > 1:
+        if len(piece.wholes) == 1 or total[name] > 1:
             number[name] += 1
             bare[id(piece)] = f"{name[: LONGEST - 2]}#{number[name]}"
     return bare
+
+
+def _joined(elements: Sequence[Element]) -> str:
+    r"""Return the names of elements that share a piece, ``a\b``; of those that are passed once, ``a\b\1`` (as Bmad does)."""
+    once = [element.lord is not None and len(element.lord.passes) == 1 for element in elements]
+    names = [
+        element.name.removesuffix("\\1") if is_once else element.name for element, is_once in zip(elements, once, strict=True)
+    ]
+    return "\\".join(names) + ("\\1" if once[-1] else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from caraval.core.errors import CaravalError
 from caraval.core.reference import Reference, Species, as_species
 
-from .definitions import Settings
+from .definitions import Setting, Settings
 from .positions import Place
 
 SPECIES = "positron"
@@ -16,6 +16,14 @@ GAMMA = 1000.0
 
 ENERGIES = ("p0c", "e_tot")
 """Parameters, either of which says the reference energy."""
+
+
+def put(settings: Settings, name: str, setting: Setting) -> None:
+    """Set a parameter; of those that say the reference energy, the last counts."""
+    if name in ENERGIES:
+        for other in ENERGIES:
+            settings.pop(other, None)
+    settings[name] = setting
 
 
 def species(settings: Settings, place: Place) -> Species:
@@ -48,19 +56,17 @@ def reference(settings: Settings, place: Place) -> Reference:
     Raises
     ------
     LatticeError
-        If the energy is impossible, or given twice.
+        If the energy is impossible.
     """
     particle = species(settings, place)
     s, time = (settings[name].number(name) if name in settings else 0.0 for name in ("s", "ref_time"))
-    given = [name for name in ENERGIES if name in settings]
-    if len(given) == 2:
-        raise max(settings[name].place for name in given).error("p0c and e_tot say the same; give one")
-    if not given:
+    given = next((name for name in ENERGIES if name in settings), None)
+    if given is None:
         return Reference.from_energy(particle, GAMMA * particle.mass, s, time)
-    setting = settings[given[0]]
-    value = setting.number(given[0])
+    setting = settings[given]
+    value = setting.number(given)
     try:
-        if given[0] == "p0c":
+        if given == "p0c":
             return Reference(particle, value, s, time)
         return Reference.from_energy(particle, value, s, time)
     except CaravalError as error:

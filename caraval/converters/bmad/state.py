@@ -192,6 +192,9 @@ class State:
         """Return a parameter of the lattice or of a line as a setting; without a value, it is true."""
         if given.value is None:
             return Setting("T", self.place(given.position))
+        if isinstance(given.value, Vector):  # of a grid
+            parts = ", ".join(f"{number(part, self):g}" for part in given.value.parts)
+            return Setting(f"({parts})", self.place(given.position))
         value = self.evaluate(given.value, wanted(given.name), given.name)
         return Setting(value, self.place(given.value.position))
 
@@ -204,7 +207,7 @@ class State:
             If there is none of that name.
         """
         setting = self.parameter(given)
-        self.parameters[self.group_of(group, given)][given.name] = setting
+        start.put(self.parameters[self.group_of(group, given)], given.name, setting)
         if given.name.startswith("custom_attribute"):
             self.vocabulary.custom.add(str(setting.value).lower().rpartition("::")[2])
 

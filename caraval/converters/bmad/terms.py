@@ -33,7 +33,7 @@ def named(given: Given) -> Given:
     Mistake
         If it is no term.
     """
-    text = given.value.text if isinstance(given.value, Literal) else ""
+    text = given.value.text.replace("&", " ") if isinstance(given.value, Literal) else ""
     found = _BRACES.fullmatch(text)
     if found is None:
         raise Mistake(f"{text!r} is no term of a map; '{{2: 2.7 | 336}}' would be one", given.position)

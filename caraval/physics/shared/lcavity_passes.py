@@ -48,7 +48,7 @@ def timing(cavity: LCavity, reference: Reference) -> Timing:
     for step in range(number + 1):
         time += _way(seen.part, step, number) / (C_LIGHT * float(at_plateau(seen, reference, exit, step, scalar).beta))
         due.append(time)
-    if abs(gain) < NOTHING * abs(cavity.voltage):
+    if abs(gain) <= NOTHING * abs(cavity.voltage):
         return Timing(1.0, tuple(due))
     for _ in range(TRIALS):
         energy, _, total = _kicked(cavity, reference, factor, due)
