@@ -20,6 +20,8 @@ class Fork(Marker):
         Name of the element in it that is reached; empty: its beginning, or its end.
     direction : 1 or -1
         -1: for particles that go backwards.
+    particle : str
+        Reference species of the other line; empty: the same, or photons at a :class:`PhotonFork`.
     new_branch : bool
         Whether the line becomes a branch of its own for this fork.
     """
@@ -27,6 +29,7 @@ class Fork(Marker):
     to_line: str = ""
     to_element: str = ""
     direction: int = 1
+    particle: str = ""
     new_branch: bool = True
 
     feels_misalignment = False

@@ -52,6 +52,7 @@ def test_a_branch_goes_on_with_the_energy_at_the_fork(load: Load) -> None:
         ("f[to_element] = beginning", 2e7),
         ("f[direction] = -1; side[e_tot] = 3e7", 3e7),
         ("side[particle] = positron; side[e_tot] = 4e7", 4e7),
+        ("f[particle] = #12C+6; side[e_tot] = 4e11", 4e11),
     ],
 )
 def test_energies(load: Load, text: str, energy: float) -> None:
@@ -62,6 +63,13 @@ def test_energies(load: Load, text: str, energy: float) -> None:
 def test_where_no_energy_comes_from(load: Load, text: str) -> None:
     with pytest.raises(LatticeError, match=r"the reference energy of line 'side' is said nowhere; give side\[e_tot\]"):
         load(BASE + text, "side")
+
+
+def test_a_fork_says_the_species(load: Load) -> None:
+    for kind in ("fork", "photon_fork"):
+        text = BASE.replace("f: fork", f"f: {kind}") + "f[particle] = proton; side[e_tot] = 4e9"
+        assert load(text, "side").reference.species.name == "proton"
+        assert load(text)["f"].particle == "proton"
 
 
 def test_each_fork_makes_a_branch(load: Load) -> None:

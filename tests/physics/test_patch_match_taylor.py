@@ -397,7 +397,8 @@ def test_a_mask_has_the_opening_of_its_limits():
 
 
 def test_reading_places(tmp_path):
-    fork = cv.load(written(tmp_path, "fork, to_line = other, to_element = there, direction = -1, new_branch = F"))["e"]
+    said = "fork, to_line = other, to_element = there, direction = -1, new_branch = F"
+    fork = cv.load(written(tmp_path, said, "there: marker; other: line = (there)"))["e"]
     assert (fork.kind, fork.to_line, fork.to_element, fork.direction, fork.new_branch) == ("Fork", "other", "there", -1, False)
     fixer = cv.load(written(tmp_path, "fixer, beta_a_stored = 11.37, cmat_12_stored = 0.1"))["e"]
     assert (fixer.beta_a_stored, fixer.cmat_12_stored, fixer.is_on) == (11.37, 0.1, False)

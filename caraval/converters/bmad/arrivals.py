@@ -36,6 +36,8 @@ def settings_of(state: State, branch: Branch) -> Settings:
 def _inherited_species(state: State, branch: Branch) -> Setting | None:
     if branch.origin is None:
         return None
+    if "particle" in branch.origin.fork.settings:
+        return branch.origin.fork.settings["particle"]
     if branch.origin.fork.keyword == "photon_fork":
         return Setting("photon", branch.origin.fork.place)
     species = settings_of(state, branch.origin.branch).get("particle")
