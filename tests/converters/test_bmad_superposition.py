@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import caraval as cv
 from caraval.converters.bmad.reader import read
@@ -121,6 +123,37 @@ def test_where_things_lie(load: Load, text: str, expected: str) -> None:
 def test_upon_what_things_lie(load: Load, text: str, expected: str) -> None:
     elements = "parameter[geometry] = open\nd: drift, l = 10; q: quadrupole, l = 2; b: sbend, l = 1\nuse, k\n"
     assert lying(load(elements + text)) == expected
+
+
+CENTIMETRES = st.integers(1, 99)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    below=st.lists(st.tuples(st.sampled_from(["drift", "quadrupole", "pipe", "marker"]), CENTIMETRES), min_size=1, max_size=6),
+    above=st.lists(
+        st.tuples(st.sampled_from(["quadrupole", "solenoid", "pipe"]), CENTIMETRES, st.integers(0, 600)), max_size=6
+    ),
+)
+def test_everything_is_where_it_is_put(load: Load, below: list[tuple[str, int]], above: list[tuple[str, int, int]]) -> None:
+    text, total = "parameter[geometry] = open\n", 100
+    for number, (keyword, length) in enumerate(below):
+        text += f"e{number}: {keyword}" + (f", l = {length} / 100\n" if keyword != "marker" else "\n")
+        total += length * (keyword != "marker")
+    text += f"z: drift, l = 1; k: line = ({', '.join(f'e{i}' for i in range(len(below)))}, z); use, k\n"
+    wanted: dict[str, set[int]] = {}
+    for number, (keyword, length, centre) in enumerate(above):
+        text += f"s{number}: {keyword}, l = {length} / 100, superimpose, offset = {centre % total} / 100\n"
+        wanted[f"s{number}"] = {(2 * (centre % total) + i) % (2 * total) for i in range(-length, length)}  # in half centimetres
+    found: dict[str, set[int]] = {name: set() for name in wanted}
+    position = 0.0
+    for element in load(text).elements:
+        here = range(round(200 * position), round(200 * (position + element.length)))
+        for name in re.split(r"[\\#]", element.name):
+            found.get(name, set()).update(here)
+        position += element.length
+    assert found == wanted
+    assert position == pytest.approx(total / 100, abs=1e-9)
 
 
 def test_a_reversed_line_has_reversed_elements_put_upon_it(load: Load) -> None:

@@ -1,7 +1,8 @@
 """Bmad lattice files (Bmad manual, https://www.classe.cornell.edu/bmad).
 
 ``parser`` makes statements of the text, by the grammar in ``grammar.lark``; ``interpreter`` carries them out;
-``expansion`` puts the elements of a line in a row; ``elements`` makes Caraval's elements of Bmad's.
+``expansion`` puts the elements of a line in a row; ``superposition`` puts others upon them, on a ``track`` that is cut into
+pieces, of which ``slaves`` makes elements again; ``elements`` makes Caraval's elements of Bmad's, and ``overlaps`` of slaves.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from caraval.core.losses import Losses
 
 from .combining import ends
 from .definitions import Slave
+from .sharing import MINOR
 
 LIMITS = ("x1_limit", "x2_limit", "y1_limit", "y2_limit")
 NOWHERE = "no_aperture"
@@ -19,11 +20,15 @@ SHAPE = ("aperture_type", "offset_moves_aperture")
 def together(slave: Slave, made: CaravalElement, pieces: Sequence[CaravalElement], losses: Losses) -> CaravalElement:
     """Return an element with the apertures of all that lie there.
 
-    Rectangles at the same end are one, the smallest; what an element cannot have is a loss.
+    Rectangles at the same end are one, the smallest; what an element cannot have is a loss. Where none acts, the limits are
+    kept as Bmad has them: those of what has a field, or lies below.
     """
     with_aperture: list[Any] = [piece for piece in pieces if _has(piece)]
     if not with_aperture:
-        return made.replace(**dict.fromkeys(LIMITS, 0.0))
+        fields = [i for i, part in enumerate(slave.parts) if part.element.keyword not in MINOR]
+        bearer = pieces[fields[0] if fields else 0]
+        limits = {name: getattr(bearer, name) if len(fields) < 2 else 0.0 for name in LIMITS}
+        return made.replace(**limits, aperture_at=NOWHERE)
     first = with_aperture[0]
     values = {name: getattr(first, name) for name in (*LIMITS, *SHAPE, "aperture_at")}
     for other in with_aperture[1:]:

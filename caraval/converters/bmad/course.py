@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from operator import attrgetter
 
 from .definitions import Element
-from .pieces import Piece, Whole, alone
+from .pieces import Piece, Whole, alone, number_parts
 from .positions import Place
 
 SIGNIFICANT = 1e-10
@@ -25,16 +27,19 @@ class Course:
     ----------
     pieces : list of Piece
         The first is where the branch begins.
-    wholes : list of Whole
-        Everything that ever lay there.
+    wholes : dict of Whole
+        Everything that ever lay there, in order.
     lords : list of Whole
         What no longer lies there in one piece by itself, in the order in which it came to be so.
     """
 
     def __init__(self, wholes: Iterable[Whole]) -> None:
         self.pieces: list[Piece] = []
-        self.wholes = list(wholes)
+        self.wholes = dict.fromkeys(wholes)
         self.lords: list[Whole] = []
+        self._to_number: dict[Whole, None] = {}
+        self._in_hand: Whole | None = None
+        self._goes_on = all(whole.length >= 0 for whole in self.wholes)
         position = 0.0
         for whole in self.wholes:
             self.pieces.append(alone(whole, position, position + whole.length))
@@ -47,7 +52,17 @@ class Course:
 
     def number(self, whole: Whole) -> int:
         """Return the number of the piece with which something begins; -1: it is gone."""
-        return self.pieces.index(whole.pieces[0]) if whole.pieces else -1
+        return self._index(whole.pieces[0]) if whole.pieces else -1
+
+    def _index(self, piece: Piece) -> int:
+        if self._goes_on:
+            first = bisect_left(self.pieces, piece.start, key=attrgetter("start"))
+            for number in range(first, len(self.pieces)):
+                if self.pieces[number] is piece:
+                    return number
+                if self.pieces[number].start > piece.start:
+                    break
+        return self.pieces.index(piece)
 
     def standing(self) -> list[Whole]:
         """Return what lies there, in the order in which it begins."""
@@ -58,24 +73,30 @@ class Course:
     def _boundary(self, position: float, near: int, from_end: bool, place: Place) -> tuple[int, bool]:
         """Return the number of the piece after which a position is, cutting one if need be; and whether one was cut."""
         begin = near if near >= 0 else len(self.pieces) - 1 if from_end else 0
-        forwards = self.pieces[begin].end < position + RUNT
-        numbers = range(begin, len(self.pieces)) if forwards else range(begin, -1, -1)
-        for number in numbers:
+        for number in self._from(begin, position):
             piece = self.pieces[number]
             if abs(piece.end - position) < RUNT:
                 return number, False
-            if piece.end > position if forwards else piece.start < position:
-                self._cut(piece, position, place)
+            if piece.start <= position - RUNT and position + RUNT <= piece.end:
+                self._cut(piece, number, position, place)
                 return number, True
         raise place.error(f"{position:g} m is not in the line, which is {self.length:g} m long")
 
+    def _from(self, begin: int, position: float) -> range:
+        """Return the numbers of the pieces at which to look for a position, from one on towards it."""
+        size = len(self.pieces)
+        if self.pieces[begin].end < position + RUNT:
+            first = bisect_right(self.pieces, position - RUNT, lo=begin, key=attrgetter("end")) if self._goes_on else begin
+            return range(first, size)
+        last = bisect_left(self.pieces, position + RUNT, hi=begin + 1, key=attrgetter("end")) if self._goes_on else begin
+        return range(min(begin, last), -1, -1)
+
     # ---------------------------------------------------------------- changes
 
-    def _cut(self, piece: Piece, position: float, place: Place) -> None:
-        """Cut a piece in two."""
+    def _cut(self, piece: Piece, number: int, position: float, place: Place) -> None:
+        """Cut a piece, of that number, in two."""
         if piece.keyword in UNCUTTABLE:
             raise place.error(f"{piece.wholes[0].element.label} lies there, and elements of its class cannot be cut")
-        number = self.pieces.index(piece)
         if piece.is_drift:
             self.pieces[number : number + 1] = self._cut_drift(piece, position)
             return
@@ -92,9 +113,10 @@ class Course:
         origin = whole.origin or whole
         ends = ((piece.start, position), (position, piece.end))
         parts = [Whole(whole.element, end - start, whole.is_reflected, origin=origin) for start, end in ends]
+        self._in_hand = origin
         number = self._leave(whole)
         origin.parts[number:number] = parts
-        self.wholes += parts
+        self.wholes.update(dict.fromkeys(parts))
         return [alone(part, *span) for part, span in zip(parts, ends, strict=True)]
 
     def _leave(self, whole: Whole) -> int:
@@ -105,20 +127,38 @@ class Course:
             whole.start = start
             self.lords.append(whole)
             return 0
-        self.wholes.remove(whole)
+        if whole.origin in self._to_number and whole.origin is not self._in_hand:
+            self._number_parts(whole.origin)
+        del self.wholes[whole]
         number = whole.origin.parts.index(whole)
         del whole.origin.parts[number]
         return number
 
     def _rule(self, piece: Piece) -> None:
         """Enter an element that lay by itself among those that do not."""
-        if len(piece.wholes) == 1 and piece.wholes[0] not in self.lords:
+        if len(piece.wholes) == 1 and not piece.wholes[0].is_lord:
             self._enter(piece.wholes[0])
 
     def _enter(self, whole: Whole) -> None:
         """Make an element one that is known by its parts; it stands for no others of its name any more."""
         whole.element = whole.element.copy(whole.element.name)
+        whole.is_lord = True
         self.lords.append(whole)
+
+    def _touch(self, pieces: Iterable[Piece]) -> None:
+        """Say that parts of drifts are to be numbered anew; those that are taken away before that keep their numbers in use."""
+        origins = (piece.wholes[0].origin for piece in pieces if piece.is_drift)
+        self._to_number.update(dict.fromkeys(origin for origin in origins if origin is not None))
+        self._in_hand = None
+
+    def _number_parts(self, origin: Whole) -> None:
+        number_parts(origin)
+        del self._to_number[origin]
+
+    def number_parts(self) -> None:
+        """Number the parts of drifts as they lie there."""
+        for origin in [*self._to_number]:
+            self._number_parts(origin)
 
     def _lengthen(self, length: float, number: int, place: Place) -> None:
         """Put an empty drift before the piece of that number, which moves on."""
@@ -129,5 +169,5 @@ class Course:
         for whole in self.lords:
             whole.start += length * (number == 1)
         empty = Whole(Element("", "drift", place), length)
-        self.wholes.append(empty)
+        self.wholes[empty] = None
         self.pieces.insert(number, alone(empty, position, position + length))

@@ -192,6 +192,16 @@ class Branch:
     layout: Layout | None = field(default=None, repr=False)
     origin: Origin | None = field(default=None, repr=False)
     flexible: dict[int, Setting] = field(default_factory=dict, repr=False)
+    _known: list[Element] | None = field(default=None, repr=False)
+    _by_name: dict[str, list[Element]] = field(default_factory=dict, repr=False)
+
+    def called(self, name: str) -> list[Element]:
+        """Return those of :meth:`everything` that have a name."""
+        if self._known is not self.elements:
+            self._known, self._by_name = self.elements, {}
+            for element in self.everything():
+                self._by_name.setdefault(element.name, []).append(element)
+        return self._by_name.get(name, [])
 
     def everything(self) -> Iterator[Element]:
         """Go through the elements, and their lords, each where it begins; in place of slaves, that of which they are parts."""

@@ -195,8 +195,9 @@ class Interpreter(State):
 
     def _meant(self, pattern: Pattern) -> list[Element]:
         if self.branches:
-            controllers = (element for element in self.elements.values() if element.keyword in CONTROLLERS)
-            controlling = pattern.among(controllers)
+            one = [self.elements[pattern.name]] if pattern.name in self.elements else []
+            named = one if pattern.is_plain else self.elements.values()
+            controlling = pattern.among(element for element in named if element.keyword in CONTROLLERS)
             if controlling and pattern.number > 1:
                 label = controlling[0].label
                 raise Mistake(f"{label}: without gang, all are set alike here; leave out '##'", pattern.position)

@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from caraval.core import resolve, scalar
 from caraval.core.element import Element as CaravalElement
 from caraval.core.errors import CaravalError
 from caraval.core.losses import Losses
-from caraval.core.methods import BmadStandard, as_method
 from caraval.core.plan import reference_pass
 from caraval.core.reference import Reference
 from caraval.core.registry import registry
 from caraval.physics.sad_mult import SadMult
 from caraval.physics.sbend import SBend
-from caraval.physics.shared.cavity import Cavity
-from caraval.physics.shared.steps import nearest
 
 from . import apertures, bends, combining
 from .definitions import Branch, Element, Part, Setting, Slave
 from .sharing import FIELD, MINOR
-
-OWN_RULE = (Cavity, SadMult)
-"""Kinds whose slices are divided by a rule of their own; of others, steps are as long as those of the whole."""
+from .stepping import Stepping
 
 EDGES_OF_SLICES: dict[str, Literal["none", "soft_edge_only"]] = {
     "full": "soft_edge_only", "soft_edge_only": "soft_edge_only", "hard_edge_only": "none", "none": "none",
@@ -78,11 +72,13 @@ def told(
     out = list(elements)
     numbers = [i for i, said in enumerate(branch.elements) if isinstance(said, Slave) and said.keyword != FIELD]
     references = reference_pass(registry(), elements, reference) if numbers else ()
+    stepping = Stepping()
     for i in numbers:
         slave = branch.elements[i]
         assert isinstance(slave, Slave)
         try:
-            out[i] = _together(slave, out[i], references[i], convert, losses)
+            made = _together(slave, out[i], references[i], convert, losses)
+            out[i] = stepping.divided(made, [convert(part.element) for part in slave.parts], references[i])
         except CaravalError as error:
             raise slave.place.error(str(error)) from None
     return out
@@ -101,36 +97,12 @@ def cut(part: Part, convert: Convert) -> CaravalElement:
 
 def _together(slave: Slave, first: CaravalElement, here: Reference, convert: Convert, losses: Losses) -> CaravalElement:
     """Return the element that does what all do that lie in a slave."""
+    if len(slave.parts) == 1:
+        return first
     pieces = [first if part is slave.main else cut(part, convert) for part in slave.parts]
     fields = [piece for piece, part in zip(pieces, slave.parts, strict=True) if part.element.keyword not in MINOR]
-    steps = [_step(convert(part.element), here) for part in slave.parts]
     if len(fields) > 1:
         made = combining.combined(slave, fields, here)
     else:
         made = combining.kicked(first, [piece for piece in pieces if piece is not first], here)
-    if len(pieces) > 1:
-        made = apertures.together(slave, made, pieces, losses)
-    return _divided(made, min((step for step in steps if step is not None), default=None), here)
-
-
-def _step(whole: CaravalElement, here: Reference) -> float | None:
-    """Return the length of a step through a whole element [m]; None: it has none of Bmad's."""
-    method = whole.tracking_method
-    if whole.length == 0 or not registry().method_names(type(whole)):
-        return None
-    if method is not None and not isinstance(as_method(method), BmadStandard):
-        return None
-    number = resolve.count(registry(), whole.at(here, scalar), here, anyway=True)
-    return None if number is None else float(whole.length) / number
-
-
-def _divided(made: CaravalElement, step: float | None, here: Reference) -> CaravalElement:
-    """Return an element that takes steps of a length, where it would take others by itself, and steps matter."""
-    if step is None or isinstance(made, OWN_RULE):
-        return made
-    element = made.at(here, scalar)
-    own = resolve.count(registry(), element, here)
-    matters = own != 1 or resolve.count(registry(), element, here, anyway=True) == 1
-    if not matters or own == max(1, nearest(float(made.length) / step)):
-        return made
-    return made.replace(tracking_method=BmadStandard(ds_step=step))
+    return apertures.together(slave, made, pieces, losses)

@@ -68,5 +68,6 @@ class Pattern:
         """Return the elements of the branch of that number that the pattern means."""
         if self.branch not in ("", branch.name, str(number)):
             return []
-        fitting = self.among(branch.everything())
+        is_named = not self.has_wildcards and self.keyword not in STRINGS
+        fitting = self.among(branch.called(self.name) if is_named else branch.everything())
         return fitting[self.number - 1 : self.number] if self.number else fitting

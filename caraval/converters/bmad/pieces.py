@@ -29,6 +29,8 @@ class Whole:
         Of a part of a drift: the drift.
     parts : list of Whole
         Of a drift that was cut: what is left of it, in order.
+    is_lord : bool
+        Whether it no longer lies there in one piece by itself.
     """
 
     element: Element
@@ -38,6 +40,7 @@ class Whole:
     pieces: list[Piece] = field(default_factory=list)
     origin: Whole | None = None
     parts: list[Whole] = field(default_factory=list)
+    is_lord: bool = False
 
     @property
     def span(self) -> tuple[float, float]:
@@ -78,11 +81,8 @@ def alone(whole: Whole, start: float, end: float) -> Piece:
     return whole.pieces[0]
 
 
-def number_parts(piece: Piece) -> None:
-    """Give the parts of a drift their names, if a piece is one: the drift's, and a number in the order along it."""
-    origin = piece.wholes[0].origin if piece.is_drift else None
-    if origin is None:
-        return
+def number_parts(origin: Whole) -> None:
+    """Give the parts of a drift their names: the drift's, and a number in the order along it."""
     name = origin.element.name
     parts = reversed(origin.parts) if origin.element.reversed else origin.parts
     for number, part in enumerate(parts, 1):

@@ -54,6 +54,7 @@ class Layout:
         self._separate = separate
         self._members = [member._replace(element=self._own(member.element)) for member in members]
         self._turned: dict[int, Element] = {}
+        self._by_name: dict[str, list[Whole]] = {}
 
     def _own(self, element: Element) -> Element:
         return element.copy(element.name) if self._separate else element
@@ -65,7 +66,7 @@ class Layout:
         wholes = [Whole(member.element, _length(member.element), member.is_reflected) for member in self._members]
         return Track([Whole(begin, 0.0), *wholes])
 
-    @property
+    @cached_property
     def has_passes(self) -> bool:
         """Whether something stands in a multipass line."""
         return any(member.element.place_in_line is not None for member in self._members)
@@ -80,6 +81,9 @@ class Layout:
         LatticeError
             If something cannot be put where it should be.
         """
+        self._by_name.clear()
+        for whole in self.track.wholes if wanted else ():
+            self._by_name.setdefault(whole.element.name, []).append(whole)
         for i, placement in enumerate(wanted):
             references = self._references(placement)
             if self.has_passes and len(references) == 1 and references[0].element.place_in_line is None:
@@ -122,6 +126,7 @@ class Layout:
     def elements(self) -> list[Element]:
         """Return the elements in a row, without those that are none."""
         if "track" in self.__dict__:
+            self.track.number_parts()
             self.track.fit(_length)
             return slaves.elements(self.track)
         return [member.element for member in self._members if member.element.keyword != "null_ele"]
@@ -133,7 +138,7 @@ class Layout:
         if placement.passes is not None:
             return [w for w in self.track.standing() if (w.element.name, w.element.place_in_line) == placement.passes]
         if not placement.reference:
-            return self.track.wholes[:1] if self._number == 0 else []
+            return [self.track.pieces[0].wholes[0]] if self._number == 0 else []
         placement = self._behind(placement)
         try:
             if is_special(placement.reference):
@@ -144,18 +149,23 @@ class Layout:
         if pattern.branch not in ("", self._line.name, str(self._number)):
             return []
         track = self.track
-        if pattern.is_plain:
-            found = [whole for whole in track.wholes if whole.element.name == pattern.name]
-        else:
-            found = [whole for whole in track.wholes if pattern.fits(whole.element)]
+        found = self._called(pattern)
         if not found:
             self._check(pattern, placement)
         if pattern.number:
             if found and found[0].element.keyword == "drift":
                 raise placement.place.error(f"nothing can be placed by one of several drifts, {pattern.text!r}: drifts vanish")
             found = sorted((whole for whole in found if whole.pieces), key=track.number)[pattern.number - 1 : pattern.number]
-        gone = [whole for whole in track.lords if whole in found]
-        return sorted((whole for whole in found if whole not in gone), key=track.number) + gone
+        lords = {whole for whole in found if whole.is_lord or not whole.pieces}
+        in_order = sorted((whole for whole in found if whole not in lords), key=track.number)
+        return in_order + [whole for whole in track.lords if whole in lords] if lords else in_order
+
+    def _called(self, pattern: Pattern) -> list[Whole]:
+        """Return what a pattern means; drifts are named by their parts only where such a name is asked for."""
+        if pattern.is_plain and "#" not in pattern.name:
+            return [whole for whole in self._by_name.get(pattern.name, ()) if whole in self.track.wholes]
+        self.track.number_parts()
+        return [whole for whole in self.track.wholes if pattern.fits(whole.element)]
 
     def _selected(self, placement: Placement) -> list[Whole]:
         """Return upon what an element is placed by a list or a range, in which only whole elements count."""
@@ -203,6 +213,7 @@ class Layout:
         if length < 0 or (length > 0 and length >= track.length):
             raise place.error(f"{element.label}: {length:g} m long, it cannot be superimposed on {track.length:g} m")
         new = Whole(self._own(self._oriented(element, reference.element)), length)
+        self._by_name.setdefault(new.element.name, []).append(new)
         end = placement.end(length, reference.span, reflected=reference.is_reflected)
         start, end = self._wrapped(placement, end - length, end)
         near = self._near(placement, reference, length)

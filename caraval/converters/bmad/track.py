@@ -7,7 +7,7 @@ from collections.abc import Callable
 from . import settled
 from .course import SIGNIFICANT, Course
 from .definitions import Element
-from .pieces import Piece, Whole, alone, is_end, number_parts
+from .pieces import Piece, Whole, alone, is_end
 from .positions import Place
 from .sharing import FIELD, is_misaligned, keyword
 
@@ -48,13 +48,14 @@ class Track(Course):
                 if other is not whole:
                     settled.write(other.element, "l", lengths(other.element) + longer, other.element.place)
             last.end += longer
-            for piece in self.pieces[self.pieces.index(last) + 1 :]:
+            for piece in self.pieces[self._index(last) + 1 :]:
                 piece.start += longer
                 piece.end += longer
 
     def settle(self) -> None:
         """Forget what is gone, by which nothing is placed any more."""
-        self.wholes = [whole for whole in self.wholes if whole.pieces]
+        self.number_parts()
+        self.wholes = dict.fromkeys(whole for whole in self.wholes if whole.pieces)
         self.lords = [whole for whole in self.lords if whole.pieces]
 
     # ---------------------------------------------------------------- putting something there
@@ -78,9 +79,9 @@ class Track(Course):
             If what is there cannot be cut.
         """
         before, _ = self._boundary(position, near, True, place)
-        self.wholes.append(new)
+        self.wholes[new] = None
         self.pieces.insert(before + 1, alone(new, position, position))
-        number_parts(self.pieces[before])
+        self._touch([self.pieces[before]])
 
     def lay(self, new: Whole, start: float, end: float, near: int, place: Place) -> None:
         """Put an element with a length upon what is there.
@@ -112,15 +113,14 @@ class Track(Course):
         if not wraps:
             last, is_last_cut = self._reach(end, near, place)
         before, region, after = self._between(first, last)
-        self.wholes.append(new)
+        self.wholes[new] = None
         if not wraps and all(piece.is_drift for piece in region):
             self._replace(region, new)
             touched = [before] * is_first_cut + [after] * is_last_cut
         else:
             self._share(region, new, place)
             touched = [before, after]
-        for piece in touched:
-            number_parts(piece)
+        self._touch(touched)
 
     def lay_in_one(self, new: Whole, start: float, end: float, near: int, place: Place) -> None:
         """Put an element upon others and make one piece of all that overlap ("Jumbo Super_Slaves").
@@ -132,14 +132,13 @@ class Track(Course):
         first = self._edge(start, near, True, place)
         last = self._edge(end, near, False, place)
         before, region, after = self._between(*self._with_all_of(first, last))
-        self.wholes.append(new)
+        self.wholes[new] = None
         if all(piece.is_drift for piece in region):
             self._replace(region, new)
         else:
             self._share(region, new, place, FIELD)
             self._merge(region)
-        for piece in (before, after):
-            number_parts(piece)
+        self._touch((before, after))
 
     # ---------------------------------------------------------------- places
 
@@ -163,8 +162,8 @@ class Track(Course):
     def _with_all_of(self, first: int, last: int) -> tuple[int, int]:
         """Return numbers before and at the end of a region, as far as the elements reach that lie in it."""
         while True:
-            starts = [self.pieces.index(whole.pieces[0]) - 1 for whole in self.pieces[first + 1].wholes]
-            ends = [self.pieces.index(whole.pieces[-1]) for whole in self.pieces[last].wholes]
+            starts = [self._index(whole.pieces[0]) - 1 for whole in self.pieces[first + 1].wholes]
+            ends = [self._index(whole.pieces[-1]) for whole in self.pieces[last].wholes]
             if min(starts) >= first and max(ends) <= last:
                 return first, last
             first, last = min(first, *starts), max(last, *ends)
@@ -196,7 +195,7 @@ class Track(Course):
 
     def _replace(self, region: list[Piece], new: Whole) -> None:
         """Put an element in the place of drifts."""
-        number = self.pieces.index(region[0])
+        number = self._index(region[0])
         self.pieces[number : number + len(region)] = [alone(new, region[0].start, region[-1].end)]
         for piece in region:
             self._leave(piece.wholes[0])
@@ -235,15 +234,3 @@ class Track(Course):
                 else:
                     whole.pieces[whole.pieces.index(piece)] = head
                     head.wholes.append(whole)
-
-    def _lengthen(self, length: float, number: int, place: Place) -> None:
-        """Put an empty drift before the piece of that number, which moves on."""
-        position = self.pieces[number - 1].end
-        for piece in self.pieces[number:]:
-            piece.start += length
-            piece.end += length
-        for whole in self.lords:
-            whole.start += length * (number == 1)
-        empty = Whole(Element("", "drift", place), length)
-        self.wholes.append(empty)
-        self.pieces.insert(number, alone(empty, position, position + length))
