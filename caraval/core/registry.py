@@ -7,7 +7,7 @@ import os
 import pkgutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any, Generic, TypeVar
@@ -71,6 +71,7 @@ class Registry:
     plugins: tuple[str, ...]
     blocked: tuple[str, ...]
     failed: Mapping[str, str]
+    _known: dict[type[Element], dict[str, Method]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def kind(self, name: str) -> type[Element]:
         """Return the element kind of that name, whatever the case of its letters.
@@ -88,7 +89,9 @@ class Registry:
 
     def methods_of(self, kind: type[Element]) -> dict[str, Method]:
         """Return the methods of a kind by name, its own before those of its bases, in the order of registration."""
-        found: dict[str, Method] = {}
+        if kind in self._known:
+            return self._known[kind]
+        found: dict[str, Method] = self._known.setdefault(kind, {})
         for cls in kind.__mro__:
             for (owner, name), entry in self.methods.items():
                 if owner is cls:
