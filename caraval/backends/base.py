@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from caraval.core.arrays import is_number, library
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, suggest
 from caraval.core.loss import ALIVE
-from caraval.core.rows import Row, Undo, Variant, flatten, unflatten
+from caraval.core.rows import Row, Undo, Variant, unflatten
 
 PRECISIONS = ("float64", "float32")
 
@@ -80,10 +80,7 @@ class Backend:
 
     def cast(self, row: Row, dtype: Any, device: Any) -> Row:
         """Bring the arrays among a row's constants to a precision and place; plain numbers fit everywhere."""
-        if row.is_plain:
-            return row
-        constants = _mapped(row.constants, lambda value: self._cast(value, dtype, device))
-        return row._replace(constants=constants, values=tuple(flatten(constants)))
+        return row if row.is_plain else row.mapped(lambda value: self._cast(value, dtype, device))
 
     def _cast(self, value: Any, dtype: Any, device: Any) -> Any:
         if is_number(value):
@@ -117,12 +114,17 @@ class Backend:
         n = q.x.shape[-1]
         if not self.chunk or n <= self.chunk or not self._may_chunk(rows, q):
             return self._run(rows, q, lost, first)
-        pieces = []
-        for start in range(0, n, self.chunk):
+
+        def piece(start: int) -> tuple[Coordinates, Any]:
             part = slice(start, start + self.chunk)
-            piece = Coordinates(*(a[..., part] for a in q))
-            pieces.append(self._run(rows, piece, None if lost is None else lost[..., part], first))
-        return self._joined(pieces)
+            state = Coordinates(*(a[..., part] for a in q))
+            return self._run(rows, state, None if lost is None else lost[..., part], first)
+
+        return self._joined(self._each(piece, range(0, n, self.chunk)))
+
+    def _each(self, function: Callable[[int], Any], numbers: Iterable[int]) -> list[Any]:
+        """Return what a function makes of numbers; in turn, or on several cores."""
+        return [function(number) for number in numbers]
 
     def _may_chunk(self, rows: Sequence[Row], q: Coordinates) -> bool:
         return True
@@ -237,13 +239,6 @@ def undone(variant: Variant, undos: Sequence[Undo], xp: Any) -> Callable[..., Co
         return q
 
     return back
-
-
-def _mapped(constants: Any, function: Callable[[Any], Any]) -> Any:
-    if not isinstance(constants, tuple):
-        return function(constants)
-    parts = [_mapped(part, function) for part in constants]
-    return type(constants)(*parts) if hasattr(constants, "_fields") else tuple(parts)
 
 
 def _level(parts: Sequence[Any], xp: Any) -> list[Any]:

@@ -42,9 +42,11 @@ OPTIONS = {"error_model": "numpy", "nogil": True}
 class NumbaBackend(NumpyBackend):
     """NumPy with everything run as compiled loops."""
 
-    chunk = 0
+    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
+        """Take particles through rows, see :meth:`Backend.run`."""
+        return self._compiled(rows, q, lost, first) if rows else (q, lost)
 
-    def _run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
+    def _compiled(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
         unique = list({id(row): row for row in rows}.values())
         variants = tuple(dict.fromkeys(row.variant for row in unique))
         number = {variant: i for i, variant in enumerate(variants)}

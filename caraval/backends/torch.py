@@ -8,6 +8,7 @@ from typing import Any
 import array_api_compat.torch as xp
 import numpy as np
 import torch
+from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 from torch.utils import _pytree
 
 from caraval.core.arrays import is_number
@@ -18,6 +19,10 @@ from caraval.core.tree import Fixed, subscribe
 
 from . import torch_line
 from .base import Backend
+from .numpy import NumpyBackend, has_compiler
+
+FEW = 1_000_000
+"""Particles times steps up to which calling a program for every step would take longer than what it does."""
 
 
 class TorchBackend(Backend):
@@ -93,7 +98,32 @@ class CompiledTorch(TorchBackend):
 
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
-        return torch_line.run(rows, q, lost, first, self.chunk) if rows else (q, lost)
+        if not rows:
+            return q, lost
+        if q.x.numel() * len(rows) <= FEW and self._may_leave(rows, q, lost):
+            return self._in_numpy(rows, q, lost, first)
+        return torch_line.run(rows, q, lost, first, self.chunk)
+
+    def _may_leave(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> bool:
+        """Whether there are numbers alone, in the computer's own memory."""
+        tensors = [t for t in (*q, lost, *(v for row in rows if not row.is_plain for v in row.values)) if not is_number(t)]
+        return (
+            has_compiler()
+            and q.x.device.type == "cpu"
+            and not any(isinstance(t, torch.Tensor) and (t.requires_grad or is_wrapped(t)) for t in tensors)
+        )
+
+    def _in_numpy(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
+        """Take few particles through NumPy's loops, in the same memory: each of PyTorch's programs takes long to call."""
+        numpy = NumpyBackend().compiled()
+        moved = {id(row): numpy.cast(row.mapped(_values_of), _values_of(q.x).dtype, None) for row in rows}
+        q = Coordinates(*map(_values_of, q))
+        q, lost = numpy.run([moved[id(row)] for row in rows], q, None if lost is None else _values_of(lost), first)
+        return Coordinates(*map(torch.from_numpy, q)), None if lost is None else torch.from_numpy(lost)
+
+
+def _values_of(value: Any) -> Any:
+    return value if is_number(value) else value.numpy()
 
 
 # -------------------------------------------------------------------- pytrees

@@ -62,6 +62,12 @@ class Row(NamedTuple):
     values: tuple[Any, ...]
     is_plain: bool
 
+    def mapped(self, function: Callable[[Any], Any]) -> Row:
+        """Return the row with a function of every constant in its place."""
+        constants = _mapped(self.constants, function)
+        values = tuple(flatten(constants))
+        return self._replace(constants=constants, values=values, is_plain=all(map(is_number, values)))
+
 
 def row_of(
     tracks: tuple[Callable[..., Any], ...],
@@ -88,6 +94,13 @@ def layout(constants: Any) -> Any:
         return None
     cls = type(constants) if hasattr(constants, "_fields") else tuple
     return (cls, *(layout(part) for part in constants))
+
+
+def _mapped(constants: Any, function: Callable[[Any], Any]) -> Any:
+    if not isinstance(constants, tuple):
+        return function(constants)
+    parts = [_mapped(part, function) for part in constants]
+    return type(constants)(*parts) if hasattr(constants, "_fields") else tuple(parts)
 
 
 def flatten(constants: Any) -> list[Any]:
