@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import atan, atan2, cos, pi, sin
 from pathlib import Path
 from typing import Any
@@ -374,6 +375,9 @@ def test_files_that_do_not_fit_together(tmp_path: Path, files: dict[str, str], m
         cv.load(tmp_path / "x.yaml", format="pals")
 
 
+REPEATED = "{1}: &{1} [*{0}, *{0}, *{0}, *{0}, *{0}, *{0}, *{0}, *{0}, *{0}, *{0}]\n"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -384,7 +388,7 @@ def test_files_that_do_not_fit_together(tmp_path: Path, files: dict[str, str], m
         ("PALS: &a [*a]", "there is no anchor 'a' before"),
         ("[" * 200 + "]" * 200, "more than 100 mappings and lists inside each other"),
         ("[" * 100_000, "more than 100 mappings and lists inside each other"),
-        (f"a: &a [{'1,' * 9}1]\n" + "".join(f"{b}: &{b} [{f'*{a},' * 9}*{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+        ("a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(REPEATED.format(*pair) for pair in pairwise("abcdefghi")),
          "more than 20000000 values"),
         ("a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 200)), "more than 100 mappings and lists"),
         ("PALS: !!python/object/apply:os.system [ls]", "what is under PALS is a mapping, not a list"),

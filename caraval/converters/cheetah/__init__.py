@@ -1,6 +1,6 @@
 """Lattices of Cheetah (version 0.8, and files since 0.6): its LatticeJSON, and live ``cheetah.Segment`` objects.
 
-``items`` holds elements as plain data; ``files`` reads and writes JSON, ``segments`` takes objects apart and makes them;
+``files`` reads and writes JSON, ``segments`` takes objects apart and makes them;
 ``reading`` says what Cheetah's elements are here, ``writing`` and ``kinds`` what ours are there.
 
 ::

@@ -16,8 +16,8 @@ from caraval.core.losses import Losses
 
 from ..json.source import Node, parsed, shortly
 from ..json.values import data
-from .items import WHOLE, Item
-from .reading import converted
+from ..shared.items import Item
+from .reading import WHOLE, converted
 from .writing import Line, line_of
 
 VERSION = "cheetah-0.8"

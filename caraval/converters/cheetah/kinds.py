@@ -14,8 +14,8 @@ from caraval.core.reference import C_LIGHT, as_species
 from caraval.core.registry import registry
 
 from ..shared.fields import Fields
-from .items import Item
-from .matrices import matrix
+from ..shared.items import Item
+from ..shared.matrices import matrix
 
 USUAL: Mapping[str, TrackingMethod] = {
     "linear": Linear(),

@@ -14,9 +14,9 @@ from caraval.core.losses import Losses
 from caraval.core.methods import BmadStandard, Linear, SecondOrder, TrackingMethod
 from caraval.core.reference import C_LIGHT, as_species
 
+from ..shared.items import OWN, Given, Item
+from ..shared.matrices import terms
 from ..shared.methods import from_description
-from .items import OWN, Given, Item
-from .matrices import terms
 
 Conversion = Callable[[Given], list[Element]]
 
@@ -30,6 +30,9 @@ METHODS: Mapping[str, TrackingMethod] = {
 """Cheetah's tracking methods; the last two are what it called them before version 0.7.3."""
 
 ENDS = {"both": "both_ends", "entrance": "entrance_end", "exit": "exit_end", "neither": "no_end"}
+
+WHOLE = ("num_steps", "binning", "resolution", "grid_shape")
+"""Parameters that are whole numbers, or lists of them."""
 
 CAVITY_STEPS = 100
 """Steps through a cavity, in which ours comes within 3e-6 of the closed form that Cheetah has."""

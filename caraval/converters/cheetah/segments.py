@@ -9,8 +9,8 @@ from caraval.core.errors import BackendError, InputError
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
 
-from .items import WHOLE, Item, plain
-from .reading import converted
+from ..shared.items import Item, plain
+from .reading import WHOLE, converted
 from .writing import line_of
 
 BESIDES = {"BPM": ("misalignment",), "Screen": ("is_blocking",)}

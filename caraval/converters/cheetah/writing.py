@@ -18,9 +18,9 @@ from caraval.core.reference import Reference
 from caraval.core.registry import registry
 
 from ..shared.fields import Fields
+from ..shared.items import OWN, Item
 from ..shared.methods import described
 from . import kinds
-from .items import OWN, Item
 
 METHODICAL = (
     "Drift", "Quadrupole", "Sextupole", "Dipole", "Solenoid", "Undulator", "TransverseDeflectingCavity",

@@ -1,7 +1,7 @@
-"""Transfer matrices of Cheetah, ``(x, xp, y, yp, tau, delta, 1)``, and terms of maps of ours.
+"""Transfer matrices of Cheetah and Ocelot, ``(x, xp, y, yp, tau, delta, 1)``, and terms of maps of ours.
 
 ``tau = c (t - t_ref)`` and ``delta = (E - E_ref) / p0c``, of which ``z = -beta tau`` and ``delta = beta pz`` to first order;
-``beta`` is taken for one, as nothing in a lattice of Cheetah says what it is.
+``beta`` is taken for one, as nothing in their lattices says what it is.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ import numpy as np
 from caraval.physics.taylor import UNIT
 
 SIGNS = np.array([1, 1, 1, 1, -1, 1, 1])
-"""Of Cheetah's coordinates against ours."""
+"""Of their coordinates against ours."""
 
 
-def terms(matrix: np.ndarray) -> dict[str, float]:
-    """Return the terms of a map from a matrix ``(7, 7)``."""
+def terms(matrix: np.ndarray, second: np.ndarray | None = None) -> dict[str, float]:
+    """Return the terms of a map from a matrix ``(7, 7)``, and the terms of second order ``(6, 6, 6)``."""
     ours = SIGNS[:, None] * matrix * SIGNS
     found = {f"tt{i + 1}{j + 1}": float(ours[i, j]) for i in range(6) for j in range(6)}
     found |= {f"tt{i + 1}": float(ours[i, 6]) for i in range(6)}
+    for i, j, k in zip(*np.nonzero(np.zeros((6, 6, 6)) if second is None else second), strict=True):
+        name = f"tt{i + 1}{min(j, k) + 1}{max(j, k) + 1}"
+        found[name] = found.get(name, 0.0) + float(SIGNS[i] * SIGNS[j] * SIGNS[k] * second[i, j, k])  # type: ignore[index]
     return {name: value for name, value in found.items() if value != UNIT.get(name, 0.0)}
 
 

@@ -1,4 +1,4 @@
-"""Elements of Cheetah as plain data: what its files say of them, and what its objects hold."""
+"""Elements of another code as plain data: what its files say of them, and what its objects hold."""
 
 from __future__ import annotations
 
@@ -14,19 +14,16 @@ from caraval.core.errors import CaravalError, LatticeError
 from caraval.core.losses import Losses
 from caraval.core.registry import registry
 
-WHOLE = ("num_steps", "binning", "resolution", "grid_shape")
-"""Parameters that are whole numbers, or lists of them."""
-
 Place = tuple[Any, ...]
 """File, line and column, as far as they are known."""
 
 OWN = "caraval"
-"""Key of Cheetah's metadata under which stands what its own parameters cannot say."""
+"""Key of metadata under which stands what the other code's own parameters cannot say."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """An element of Cheetah.
+    """An element of another code.
 
     Attributes
     ----------
@@ -34,11 +31,13 @@ class Item:
         Its class.
     name : str
     settings : mapping
-        Parameters by Cheetah's names: numbers, arrays, texts; items in place of other elements.
+        Parameters by the code's names: numbers, arrays, texts; items in place of other elements.
     metadata : mapping
         What the user wrote down.
     where : callable
         Returns file, line and column, as far as they are known.
+    code : str
+        Name of the other code.
     """
 
     kind: str
@@ -46,6 +45,7 @@ class Item:
     settings: Mapping[str, Any]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     where: Callable[[], Place] = tuple
+    code: str = "cheetah"
 
     @property
     def place(self) -> Place:
@@ -135,7 +135,7 @@ class Given:
         own = self.item.metadata.get(OWN)
         own = own if isinstance(own, Mapping) else {}
         user = {name: value for name, value in self.item.metadata.items() if name != OWN}
-        metadata = {"cheetah_type": self.item.kind, **kept, **({"metadata": user} if user else {})}
+        metadata = {f"{self.item.code}_type": self.item.kind, **kept, **({"metadata": user} if user else {})}
         try:
             return registry().kind(own.get("kind", kind))(name=own.get("name", self.item.name), metadata=metadata, **values)
         except CaravalError as error:
