@@ -73,7 +73,7 @@ class Given:
     def number(self, name: str, default: float = 0.0) -> Any:
         """Return a number, or an array of numbers."""
         value = self._value(name, default)
-        if isinstance(value, (bool, str, Mapping, Item)):
+        if isinstance(value, (bool, str, list, tuple, Mapping, Item)):
             raise self.item.error(f"{name} must be a number or an array, not {value!r}")
         return value
 
@@ -102,6 +102,10 @@ class Given:
     def _value(self, name: str, default: Any) -> Any:
         self._understood.add(name)
         return self.item.settings.get(name, default)
+
+    def passing(self, *names: str) -> None:
+        """Take parameters as understood that say nothing."""
+        self._understood.update(names)
 
     def note(self, attribute: str, value: Any, instead: str) -> None:
         """Report something that does not change the tracking."""
