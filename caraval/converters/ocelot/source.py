@@ -185,6 +185,8 @@ class _Interpreter:
         owner = self._value(node.value)
         if isinstance(owner, Thing) and node.attr in owner.values:
             return owner.values[node.attr]
+        if isinstance(owner, Thing) and owner.kind == "Undulator" and node.attr == "l":
+            return owner.values.get("lperiod", 0.0) * owner.values.get("nperiods", 0)
         if isinstance(owner, Thing) and node.attr in (*PARAMETERS.get(owner.kind, ()), *COMMON):
             return 0.0
         raise self.error(node, f"{_shown(owner)} has no {node.attr!r}")
@@ -279,8 +281,8 @@ class _Interpreter:
             return items if name == "list" else tuple(items)
         if name in ("array",) and len(arguments) == 1:
             return arguments[0]
-        if name in ("copy", "deepcopy") and len(arguments) == 1 and isinstance(arguments[0], Thing):
-            return Thing(arguments[0].kind, node.lineno, node.col_offset + 1, dict(arguments[0].values))
+        if name in ("copy", "deepcopy") and len(arguments) == 1:
+            return _copied(arguments[0], {}, is_deep=name == "deepcopy")
         if name in FUNCTIONS:
             return self._function(node, FUNCTIONS[name], arguments)
         known = [*PARAMETERS, *FUNCTIONS, "MagneticLattice", "Twiss"]
@@ -311,6 +313,17 @@ OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mod: lambda a, b: a % b,
     ast.Pow: lambda a, b: float(a) ** b if not isinstance(a, complex) else a**b,
 }
+
+
+def _copied(value: Any, known: dict[int, Thing], *, is_deep: bool) -> Any:
+    """Return a copy; of what is in a list several times there is one copy."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(_copied(one, known, is_deep=is_deep) if is_deep else one for one in value)
+    if not isinstance(value, Thing):
+        return value
+    if id(value) not in known:
+        known[id(value)] = Thing(value.kind, value.line, value.column, dict(value.values))
+    return known[id(value)]
 
 
 def _shown(value: Any) -> str:
