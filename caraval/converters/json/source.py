@@ -147,5 +147,9 @@ def dump(value: Any) -> str:
 
 def shortly(value: Any) -> str:
     """Return a value for an error's message."""
-    shown = dump(value) if value is None or isinstance(value, (bool, int, float, str)) else f"a {type(value).__name__}"
+    shown = (
+        json.dumps(value, ensure_ascii=False)
+        if value is None or isinstance(value, (bool, int, float, str))
+        else f"a {type(value).__name__}"
+    )
     return shown if len(shown) <= 40 else shown[:37] + "..."

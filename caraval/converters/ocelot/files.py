@@ -117,16 +117,23 @@ def _flat(line: Any, path: Path, depth: int) -> Iterator[Thing]:
 
 def _item(thing: Thing, path: Path, methods: dict[str, str]) -> Item:
     place = (str(path), thing.line, thing.column)
-    settings = {
-        name: np.array(v, float) if name == "kn" else v for name, v in thing.values.items() if name not in ("eid", "name")
-    }
+    settings = {name: value for name, value in thing.values.items() if name not in ("eid", "name")}
+    if isinstance(settings.get("kn"), (list, tuple)):
+        settings["kn"] = _array(settings["kn"], thing, path)
     settings.setdefault("tm", methods.get(thing.kind, methods.get("global", "TransferMap")))
     settings["tm"] = str(settings["tm"])
-    if thing.kind == "RBend":
+    if thing.kind == "RBend" and all(isinstance(settings.get(n, 0.0), (int, float)) for n in ("angle", "e1", "e2")):
         half = settings.get("angle", 0.0) / 2
         settings |= {name: settings.get(name, 0.0) + half for name in ("e1", "e2")}
     name = str(thing.values.get("eid") or "")
     return Item(thing.kind, "" if re.fullmatch(GENERATED, name) else name, settings, {}, lambda: place, "ocelot")
+
+
+def _array(values: Any, thing: Thing, path: Path) -> Any:
+    """Return the strengths of a multipole."""
+    if not all(isinstance(value, (int, float)) for value in values):
+        raise LatticeError("kn must be numbers", file=str(path), line=thing.line, column=thing.column)
+    return np.array(values, dtype=float)
 
 
 def _beginning(variables: dict[str, Any], path: Path) -> tuple[Reference | None, dict[str, Any]]:

@@ -88,7 +88,7 @@ class Given:
     def choice(self, name: str, *choices: str) -> str:
         """Return one of some texts; the first, where nothing is said."""
         value = self._value(name, choices[0])
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise self.item.error(f"{name} must be {', '.join(choices)}, not {value!r}")
         return str(value)
 
@@ -101,7 +101,8 @@ class Given:
 
     def _value(self, name: str, default: Any) -> Any:
         self._understood.add(name)
-        return self.item.settings.get(name, default)
+        value = self.item.settings.get(name, default)
+        return default if value is None else value
 
     def passing(self, *names: str) -> None:
         """Take parameters as understood that say nothing."""
