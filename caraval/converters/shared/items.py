@@ -75,6 +75,8 @@ class Given:
         value = self._value(name, default)
         if isinstance(value, (bool, str, list, tuple, Mapping, Item)):
             raise self.item.error(f"{name} must be a number or an array, not {value!r}")
+        if 0 in getattr(value, "shape", ()):
+            raise self.item.error(f"{name} must be a number or an array, not an array of nothing")
         return value
 
     def pair(self, name: str) -> tuple[Any, Any]:
