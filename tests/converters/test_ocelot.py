@@ -309,6 +309,7 @@ def test_which_line_is_taken(read: Any) -> None:
         ("x = 'a' * 10**9", "a str and a float cannot be combined so"),
         ("x = [1] * 10000000", "more than 1000000 items"),
         ("x = 9**9**9", "this cannot be worked out"),
+        ("x = 9\n" + "x *= x\n" * 40, "there is no list of elements"),  # floating point from some size on
         ("x = 1 / 0", "this cannot be worked out"),
         ("x = sqrt(-1)", "this cannot be worked out"),
         ("x = " + "(" * 150 + "1" + ",)" * 150, "more than 100 deep inside each other"),

@@ -1,7 +1,8 @@
 """Lattices of Ocelot (S. Tomin et al., https://www.ocelot-collab.com): its objects, and its Python files.
 
-``source`` reads Python files without executing them; ``files`` finds the line in them, and writes such files; ``objects``
-takes live lattices apart and makes them; ``reading`` says what Ocelot's elements are here, ``writing`` what ours are there.
+``source`` reads Python files without executing them, as far as ``language`` goes; ``files`` finds the line in them, and writes
+such files; ``objects`` takes live lattices apart and makes them; ``reading`` says what Ocelot's elements are here, ``writing``
+and ``kinds`` what ours are there.
 
 ::
 

@@ -7,7 +7,6 @@ functions of mathematics. Anything else is an error that says where it is.
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from caraval.core.errors import LatticeError, suggest
 
+from .language import CONSTANTS, FUNCTIONS, MODULES, OPERATORS, SILENT
 from .vocabulary import COMMON, METHODS, PARAMETERS
 
 DEEPEST = 100
@@ -23,19 +23,8 @@ DEEPEST = 100
 MOST = 1_000_000
 """So many items at most may a list have."""
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(math, name) for name in ("sqrt", "sin", "cos", "tan", "exp", "log", "asin", "acos", "atan", "atan2")},
-    **{name: getattr(math, name) for name in ("sinh", "cosh", "tanh", "radians", "degrees", "floor", "ceil", "fabs")},
-    "arcsin": math.asin, "arccos": math.acos, "arctan": math.atan, "arctan2": math.atan2, "deg2rad": math.radians,
-    "rad2deg": math.degrees, "abs": abs, "float": float, "int": int, "round": round, "min": min, "max": max,
-}  # fmt: skip
-CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "speed_of_light": 299792458.0,
-             "m_e_GeV": 0.51099895069e-3, "m_e_MeV": 0.51099895069, "m_e_eV": 0.51099895069e6}  # fmt: skip
-MODULES = ("np", "numpy", "math", "ocelot", "oc", "elements")
-"""Names that may stand before a dot without a meaning of their own."""
-
-SILENT = ("print", "filterwarnings", "seed")
-"""Functions whose calls do nothing to a lattice."""
+LARGEST = 2**63
+"""Largest whole number that is kept as one: larger ones could grow without bounds."""
 
 
 @dataclass(eq=False)
@@ -247,7 +236,8 @@ class _Interpreter:
         if compute is None:
             raise self.error(node, f"{type(op).__name__} cannot be read")
         try:
-            return compute(left, right)
+            found = compute(left, right)
+            return float(found) if isinstance(found, int) and abs(found) > LARGEST else found
         except ArithmeticError as error:
             raise self.error(node, f"this cannot be worked out: {error}") from None
 
@@ -302,17 +292,6 @@ class _Interpreter:
             raise self.error(node, f"{kind} takes {', '.join(names) or 'nothing'} in this order, not {len(arguments)} values")
         values = {**dict(zip(names, arguments, strict=False)), **named}
         return Thing(kind, node.lineno, node.col_offset + 1, {name: v for name, v in values.items() if v is not None})
-
-
-OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
-    ast.FloorDiv: lambda a, b: a // b,
-    ast.Mod: lambda a, b: a % b,
-    ast.Pow: lambda a, b: float(a) ** b if not isinstance(a, complex) else a**b,
-}
 
 
 def _copied(value: Any, known: dict[int, Thing], *, is_deep: bool) -> Any:
