@@ -429,3 +429,9 @@ def test_a_machine(tmp_path: Path) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-8 * np.abs(theirs).max())
     assert not cv.save(lattice, tmp_path / "x.cheetah.json")
     assert cv.load(tmp_path / "x.cheetah.json").elements == lattice.elements
+
+
+def test_forks_are_markers_to_the_beam_that_goes_on(tmp_path: Path) -> None:
+    fork = cv.Fork(name="f", to_line="dump", to_element="start", direction=-1, particle="positron", new_branch=False)
+    assert not any(loss.is_physics for loss in cv.save(cv.Lattice([fork]), tmp_path / "x.cheetah.json"))
+    assert cv.load(tmp_path / "x.cheetah.json").names == ["f"]

@@ -125,3 +125,9 @@ def test_the_example_of_its_authors() -> None:
     lattice = cv.load(CORPUS / "nobeam_example" / "tests" / "data" / "example.json")
     assert lattice.kinds == ["Drift", "SBend", "Quadrupole", "Sextupole", "RFCavity"]
     assert not lattice.losses
+
+
+def test_forks_are_markers_to_the_beam_that_goes_on(tmp_path: Path) -> None:
+    fork = cv.Fork(name="f", to_line="dump", to_element="start", direction=-1, particle="positron", new_branch=False)
+    assert not any(loss.is_physics for loss in cv.save(cv.Lattice([fork]), tmp_path / "x.latticejson"))
+    assert cv.load(tmp_path / "x.latticejson").names == ["f"]

@@ -346,3 +346,9 @@ def test_apertures(read: Any) -> None:
     assert (slit.kind, slit.x2_limit, slit.y2_limit) == ("RCollimator", 0.1, 0)
     assert open_.kind == "RCollimator"
     assert inf not in (open_.x1_limit, open_.y1_limit)
+
+
+def test_forks_are_markers_to_the_beam_that_goes_on(tmp_path: Path) -> None:
+    fork = cv.Fork(name="f", to_line="dump", to_element="start", direction=-1, particle="positron", new_branch=False)
+    assert not any(loss.is_physics for loss in cv.save(cv.Lattice([fork]), tmp_path / "x.py"))
+    assert cv.load(tmp_path / "x.py").names == ["f"]

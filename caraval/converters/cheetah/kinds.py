@@ -58,8 +58,6 @@ def empty(fields: Fields) -> list[Item]:
     element = fields.element
     if not type(element).feels_misalignment or element.kind in (*ALIKE, "Marker"):
         fields.passing("x_offset", "y_offset", "z_offset", "x_pitch", "y_pitch", "tilt")
-        options = ("to_line", "to_element", "direction", "new_branch", "origin_ele", "origin_ele_ref_pt")
-        fields.passing(*options)
     if is_zero(element.length):
         return [Item("Marker", element.name, {})]
     return [Item("Drift", element.name, {"tracking_method": method(fields), "length": element.length})]

@@ -118,8 +118,6 @@ def _element(element: Element, reference: Reference | None, losses: Losses) -> M
 
 
 def _drift(fields: Fields) -> Made:
-    options = ("to_line", "to_element", "direction", "new_branch", "origin_ele", "origin_ele_ref_pt")
-    fields.passing(*options)
     if fields.element.kind != "Drift":
         fields.note("", fields.element.kind, "a drift")
     return "Drift", {}

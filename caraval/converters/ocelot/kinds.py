@@ -25,8 +25,7 @@ def empty(fields: Fields) -> Made:
     """Return a drift or a marker; where nothing acts, it does not matter where the element stands."""
     element = fields.element
     if not type(element).feels_misalignment or element.kind in ("Marker", "Instrument", "Pipe", "Fork", "PhotonFork"):
-        names = ("to_line", "to_element", "direction", "new_branch", "origin_ele", "origin_ele_ref_pt")
-        fields.passing("x_offset", "y_offset", "z_offset", "x_pitch", "y_pitch", "tilt", *names)
+        fields.passing("x_offset", "y_offset", "z_offset", "x_pitch", "y_pitch", "tilt")
         element = element.with_values({"x_offset": 0.0, "y_offset": 0.0})
         fields.element = element
     return ("Marker", {}) if is_zero(element.length) else ("Drift", {"l": element.length})

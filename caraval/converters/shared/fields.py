@@ -17,6 +17,9 @@ OF_MULTIPOLES = frozenset(("multipoles_on", "scale_multipoles", "r0_mag", "r0_el
 OF_APERTURES = frozenset(("aperture_type", "aperture_at", "offset_moves_aperture"))
 """Fields that say something of limits, which are reported themselves."""
 
+BOOKKEEPING = frozenset(("Fork", "PhotonFork", "Fiducial", "Fixer", "FloorShift"))
+"""Kinds of whose own fields a beam feels nothing."""
+
 
 class Fields:
     """An element's fields; each that is asked for counts as carried.
@@ -32,6 +35,8 @@ class Fields:
         self.element = element
         self.losses = losses
         self._carried: set[str] = set()
+        if element.kind in BOOKKEEPING:
+            self.passing(*(name for name in element.schema().fields if name not in Element.schema().fields))
 
     def __getitem__(self, name: str) -> Any:
         """Return a field, which counts as carried from now on; zero, where it is absent or the kind has none."""
