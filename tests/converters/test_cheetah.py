@@ -435,3 +435,10 @@ def test_forks_are_markers_to_the_beam_that_goes_on(tmp_path: Path) -> None:
     fork = cv.Fork(name="f", to_line="dump", to_element="start", direction=-1, particle="positron", new_branch=False)
     assert not any(loss.is_physics for loss in cv.save(cv.Lattice([fork]), tmp_path / "x.cheetah.json"))
     assert cv.load(tmp_path / "x.cheetah.json").names == ["f"]
+
+
+def test_thin_cavities(tmp_path: Path) -> None:
+    cavity = cv.RFCavity(name="c", voltage=1e6, rf_frequency=5e8)
+    cv.save(cv.Lattice([cavity]), tmp_path / "x.cheetah.json")
+    read = cv.load(tmp_path / "x.cheetah.json")["c"]
+    assert (read.kind, read.cavity_type, read.phi0 % 1) == ("LCavity", "traveling_wave", 0.25)

@@ -352,3 +352,16 @@ def test_forks_are_markers_to_the_beam_that_goes_on(tmp_path: Path) -> None:
     fork = cv.Fork(name="f", to_line="dump", to_element="start", direction=-1, particle="positron", new_branch=False)
     assert not any(loss.is_physics for loss in cv.save(cv.Lattice([fork]), tmp_path / "x.py"))
     assert cv.load(tmp_path / "x.py").names == ["f"]
+
+
+def test_thin_cavities(tmp_path: Path) -> None:
+    cavity = cv.RFCavity(name="c", voltage=1e6, rf_frequency=5e8)
+    cv.save(cv.Lattice([cavity]), tmp_path / "x.py")
+    read = cv.load(tmp_path / "x.py")["c"]
+    assert (read.kind, read.cavity_type, read.phi0 % 1) == ("LCavity", "traveling_wave", 0.25)
+
+
+def test_drifts_for_patches_are_as_long(tmp_path: Path) -> None:
+    lattice = cv.Lattice([cv.Patch(name="p", x_offset=0.03, z_offset=0.4, x_pitch=-0.3)])
+    cv.save(lattice, tmp_path / "x.py", on_unsupported="drift")
+    assert cv.load(tmp_path / "x.py").length == pytest.approx(lattice.length, rel=1e-15)

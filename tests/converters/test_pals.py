@@ -137,3 +137,8 @@ def test_arrays_and_odd_texts_survive(tmp_path: Path) -> None:
         [quadrupole, kicker, cv.Drift(length=0.1)], name="2nd line", metadata={"title": "1.5", "notes": ["a: b"]}
     )
     assert_survives(lattice, tmp_path)
+
+
+def test_slices_survive(tmp_path: Path) -> None:
+    whole = cv.Quadrupole(name="q", length=0.3, k1=2.0, fringe_type="full", x_offset=1e-3, hkick=1e-4, x_limit=0.01)
+    assert_survives(cv.Lattice([whole.cut(0.0, 0.1), whole.cut(0.1, 0.2), whole.cut(0.2, 0.3)]), tmp_path)

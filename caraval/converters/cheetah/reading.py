@@ -135,6 +135,8 @@ def cavity(given: Given) -> list[Element]:
     """Cavity, whose length is full of field, and whose phase is late where it is positive."""
     values = {"length": given.number("length"), "voltage": given.number("voltage"), "rf_frequency": given.number("frequency")}
     kind = given.choice("cavity_type", "standing_wave", "traveling_wave")
+    if is_zero(values["length"]):
+        kind = "traveling_wave"  # a standing wave has a length
     values["phi0"] = -given.number("phase") / 360
     return [given.make("LCavity", cavity_type=kind, field_calc="custom", n_rf_steps=CAVITY_STEPS, **values)]
 

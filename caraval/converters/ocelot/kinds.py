@@ -24,11 +24,11 @@ Made = tuple[str, dict[str, Any]]
 def empty(fields: Fields) -> Made:
     """Return a drift or a marker; where nothing acts, it does not matter where the element stands."""
     element = fields.element
+    length = element.length
     if not type(element).feels_misalignment or element.kind in ("Marker", "Instrument", "Pipe", "Fork", "PhotonFork"):
         fields.passing("x_offset", "y_offset", "z_offset", "x_pitch", "y_pitch", "tilt")
-        element = element.with_values({"x_offset": 0.0, "y_offset": 0.0})
-        fields.element = element
-    return ("Marker", {}) if is_zero(element.length) else ("Drift", {"l": element.length})
+        fields.element = element.with_values({"x_offset": 0.0, "y_offset": 0.0})
+    return ("Marker", {}) if is_zero(length) else ("Drift", {"l": length})
 
 
 def _collimator(fields: Fields) -> Made:

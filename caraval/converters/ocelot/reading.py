@@ -150,7 +150,8 @@ def cavity(given: Given) -> Element:
         if value != 0:
             given.physics(name, value)
     given.passing(*COUPLER)
-    wave = "standing_wave" if given.item.kind == "Cavity" else "traveling_wave"
+    is_standing = given.item.kind == "Cavity" and not is_zero(values["length"])  # a standing wave has a length
+    wave = "standing_wave" if is_standing else "traveling_wave"
     return _make(given, "LCavity", method=False, cavity_type=wave, field_calc="custom", n_rf_steps=CAVITY_STEPS, **values)
 
 

@@ -183,10 +183,11 @@ def parameters(element: Element, reference: Reference | None, labels: Labels, lo
     for name, value in element.__dict__.items():
         if name in ("name", "metadata", "orientation", "tracking_method") or same(value, getattr(back, name)):
             continue
-        if is_zero(value) and is_zero(getattr(back, name)) and value is not None:
+        is_nothing = is_zero(value) and is_zero(getattr(back, name))
+        if is_nothing and value is not None and getattr(back, name) is not None:
             continue
         fields[name] = _listed(element, name, value)
-        if name not in SAID and not _is_close(value, getattr(back, name)):
+        if not is_nothing and name not in SAID and not _is_close(value, getattr(back, name)):
             losses.note(element.name, name, value, f"under TrackingP.{OWN}, where other programs do not look")
     if element.tracking_method is not None:
         own["tracking_method"] = described(as_method(element.tracking_method))
