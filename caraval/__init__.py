@@ -151,7 +151,7 @@ __all__ = [
 ]
 
 
-_SUBMODULES = ("demo", "plot")
+_SUBMODULES = ("converters", "demo", "plot")
 """Modules that are imported when they are first used."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from math import isfinite
+from math import isfinite, isinf
 
 _decoder = json.JSONDecoder()
 _space = re.compile(r"[ \t\n\r]*")
@@ -50,23 +50,23 @@ def _skipped(text: str, at: int) -> int:
     return _space.match(text, at).end()  # type: ignore[union-attr]
 
 
-def faults(text: str) -> Iterator[tuple[int, str]]:
+def faults(text: str, allow_infinite: bool = False) -> Iterator[tuple[int, str]]:
     """Yield the places of keys that are there twice and of numbers that are not finite, and what to say of them."""
-    return _faults(text, _skipped(text, 0))
+    return _faults(text, _skipped(text, 0), allow_infinite)
 
 
-def _faults(text: str, start: int) -> Iterator[tuple[int, str]]:
+def _faults(text: str, start: int, allow_infinite: bool) -> Iterator[tuple[int, str]]:
     if text[start] == "{":
         seen = set()
         for key, at, value in _members(text, start):
             if key in seen:
                 yield at, f"{key!r} is there twice"
             seen.add(key)
-            yield from _faults(text, value)
+            yield from _faults(text, value, allow_infinite)
     elif text[start] == "[":
         for at in _items(text, start):
-            yield from _faults(text, at)
+            yield from _faults(text, at, allow_infinite)
     else:
         value, _ = _decoder.raw_decode(text, start)
-        if isinstance(value, float) and not isfinite(value):
+        if isinstance(value, float) and not isfinite(value) and not (allow_infinite and isinf(value)):
             yield start, "numbers must be finite"

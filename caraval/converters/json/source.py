@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,10 +24,14 @@ class Source(NamedTuple):
     file: str
     text: str
 
+    def position(self, at: int) -> tuple[int, int]:
+        """Return the line and the column of a place in the text."""
+        return self.text.count("\n", 0, at) + 1, at - self.text.rfind("\n", 0, at)
+
     def error(self, at: int, message: str) -> LatticeError:
         """Return an error that names the line and the column of a place in the text."""
-        line = self.text.count("\n", 0, at) + 1
-        return LatticeError(message, file=self.file, line=line, column=at - self.text.rfind("\n", 0, at))
+        line, column = self.position(at)
+        return LatticeError(message, file=self.file, line=line, column=column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,11 @@ class Node:
     def items(self) -> Iterator[Node]:
         """Yield what a list has."""
         return (self[i] for i in range(len(self.value)))
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """File, line and column."""
+        return (self.source.file, *self.source.position(places.offset(self.source.text, self.path)))
 
     def error(self, message: str) -> LatticeError:
         """Return an error that names the place of the value."""
@@ -79,8 +88,15 @@ class Node:
                 raise self[key].error(f"{what} has no {key!r}{suggest(key, known)}{listed}")
 
 
-def parsed(path: Path) -> Node:
-    """Return the whole file."""
+def parsed(path: Path, *, allow_infinite: bool = False) -> Node:
+    """Return the whole file.
+
+    Parameters
+    ----------
+    path : Path
+    allow_infinite : bool
+        Whether a number may be ``Infinity``, which is no JSON, but what Python writes.
+    """
     raw = path.read_bytes()
     try:
         source = Source(str(path), raw.decode("utf-8-sig"))
@@ -88,9 +104,10 @@ def parsed(path: Path) -> Node:
         line = raw.count(b"\n", 0, error.start) + 1
         raise LatticeError("this is no text in UTF-8", file=str(path), line=line) from None
     try:
-        value = json.loads(source.text, object_pairs_hook=_once, parse_float=_number, parse_constant=_number)
+        number = _number_or_infinity if allow_infinite else _number
+        value = json.loads(source.text, object_pairs_hook=_once, parse_float=number, parse_constant=number)
     except _FaultError:
-        raise source.error(*next(places.faults(source.text))) from None
+        raise source.error(*next(places.faults(source.text, allow_infinite))) from None
     except json.JSONDecodeError as error:
         raise source.error(error.pos, f"this is no JSON: {error.msg}") from None
     except (RecursionError, ValueError) as error:  # nested too deeply, or whole numbers of thousands of digits
@@ -116,6 +133,13 @@ def _number(written: str) -> float:
     return number
 
 
+def _number_or_infinity(written: str) -> float:
+    number = float(written)
+    if isnan(number):
+        raise _FaultError
+    return number
+
+
 def dump(value: Any) -> str:
     """Return a value as JSON's text."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -123,5 +147,9 @@ def dump(value: Any) -> str:
 
 def shortly(value: Any) -> str:
     """Return a value for an error's message."""
-    shown = dump(value) if value is None or isinstance(value, (bool, int, float, str)) else f"a {type(value).__name__}"
+    shown = (
+        json.dumps(value, ensure_ascii=False)
+        if value is None or isinstance(value, (bool, int, float, str))
+        else f"a {type(value).__name__}"
+    )
     return shown if len(shown) <= 40 else shown[:37] + "..."

@@ -1,0 +1,1 @@
+"""What converters of several formats share."""
