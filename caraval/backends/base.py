@@ -27,11 +27,14 @@ class Backend:
         The array API namespace.
     chunk : int
         How many particles are taken through the whole line at a time, so that they stay in the cache; 0: all.
+    settings : int
+        How many settings of moments are taken through the whole line at a time.
     """
 
     name: str
     xp: Any
     chunk = 0
+    settings = 16384
 
     # ---------------------------------------------------------------- arrays
 
@@ -120,11 +123,11 @@ class Backend:
             state = Coordinates(*(a[..., part] for a in q))
             return self._run(rows, state, None if lost is None else lost[..., part], first)
 
-        return self._joined(self._each(piece, range(0, n, self.chunk)))
+        return self._joined(self.each(piece, range(0, n, self.chunk)))
 
-    def _each(self, function: Callable[[int], Any], numbers: Iterable[int]) -> list[Any]:
-        """Return what a function makes of numbers; in turn, or on several cores."""
-        return [function(number) for number in numbers]
+    def each(self, function: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
+        """Return what a function makes of things; in turn, or on several cores."""
+        return [function(thing) for thing in things]
 
     def _may_chunk(self, rows: Sequence[Row], q: Coordinates) -> bool:
         return True

@@ -30,6 +30,7 @@ class JaxBackend(Backend):
     xp = jnp
     chunk = 4_096
     """Particles at a time: the state of so many, and what a step needs besides, fits in a core's own cache."""
+    settings = 65_536
 
     def dtype(self, name: Any) -> Any:
         """Return JAX's dtype.

@@ -92,12 +92,16 @@ def _in_threads(run: Callable[..., None], codes: Any, offsets: Any, first: int, 
         for s in range(settings)
         for a, b in pairwise(edges)
     ]
-    if len(work) == 1 or settings * n < WORTH_A_THREAD:
-        for arguments in work:
+
+    def share(start: int, step: int = 1) -> None:
+        for arguments in work[start::step]:
             run(*arguments)
+
+    if len(work) == 1 or settings * n < WORTH_A_THREAD:
+        share(0)
         return
     with ThreadPoolExecutor(cores) as pool:
-        for done in [pool.submit(run, *arguments) for arguments in work]:
+        for done in [pool.submit(share, core, cores) for core in range(cores)]:
             done.result()
 
 

@@ -43,9 +43,10 @@ class NumpyBackend(Backend):
 
         return NumbaBackend()
 
-    def _each(self, function: Callable[[int], Any], numbers: Iterable[int]) -> list[Any]:
+    def each(self, function: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
+        """Return what a function makes of things, on several cores."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(function, numbers))
+            return list(pool.map(function, things))
 
 
 def has_compiler() -> bool:

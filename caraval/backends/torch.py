@@ -32,6 +32,7 @@ class TorchBackend(Backend):
     xp = xp
     chunk = 32_768
     """Particles at a time, where nothing needs derivatives."""
+    settings = 16_384
 
     def device(self, device: Any) -> Any:
         """Return PyTorch's device of a name such as ``"cpu"`` or ``"cuda:1"``."""

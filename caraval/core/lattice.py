@@ -282,7 +282,7 @@ class Lattice:
         backend = backend_of(tracking.first_array(beam))
         keys = self.planner.keys(observe)
         plan = self.planner.plan(list(keys), beam.reference)
-        out, looks = tracking.track(self.planner.prepare(plan, beam, reference), beam, backend, keep)
+        out, looks = self.planner.track(plan, beam, backend, keep, reference)
         return out if observe is None else (out, tracking.observed(looks, keys))
 
     def transfer_matrix(self, reference: Reference | None = None) -> Any:

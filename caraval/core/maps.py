@@ -55,7 +55,7 @@ class LinearMap:
     @cached_property
     def shift(self) -> tuple[Any, ...]:
         """The offset number by number, or array of settings by array."""
-        return tuple(_unstacked(self.offset, 1))
+        return marked(_unstacked(self.offset, 1))
 
     @cached_property
     def is_static(self) -> bool:
@@ -75,7 +75,7 @@ class LinearMap:
     def from_entries(cls, entries: Sequence[Sequence[Any]], offset: Sequence[Any] | None = None) -> LinearMap:
         """Return the map of 6 x 6 numbers or batches of settings (and 6 of the offset)."""
         new = object.__new__(cls)
-        new.__dict__.update(entries=tuple(map(tuple, entries)), shift=tuple(offset or (0.0,) * 6))
+        new.__dict__.update(entries=tuple(map(marked, entries)), shift=marked(offset or (ZERO,) * 6))
         return new
 
     @classmethod
@@ -132,26 +132,31 @@ Entries = tuple[tuple[Any, ...], ...]
 def entries_of(matrix: Any) -> Entries:
     """Return a matrix ``(..., 6, 6)`` entry by entry."""
     values = _unstacked(matrix, 2)
-    return tuple(tuple(values[i : i + 6]) for i in range(0, 36, 6))
+    return tuple(marked(values[i : i + 6]) for i in range(0, 36, 6))
+
+
+ZERO, ONE = 0.0, 1.0
+
+
+def marked(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return numbers and arrays with every plain zero and one as the same two objects: they are met often."""
+    return tuple(v if not isinstance(v, float) else ZERO if v == 0 else ONE if v == 1 else v for v in values)
 
 
 def product(a: Sequence[Any], b: Sequence[Any]) -> Any:
-    """Return the sum of the products of numbers or arrays; those with a plain zero or one are not multiplied."""
-    total: Any = 0.0
+    """Return the sum of the products of numbers or arrays that are marked; nothing is multiplied by a zero or a one."""
+    total: Any = ZERO
     for x, y in zip(a, b, strict=True):
-        if _is(x, 0.0) or _is(y, 0.0):
+        if x is ZERO or y is ZERO:
             continue
-        total = plus(total, y if _is(x, 1.0) else x if _is(y, 1.0) else x * y)
+        term = y if x is ONE else x if y is ONE else x * y
+        total = term if total is ZERO else total + term
     return total
 
 
 def plus(a: Any, b: Any) -> Any:
-    """Return the sum of two numbers or arrays."""
-    return b if _is(a, 0.0) else a if _is(b, 0.0) else a + b
-
-
-def _is(value: Any, number: float) -> bool:
-    return isinstance(value, float) and value == number
+    """Return the sum of two numbers or arrays, the second of which is marked."""
+    return a if b is ZERO else a + b
 
 
 class SecondOrderMap(NamedTuple):

@@ -7,14 +7,15 @@ that decide its shape (which offsets are zero, how many steps an element takes).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 from .arrays import Mixed, expand, is_number, namespace
 from .element import Element
 from .errors import CaravalError, InputError
-from .maps import LinearMap, Map, is_static
+from .maps import Map, is_static
 from .reference import Reference
 from .registry import Registry
 from .resolve import MapFunction, count, resolve
@@ -111,8 +112,7 @@ class Plan:
             if before is not None and not any(changed[i] for i in _places(stage)):
                 return before
             if isinstance(stage, MapStage):
-                found = [named(elements[i], function, dress(i, expanded=False)) for i, function in stage.parts]
-                return _composed(found)
+                return _composed(named(elements[i], function, dress(i, expanded=False)) for i, function in stage.parts)
             key = (stage.element, id(stage.step))
             if key not in rows:
                 rows[key] = named(elements[stage.element], _row, (stage, *dress(stage.element, expanded=particles)))
@@ -256,11 +256,9 @@ def _row(stage: StepStage, element: Element, before: Reference, after: Reference
     return row_of(tracks, check, tuple(constants), tuple(undos), 2 * stage.element + (not step.at_entrance))
 
 
-def _composed(found: Sequence[Any]) -> Map:
-    total: LinearMap = found[0]
-    for following in found[1:]:
-        total = total.then(following)
-    return total
+def _composed(found: Iterable[Any]) -> Map:
+    """Return maps as one. Each is made when its turn comes: of many settings, what is at hand is still in the cache."""
+    return reduce(lambda total, following: total.then(following), found)
 
 
 def named(element: Element, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from array_api_compat import array_namespace
 
+from . import batches, resolve
 from . import names as naming
-from . import resolve
-from .arrays import is_number, library
+from .arrays import is_number, library, shape_of
 from .beam import ParticleBeam
 from .element import Element
 from .errors import BackendError, InputError, MethodError
 from .plan import Plan, Prepared, build, reference_pass
 from .reference import Reference
 from .registry import backend_of, registry
-from .tracking import Beam, first_array
+from .tracking import Beam, Keep, Looks, everything, first_array, track
 
 if TYPE_CHECKING:
     from .lattice import Lattice
@@ -53,6 +53,7 @@ class Planner:
         self._plans: dict[Any, Plan] = {}
         self._prepared: dict[Any, Prepared] = {}
         self._libraries: dict[str, str] | None = None
+        self._shapes: set[tuple[int, ...]] = set()
 
     # ---------------------------------------------------------------- what decides the shape of a plan
 
@@ -161,8 +162,7 @@ class Planner:
         BackendError
             If lattice and beam hold arrays of different libraries.
         """
-        self._check_reference(beam.reference, which)
-        self._check_libraries(library(first_array(beam)))
+        self._check(beam, which)
         start, particles = beam.reference, isinstance(beam, ParticleBeam)
         if not all(map(is_number, (start.p0c, start.s, start.t))):
             return plan.prepare(self.lattice.elements, start, particles=particles)
@@ -176,7 +176,58 @@ class Planner:
             self._prepared[key] = prepared
         return self._prepared[key]
 
+    def track(
+        self,
+        plan: Plan,
+        beam: Beam,
+        backend: Any,
+        keep: Keep,
+        which: str,
+        elements: Sequence[Element] | None = None,
+        given: Iterable[Any] = (),
+    ) -> tuple[Any, Looks]:
+        """Take a beam along a plan, many settings some at a time; return it, and what was kept of it on the way.
+
+        Parameters
+        ----------
+        plan : Plan
+        beam : ParticleBeam or MomentBeam
+        backend : Backend
+            Runs the rows, eagerly or compiled.
+        keep : callable
+            What to keep of a beam that is looked at.
+        which : "lattice" or "beam"
+            Whose reference holds, see :meth:`Lattice.track`.
+        elements : sequence of Element, optional
+            The lattice's with other settings.
+        given : iterable
+            Those settings.
+        """
+        self.libraries()
+        settings = batches.settings_of({*self._shapes, *(tuple(np.shape(value)) for value in given)}, beam)
+        most = batches.most_at_a_time(beam, backend.settings)
+        if not settings or settings[0] <= most or keep is not everything or backend.value(first_array(beam)) is None:
+            prepared = self.prepare(plan, beam, which)
+            if elements is not None:
+                prepared = plan.prepare(elements, beam.reference, particles=isinstance(beam, ParticleBeam), known=prepared)
+            return track(prepared, beam, backend, keep)
+        self._check(beam, which)
+
+        def of_some(part: tuple[Sequence[Element], Beam]) -> tuple[Any, Looks]:
+            some, of_those = part
+            prepared = plan.prepare(some, of_those.reference, particles=isinstance(beam, ParticleBeam))
+            return track(prepared, of_those, backend, keep)
+
+        parts = batches.parts(elements or self.lattice.elements, beam, settings, most)
+        outs, looks = zip(*backend.each(of_some, parts), strict=True)
+        seen = [(same[0][0], batches.joined([beam for _, beam in same], settings)) for same in zip(*looks, strict=True)]
+        return batches.joined(outs, settings), seen
+
     # ---------------------------------------------------------------- checks
+
+    def _check(self, beam: Beam, which: str) -> None:
+        self._check_reference(beam.reference, which)
+        self._check_libraries(library(first_array(beam)))
 
     def _check_reference(self, given: Reference, which: str) -> None:
         if which not in ("lattice", "beam"):
@@ -207,6 +258,7 @@ class Planner:
                         where = f"{element.label}: {name}"
                         check_array(where, value)
                         found.setdefault(library(value), where)
+                        self._shapes.add(shape_of(value))
             self._libraries = found
         return self._libraries
 

@@ -7,7 +7,6 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from . import tracking
-from .beam import ParticleBeam
 from .element import Element
 from .errors import BackendError, InputError, UnknownNameError, suggest
 from .names import parameter_of
@@ -77,13 +76,10 @@ class Tracker:
             raise BackendError(
                 f"the tracker is compiled for {self.backend}, the beam is on {used}; use beam.to({self.backend!r})"
             )
-        plan = self.lattice.planner.plan(list(self._keys), beam.reference, self._elements)
-        prepared = self.lattice.planner.prepare(plan, beam, reference)
-        if settings:
-            elements = self._with(self._known(settings), used)
-            particles = isinstance(beam, ParticleBeam)
-            prepared = plan.prepare(elements, beam.reference, particles=particles, known=prepared)
-        out, looks = tracking.track(prepared, beam, self._compiled, keep)
+        planner = self.lattice.planner
+        plan = planner.plan(list(self._keys), beam.reference, self._elements)
+        elements = self._with(self._known(settings), used) if settings else None
+        out, looks = planner.track(plan, beam, self._compiled, keep, reference, elements, (settings or {}).values())
         return out if self._observe is None else (out, tracking.observed(looks, self._keys))
 
     def value_and_grad(self, function: Callable[[Any], Any]) -> Callable[..., tuple[Any, dict[str, Any]]]:
