@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caraval.converters.files import is_file
 from caraval.core.errors import suggest
 
 from . import editing, errors
@@ -180,7 +181,7 @@ def _found(interpreter: Interpreter, name: str) -> Path | None:
     for caller in reversed(interpreter.files):
         for spelled in dict.fromkeys((name, name.lower())):
             path = caller.parent / spelled
-            if path.is_file():
+            if is_file(path):
                 return path
     return None
 

@@ -7,7 +7,7 @@ from math import cos, sin
 from typing import TYPE_CHECKING, Any
 
 from caraval.core.element import Element as CaravalElement
-from caraval.core.errors import CaravalError, suggest
+from caraval.core.errors import CaravalError
 from caraval.core.registry import registry
 
 from . import apertures, magnets, others
@@ -129,7 +129,7 @@ class Converter:
             if name in INERT:
                 kept[name] = value
             elif value not in (0.0, False, "") and value != []:
-                near = suggest(name, attributes(element.keyword))
+                near = self._state.near(name, attributes(element.keyword))
                 self._state.losses.physics(element.name, name, f"{value}{near}", place=setting.place)
         return kept
 

@@ -73,7 +73,7 @@ class Interpreter(Flow):
             self.sequences[owner].length = self.length(given, source)
             self.changed()
         else:
-            near = suggest(owner, [*self.elements, *self.sequences, "beam"])
+            near = self.near(owner, [*self.elements, *self.sequences, "beam"])
             self.say(owner, f"->{given.name}, but there is no such element{near}", source.place(statement.offset))
 
     @execute.register
@@ -132,7 +132,7 @@ class Interpreter(Flow):
             for given in attributes(statement.rest, TEXTS):
                 self.give(self.elements[word], given, source)
         else:
-            near = suggest(word, [*COMMANDS, *self.elements])
+            near = self.near(word, [*COMMANDS, *self.elements])
             self.say(word, f"no command and no element{near}", source.place(statement.offset), "skipped, as in MAD-X")
         return None
 
@@ -141,7 +141,7 @@ class Interpreter(Flow):
     def give(self, element: Element, given: syntax.Given, source: Source) -> None:
         """Set an attribute of an element."""
         if not has(element.keyword, given.name):
-            near = suggest(given.name, attributes_of(element.keyword))
+            near = self.near(given.name, attributes_of(element.keyword))
             self.losses.physics(
                 element.name,
                 given.name,

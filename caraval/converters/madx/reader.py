@@ -17,6 +17,7 @@ from . import errors, expansion, unrolling
 from .definitions import Sequence, Used
 from .elements import Converter
 from .interpreter import Interpreter
+from .names import Names
 from .source import Place
 from .values import Surroundings
 
@@ -92,7 +93,7 @@ def _of_range(state: Interpreter, row: list[expansion.Placed], used: Used) -> li
     """Return the part of a row that is used."""
     if not used.range:
         return row
-    first, last = expansion.numbered([placed.element.name for placed in row], used.name, used.range)
+    first, last = Names(used.name, (placed.element.name for placed in row)).range(used.range)
     if first > last:
         state.losses.physics(used.name, "range", f"{used.range!r}, which is not there", "the whole", place=used.place)
         return row
