@@ -101,7 +101,7 @@ def _install(interpreter: Interpreter, sequence: Sequence, given: dict[str, Give
     if "at" not in given:
         raise place.error(f"{name!r} needs a position: at = ...")
     at, origin, half = interpreter.length(given["at"], command.source), _text(given, "from"), REFERS[sequence.refer]
-    last = "last" not in given or bool(_number(interpreter, given["last"], command))
+    last = "last" not in given or bool(interpreter.amount(given["last"], command.source))
     if origin == "selected":
         middles = dict(zip(map(id, sequence.members), Positions(interpreter).middles(sequence), strict=True))
         offset = interpreter.number(at)[0]
@@ -119,7 +119,7 @@ def _move(interpreter: Interpreter, sequence: Sequence, given: dict[str, Given],
     for number, member in enumerate(sequence.members):
         if id(member) in meant:
             if "by" in given:
-                by = _number(interpreter, given["by"], command)
+                by = interpreter.amount(given["by"], command.source)
                 member = _fixed(member, positions.middle(sequence, number) + by)
             elif "to" in given:
                 to = interpreter.length(given["to"], command.source)
@@ -186,12 +186,6 @@ _ACTIONS: dict[str, Callable[[Interpreter, Sequence, dict[str, Given], Command, 
 
 def _text(given: dict[str, Given], name: str) -> str:
     return str(given[name].value).lower() if name in given else ""
-
-
-def _number(interpreter: Interpreter, given: Given, command: Command) -> float:
-    if isinstance(given.value, bool):
-        return float(given.value)
-    return interpreter.number(interpreter.length(given, command.source))[0]
 
 
 def _fixed(member: Member, middle: float) -> Member:

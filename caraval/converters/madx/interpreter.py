@@ -8,7 +8,7 @@ from caraval.core.errors import suggest
 from caraval.core.losses import Losses
 
 from . import commands, syntax
-from .definitions import REFERS, Effect, Element, Line, Member, Quantity, Sequence, Setting
+from .definitions import REFERS, Element, Line, Member, Quantity, Sequence, Setting
 from .flow import Flow
 from .source import Mistake, Place, Source
 from .statements import attributes
@@ -29,7 +29,6 @@ class Interpreter(Flow):
         super().__init__(losses)
         self.open: Sequence | None = None
         self.edited: Sequence | None = None
-        self.sliced: dict[str, Effect] = {}
         self.selected: dict[str, list[dict[str, str]]] = {}
 
     # ---------------------------------------------------------------- statements
@@ -175,6 +174,10 @@ class Interpreter(Flow):
         if not isinstance(found, Quantity):
             raise Mistake(f"{given.name} must be a number", given.offset)
         return found
+
+    def amount(self, given: syntax.Given, source: Source) -> float:
+        """Return the present value of what is given to a command; a flag is one or zero."""
+        return float(given.value) if isinstance(given.value, bool) else self.number(self.length(given, source))[0]
 
     def _sequence(self, statement: syntax.Definition) -> None:
         place = statement.source.place(statement.offset)

@@ -62,8 +62,6 @@ def lattice(state: Interpreter, used: Used) -> Lattice:
         state.losses.note("beam", "radiate", "synchrotron radiation", place=place)
     for effect in used.effects:
         state.losses.physics(effect.command, "", effect.what, place=effect.place)
-    if used.name in state.sliced:
-        state.losses.physics(used.name, "", state.sliced[used.name].what, "thick elements", place=state.sliced[used.name].place)
     row = _of_range(state, expansion.expand(state, sequence), used)
     length = sum(placed.length for placed in row)
     around = Surroundings(
