@@ -65,6 +65,16 @@ BOMBS = {
         "momentum": "beam, energy = 1e308;",
         "name": "call, file = '" + "x" * 5000 + "'; = 1;",
     },
+    "mad8": {
+        "repeated": "D : DRIFT\nL : LINE=(1000*(1000*(1000*D)))\nUSE, L",
+        "doubled": "D : DRIFT\nL0 : LINE=(D)\n" + "".join(f"L{i + 1} : LINE=(L{i}, L{i})\n" for i in range(50)) + "USE, L50",
+        "loop": "A := B\nB := A\nD : DRIFT, L=A\nL : LINE=(D)\nUSE, L",
+        "call": "CALL, FILENAME='any.mad8'",
+        "parentheses": "D : DRIFT, L=" + "(" * 50_000 + "1\nL : LINE=(D)\nUSE, L",
+        "continued": "D : DRIFT, &\n" * 20_000,
+        "comments": "COMMENT\n" * 20_000 + "USE, L",
+        "labels": ":" * 50_000,
+    },
     "json": {
         "lists": f'{HEADER}, "metadata": {{"a": {"[" * 900}{"]" * 900}}}}}',
         "objects": HEADER + ', "metadata": ' + '{"a": ' * 950 + "1" + "}" * 951,

@@ -213,8 +213,11 @@ def matrix_difference(lattice: cv.Lattice, expected: dict[str, Any]) -> float:
     return float((np.abs(total - theirs) / scale)[rows].max())
 
 
-def particle_difference(lattice: cv.Lattice, expected: dict[str, Any], run: str) -> float:
-    """Largest difference of tracked particles, over the largest value of each coordinate; infinite: others are lost."""
+def particle_difference(lattice: cv.Lattice, expected: dict[str, Any], run: str, least: float = 1e-4) -> float:
+    """Largest difference of tracked particles, over the largest value of each coordinate, at least `least`.
+
+    Infinite: others are lost.
+    """
     start = reference(expected)
     x, xp, y, yp, ct, delta = np.array(expected["particles_in"]).T
     momentum = (1 + delta) / np.sqrt(1 + xp**2 + yp**2)
@@ -229,7 +232,7 @@ def particle_difference(lattice: cv.Lattice, expected: dict[str, Any], run: str)
     mine = np.array([out.x, out.px / forward, out.y, out.py / forward, p0 * (1 + out.pz)]).T
     alive = sorted(theirs)
     end = np.array([theirs[i] for i in alive])[:, [0, 1, 2, 3, 5]]
-    return float((np.abs(mine[alive] - end).max(axis=0) / np.maximum(np.abs(end).max(axis=0), 1e-4)).max())
+    return float((np.abs(mine[alive] - end).max(axis=0) / np.maximum(np.abs(end).max(axis=0), least)).max())
 
 
 def own_error(expected: dict[str, Any]) -> float:

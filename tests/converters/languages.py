@@ -56,6 +56,18 @@ def madx(n: int) -> str:
     )  # fmt: skip
 
 
+def mad8(n: int) -> str:
+    """Expressions, elements of four classes, attributes of elements, a line that goes on over many others."""
+    cells = range(n // 4)
+    defined = (
+        f"K{i} := 0.1 + {i}E-6\nD{i} : DRIFT, L=0.5\nQ{i} : QUAD, L=0.2, K1=2*K{i}\nB{i} : SBEND, L=1, ANGLE=1E-5\n"
+        f"M{i} : MARK\nQ{i}[TILT] := B{i}[ANGLE]/2"
+        for i in cells
+    )
+    line = ", &\n".join(f"D{i}, Q{i}, B{i}, M{i}" for i in cells)
+    return "BEAM, PARTICLE=ELECTRON, ENERGY=1\n" + "\n".join(defined) + f"\nL : LINE=({line})\nUSE, L\n"
+
+
 def json(n: int) -> str:
     """Elements that are defined, and others that are not."""
     cells = range(n // 2)
@@ -89,6 +101,13 @@ LANGUAGES = {
         "g: multipole, knl := {0, x, 1}; l: line = (2*g, -(q0, g));\n",
         ("line = (", "use, sequence =", "call, file =", "while (1 == 1) {", "exec, m(", ":=", "->", "from=", "at=", "/*"),
         madx,
+    ),
+    "mad8": Language(
+        ".mad8",
+        mad8(8) + "C : CONSTANT=1\nN : MULT, K2L=C, T2\nR(X) : LINE=(X, 2*M1, -(N, Q1))\nSET, K1, 2\n"
+        "S : LINE=(R(B1))\nUSE, S\n",
+        ("LINE=", "USE,", "CALL, FILENAME=", "COMMENT", "ENDCOMMENT", "TILT", "SET,", "CONSTANT=", "LCAV", "MATRIX", "RM(1,1)="),
+        mad8,
     ),
     "json": Language(
         ".json",

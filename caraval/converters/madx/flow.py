@@ -55,6 +55,10 @@ class Flow(State):
     def execute(self, statement: syntax.Statement) -> str | None:
         """Carry out a statement, and return ``"return"`` or ``"stop"`` if those after it are not."""
 
+    def source(self, name: str, text: str) -> Source:
+        """Return the source of a file of that text."""
+        return Source.of_file(name, text)
+
     # ---------------------------------------------------------------- files, macros and blocks
 
     def read(self, path: Path, shown: str, place: Place | None = None) -> str:
@@ -69,7 +73,7 @@ class Flow(State):
             self._known.add(path)
             self._left += text.count(";") + text.count("{")
         self.files.append(path)
-        source = Source.of_file(shown, text)
+        source = self.source(shown, text)
         word = self.run(source, place or source.place(0))
         self.files.pop()
         return word

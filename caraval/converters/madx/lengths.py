@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 THIN = (
     "marker",
     "multipole",
+    "multipole8",
     "dipedge",
     "sixmarker",
     "changeref",

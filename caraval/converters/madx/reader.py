@@ -48,7 +48,7 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     path = Path(path)
     state = Interpreter(losses or Losses())
     state.read(path, str(path))
-    return lattice(state, _chosen(state, line, branch, Place(str(path), 1, 1)))
+    return lattice(state, chosen(state, line, branch, Place(str(path), 1, 1)))
 
 
 def lattice(state: Interpreter, used: Used) -> Lattice:
@@ -110,7 +110,7 @@ def sequence_of(state: Interpreter, name: str) -> Sequence:
     return state.sequences[name] if name in state.sequences else unrolling.unrolled(state, state.lines[name])
 
 
-def _chosen(state: Interpreter, line: str | None, branch: str | int | None, place: Place) -> Used:
+def chosen(state: Interpreter, line: str | None, branch: str | int | None, place: Place) -> Used:
     """Return the sequence to take."""
     named = line if line is not None else branch if isinstance(branch, str) else None
     known = list(state.order)
