@@ -106,7 +106,7 @@ LANGUAGES = {
         ".mad8",
         mad8(8) + "C : CONSTANT=1\nN : MULT, K2L=C, T2\nR(X) : LINE=(X, 2*M1, -(N, Q1))\nSET, K1, 2\n"
         "S : LINE=(R(B1))\nUSE, S\n",
-        ("LINE=", "USE,", "CALL, FILENAME=", "COMMENT", "ENDCOMMENT", "TILT", "SET,", "CONSTANT=", "LCAV", "MATRIX", "RM(1,1)="),
+        ("LINE=", "USE,", "CALL, FILENAME=", "COMMENT", "ENDCOMMENT", "TILT", "SET,", "CONSTANT=", "LCAV", "RM(1,1)="),
         mad8,
     ),
     "json": Language(

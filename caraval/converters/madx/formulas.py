@@ -160,7 +160,8 @@ def _name(tokens: Tokens, level: int) -> Node:
     if following == "%":
         tokens.take()
         owner = f"{token.text}%{tokens.name().text}"
-        tokens.need("->")
+        if not tokens.skip("->"):
+            return Variable(token.start, 1, owner)
         return Attribute(token.start, 1, owner, _indexed(tokens))
     if following == "(":
         return _call(tokens, token.text, token.start, level)
