@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,10 @@ def placed(theta: float, phi: float, psi: float) -> np.ndarray:
     return _about(1, theta) @ _about(0, -phi) @ _about(2, psi)
 
 
-def floor(lattice: cv.Lattice, start: Place) -> Iterator[Place]:
-    """Yield where the elements end."""
+def floor(elements: Iterable[cv.Element], start: Place) -> Iterator[Place]:
+    """Yield where elements end, whose fields are normalised."""
     at, axes = start
-    for element in lattice.elements:
+    for element in elements:
         at, axes = _after(element, at, axes)
         yield at, axes
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import caraval as cv
+from caraval.core import scalar
 from caraval.core.plan import reference_pass
 from caraval.core.registry import registry
 from tests.converters import elegant_reference, madx_comparison
@@ -126,8 +127,10 @@ def _particles(lattice: cv.Lattice, expected: Any) -> float:
 def _floor(lattice: cv.Lattice, recorded: list[dict[str, Any]]) -> float:
     """Return how far the ends of elements are from where Bmad has them, and the axes there from Bmad's."""
     places = [(np.array(element["floor"][:3]), placed(*element["floor"][3:])) for element in recorded]
+    references = reference_pass(registry(), lattice.elements, lattice.reference)
+    elements = [element.at(here, scalar) for element, here in zip(lattice.elements, references, strict=False)]
     worst = 0.0
-    for (at, axes), (expected_at, expected_axes) in zip(floor(lattice, places[0]), places[1:], strict=False):
+    for (at, axes), (expected_at, expected_axes) in zip(floor(elements, places[0]), places[1:], strict=False):
         scale = max(1.0, float(np.abs(expected_at).max()))
         worst = max(worst, float(np.abs(at - expected_at).max()) / scale, float(np.abs(axes - expected_axes).max()))
     return worst

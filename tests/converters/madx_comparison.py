@@ -37,7 +37,7 @@ PTC = cv.KickDriftKick(order=6, num_steps=10)
 KINDS = {
     "collimator": "ECollimator RCollimator", "dipedge": "SBend", "elseparator": "ELSeparator Kicker",
     "hacdipole": "Marker Drift", "hmonitor": "Monitor",
-    "matrix": "Taylor", "placeholder": "Instrument", "rbend": "SBend", "rfmultipole": "RFCavity Marker Drift",
+    "matrix": "Taylor", "placeholder": "Instrument", "rbend": "SBend", "rfmultipole": "CrabCavity RFCavity Marker Drift",
     "solenoid": "Solenoid Marker Taylor", "srotation": "Patch", "tkicker": "Kicker", "translation": "Patch",
     "twcavity": "Drift", "vacdipole": "Marker Drift", "vmonitor": "Monitor", "wire": "Marker Drift",
     "xrotation": "Patch", "yrotation": "Patch",

@@ -33,7 +33,6 @@ MATCH = "strengths that a match finds, which are reported"
 RESULT = "strengths from tables of results, which are reported"
 PASSED_OVER = "TWISS passes over AC dipoles, and their length"
 THICK_CAVITY = "a thick cavity has one kick in MAD-X, and ten in Bmad's model"
-RF_MULTIPOLE = "an rfmultipole, which is reported"
 
 KNOWN = {
     "bessy3:sec": "TWISS has series in thin slices of bends with k1; PTC agrees",
@@ -52,8 +51,7 @@ KNOWN = {
     "t_ptc_track_acd_2:ctf": PASSED_OVER,
     "t_ptc_trackline_rfcav:ctf": THICK_CAVITY,
     "t_ptc_twiss_accel_56D:l": "a twcavity, which is reported",
-    "t_rfmultipole_6:my_seq": RF_MULTIPOLE,
-    "t_rfmultipole_ptc_1:my_seq": RF_MULTIPOLE,
+    "t_rfmultipole_ptc_1:my_seq": "TWISS passes over the length of rfmultipoles",
     "t_track_6:smach2": RESULT,
     "t_twiss_12:periodic_cell": MATCH,
 }
