@@ -183,14 +183,19 @@ def _remainder(code: str, one: formats.Found) -> str:
     """Return a line about a lattice that does not agree in all; empty, if it does."""
     if not one.differences:
         return f"- {one.name}: not read: {one.loads}"
-    wrong = [
-        f"{check} {_number(one.differences[check] or 0.0) if check != 'elements' else 'differ'}"
-        for check in formats.CHECKS
-        if one.agrees(code, check) is False
-    ]
+    wrong = [_wrong(check, one.differences[check]) for check in formats.CHECKS if one.agrees(code, check) is False]
     if not wrong:
         return ""
     return f"- {one.name}: {', '.join(wrong)}" + (f" ({one.about})" if one.about else "")
+
+
+def _wrong(check: str, difference: float | None) -> str:
+    """Return what is said of a check that is not passed."""
+    if check == "elements":
+        return "elements differ"
+    if check == "particles" or isfinite(difference or 0.0):
+        return f"{check} {_number(difference or 0.0)}"
+    return f"no {check} to compare"
 
 
 def summary(results: dict[str, list[Result]]) -> str:
