@@ -171,9 +171,8 @@ def as_run(lattice: cv.Lattice, *, matrices: bool) -> cv.Lattice:
         elif e.kind == "SBend":
             changes: dict[str, Any] = {"fringe_type": "linear_edge"} if matrices or type_of(e) in ("SBEN", "CSRCSBEND") else {}
             steps = 4 if type_of(e) in ("SBEN", "CSRCSBEND") else getattr(e.tracking_method, "num_steps", 4)
-            e = e.replace(
-                **changes, tracking_method="bmad_standard" if matrices else cv.KickDriftKick(order=4, num_steps=steps)
-            )
+            method = cv.KickDriftKick(order=4, num_steps=steps, split="free")
+            e = e.replace(**changes, tracking_method="bmad_standard" if matrices else method)
         elif matrices and isinstance(e.tracking_method, cv.KickDriftKick):
             e = e.replace(tracking_method="bmad_standard")
         elif not matrices and type_of(e) in ("QUAD", "SEXT", "OCTU"):
