@@ -175,13 +175,19 @@ def elegant() -> Iterator[Found]:
                 elegant_reference.as_run(lattice, matrices=False), expected, "exact", least=1.0
             ),
         }
-        yield Found(name, how, differences, explained(name) or _of_bends(lattice))
+        yield Found(name, how, differences, explained(name) or _radiating(expected) or _of_cavities(lattice))
 
 
-def _of_bends(lattice: cv.Lattice) -> str:
-    """Say what is different about bends, where there are any."""
-    has_bends = any(element.kind == "SBend" for element in lattice.elements)
-    return "bends: elegant's kicks have the dipole, too, in few slices" if has_bends else ""
+def _radiating(expected: dict[str, Any]) -> str:
+    """Say whether particles lost energy to radiation."""
+    given = expected["runs"]["o1"]["element_params_nondefault"].values()
+    return "elegant's particles radiate" if any(element["params"].get("SYNCH_RAD") for element in given) else ""
+
+
+def _of_cavities(lattice: cv.Lattice) -> str:
+    """Say what is different about cavities, where there are any."""
+    has_cavities = any(element.kind in ("LCavity", "RFCavity", "CrabCavity") for element in lattice.elements)
+    return "cavities: steps, and time of flight between them" if has_cavities else ""
 
 
 # -------------------------------------------------------------------- MAD-X
