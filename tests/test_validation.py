@@ -19,8 +19,8 @@ def test_floor() -> None:
     *_, (at, axes) = floor([cv.SBend(length=np.pi / 2, angle=np.pi / 2, ref_tilt=-np.pi / 2)], start)
     np.testing.assert_allclose(at, [0, 1, 1], atol=1e-14)
     np.testing.assert_allclose(axes[:, 2], [0, 1, 0], atol=1e-14)
-    *_, (at, axes) = floor([cv.Patch(x_offset=0.1, x_pitch=np.pi / 2), cv.Drift(length=2.0)], start)
-    np.testing.assert_allclose(at, [2.1, 0, 0], atol=1e-14)
+    *_, (at, axes) = floor([cv.Patch(x_offset=0.1, x_pitch=0.5), cv.Drift(length=2.0)], start)
+    np.testing.assert_allclose(at, [0.1 + 2 * np.sin(0.5), 0, 2 * np.cos(0.5)], atol=1e-14)
     *_, (at, _) = floor([cv.Multipole(k0l=np.pi, k0l_status="bends_reference"), cv.Drift(length=1.0)], start)
     np.testing.assert_allclose(at, [0, 0, -1], atol=1e-14)
 
