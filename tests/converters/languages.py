@@ -28,7 +28,8 @@ def bmad(n: int) -> str:
     )
     line = ", ".join(f"d{i}, q{i}, b{i}, m{i}" for i in cells)
     start = "parameter[particle] = electron\nparameter[geometry] = open\nbeginning[p0c] = 1e9\n"
-    return start + "\n".join(defined) + f"\nl: line = ({line})\nuse, l\nexpand_lattice\nm0[alias] = a\n"
+    after = "\n".join(f"q{i}[x_offset] = 1e-6 + q{i}[y_offset]" for i in cells)
+    return start + "\n".join(defined) + f"\nl: line = ({line})\nuse, l\nexpand_lattice\n{after}\n"
 
 
 def elegant(n: int) -> str:

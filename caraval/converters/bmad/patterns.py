@@ -70,6 +70,11 @@ class Pattern:
         """Return the elements of the branch of that number that the pattern means."""
         if self.branch not in ("", branch.name, str(number)):
             return []
+<<<<<<< HEAD
         is_named = not self.has_wildcards and self.keyword not in STRINGS
         fitting = self.among(branch.called(self.name) if is_named else branch.everything())
+=======
+        by_name = not (self.has_wildcards or self.keyword)
+        fitting = branch.named(self.name) if by_name else self.among(branch.everything())
+>>>>>>> 37affbf (Names in expanded Bmad lattices looked through once)
         return fitting[self.number - 1 : self.number] if self.number else fitting
