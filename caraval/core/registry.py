@@ -7,12 +7,7 @@ import os
 import pkgutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-<<<<<<< HEAD
 from dataclasses import dataclass, field
-=======
-from dataclasses import dataclass
-from functools import cached_property
->>>>>>> 487f537 (Methods of a kind looked up once; a lattice that is only renamed is not counted again; names with a percent sign in MAD-X)
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any, Generic, TypeVar
@@ -98,17 +93,10 @@ class Registry:
             return self._known[kind]
         found: dict[str, Method] = self._known.setdefault(kind, {})
         for cls in kind.__mro__:
-            for name, method in self._by_kind.get(cls, {}).items():
-                found.setdefault(name, method)
+            for (owner, name), entry in self.methods.items():
+                if owner is cls:
+                    found.setdefault(name, entry.value)
         return found
-
-    @cached_property
-    def _by_kind(self) -> dict[type[Element], dict[str, Method]]:
-        """The methods of each kind's own."""
-        table: dict[type[Element], dict[str, Method]] = {}
-        for (kind, name), entry in self.methods.items():
-            table.setdefault(kind, {})[name] = entry.value
-        return table
 
     def method_names(self, kind: type[Element]) -> list[str]:
         """Return the names of all methods in which an element of the kind can be tracked.

@@ -192,7 +192,6 @@ class Branch:
     layout: Layout | None = field(default=None, repr=False)
     origin: Origin | None = field(default=None, repr=False)
     flexible: dict[int, Setting] = field(default_factory=dict, repr=False)
-<<<<<<< HEAD
     _known: list[Element] | None = field(default=None, repr=False)
     _by_name: dict[str, list[Element]] = field(default_factory=dict, repr=False)
 
@@ -203,20 +202,6 @@ class Branch:
             for element in self.everything():
                 self._by_name.setdefault(element.name, []).append(element)
         return self._by_name.get(name, [])
-=======
-    _named: dict[str, list[Element]] = field(default_factory=dict, repr=False)
-
-    def named(self, name: str) -> list[Element]:
-        """Return everything of a name; the names are looked through once, until :meth:`forget`."""
-        if not self._named:
-            for element in self.everything():
-                self._named.setdefault(element.name, []).append(element)
-        return self._named.get(name, [])
-
-    def forget(self) -> None:
-        """Take note that elements may be others."""
-        self._named.clear()
->>>>>>> 37affbf (Names in expanded Bmad lattices looked through once)
 
     def everything(self) -> Iterator[Element]:
         """Go through the elements, and their lords, each where it begins; in place of slaves, that of which they are parts."""

@@ -45,15 +45,8 @@ class Interpreter(State):
         for statement in statements:
             with self._located():
                 self.execute(statement)
-            if not isinstance(statement, syntax.Setting):
-                self._forget()
-        self._forget()
         self.files.pop()
         self.file = caller
-
-    def _forget(self) -> None:
-        for branch in self.branches:
-            branch.forget()
 
     @contextmanager
     def _located(self) -> Iterator[None]:
@@ -203,13 +196,9 @@ class Interpreter(State):
 
     def _meant(self, pattern: Pattern) -> list[Element]:
         if self.branches:
-<<<<<<< HEAD
             one = [self.elements[pattern.name]] if pattern.name in self.elements else []
             named = one if pattern.is_plain else self.elements.values()
             controlling = pattern.among(element for element in named if element.keyword in CONTROLLERS)
-=======
-            controlling = pattern.among(self._controllers(pattern))
->>>>>>> 37affbf (Names in expanded Bmad lattices looked through once)
             if controlling and pattern.number > 1:
                 label = controlling[0].label
                 raise Mistake(f"{label}: without gang, all are set alike here; leave out '##'", pattern.position)
@@ -219,12 +208,6 @@ class Interpreter(State):
         if pattern.is_plain:
             return [self.elements[pattern.name]] if pattern.name in self.elements else []
         return [element for element in self.elements.values() if pattern.fits(element)]
-
-    def _controllers(self, pattern: Pattern) -> list[Element]:
-        """Return the controllers that a pattern may mean."""
-        by_name = not (pattern.has_wildcards or pattern.keyword)
-        known = filter(None, [self.elements.get(pattern.name)]) if by_name else self.elements.values()
-        return [element for element in known if element.keyword in CONTROLLERS]
 
     def _set_of_line(self, line: Beamline, given: syntax.Given) -> bool:
         if given.name not in LINE:

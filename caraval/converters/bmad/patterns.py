@@ -58,8 +58,6 @@ class Pattern:
 
     def among(self, elements: Iterable[Element]) -> list[Element]:
         """Return the elements that the pattern means."""
-        if not (self.has_wildcards or self.keyword):  # the usual case, of which large files have thousands
-            return [element for element in elements if element.name == self.name]
         return [element for element in elements if self.fits(element)]
 
     def within(self, branches: Sequence[Branch]) -> list[Element]:
@@ -70,11 +68,6 @@ class Pattern:
         """Return the elements of the branch of that number that the pattern means."""
         if self.branch not in ("", branch.name, str(number)):
             return []
-<<<<<<< HEAD
         is_named = not self.has_wildcards and self.keyword not in STRINGS
         fitting = self.among(branch.called(self.name) if is_named else branch.everything())
-=======
-        by_name = not (self.has_wildcards or self.keyword)
-        fitting = branch.named(self.name) if by_name else self.among(branch.everything())
->>>>>>> 37affbf (Names in expanded Bmad lattices looked through once)
         return fitting[self.number - 1 : self.number] if self.number else fitting
