@@ -160,7 +160,8 @@ def _reader(path: Path, format: str | None) -> Reader:
     readers = registry().readers
     if format is not None:
         return _named(readers, format, "read lattices")  # type: ignore[no-any-return]
-    head = path.read_bytes()[:LOOK_AT].decode("utf-8", "replace")
+    with path.open("rb") as file:
+        head = file.read(LOOK_AT).decode("utf-8", "replace")
     every = [entry.value for entry in readers.values()]
     fitting = _with_suffix(every, path)
     sure = fitting if len(fitting) == 1 else [r for r in fitting if r.recognises is None or r.recognises(head)]

@@ -13,7 +13,7 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 from rich.console import Console
 
-from . import elements, impactx, lines, report
+from . import elements, formats, impactx, lines, report
 from .records import REFERENCE, folder
 
 
@@ -34,13 +34,15 @@ def main() -> None:
             with console.status(f"elements on {backend}"):
                 found = pool.map(partial(elements.of_file, backend), files)
                 results[backend] = [result for part in found for result in part]
-        whole, cases = {}, {}
+        whole, cases, codes = {}, {}, {}
         if REFERENCE.is_dir() and not options.kind:
+            with console.status("lattice files"):
+                codes = dict(zip(formats.CODES, pool.map(formats.outcomes, formats.CODES), strict=True))
             with console.status("whole lattices and ImpactX's cases"):
                 whole = dict(zip(backends, pool.map(partial(lines.outcomes, REFERENCE), backends), strict=True))
                 cases = dict(zip(backends, pool.map(partial(impactx.outcomes, REFERENCE / "impactx"), backends), strict=True))
     table = report.summary(results)
-    text = report.page(results, whole, cases)
+    text = report.page(results, whole, cases, codes)
     if options.write:
         report.write(text, table)
     console.print(text if options.kind else table, markup=False)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from math import isfinite, isnan
 from typing import NamedTuple
 
-from . import impactx, lines
+from . import formats, impactx, lines
 from .elements import Result
 from .records import REPOSITORY
 
@@ -78,7 +78,10 @@ def _row(kind: str, found: Sequence[Result]) -> Row:
 
 
 def page(
-    results: dict[str, list[Result]], whole: dict[str, list[lines.Outcome]], cases: dict[str, list[impactx.Outcome]]
+    results: dict[str, list[Result]],
+    whole: dict[str, list[lines.Outcome]],
+    cases: dict[str, list[impactx.Outcome]],
+    codes: dict[str, list[formats.Found]],
 ) -> str:
     """Return the page.
 
@@ -86,6 +89,8 @@ def page(
     ----------
     results, whole, cases : mapping
         Single elements, whole lattices and ImpactX's cases by backend.
+    codes : mapping
+        Lattice files by the code whose language they are in.
     """
     out = [INTRODUCTION, f"{datetime.date.today()}. Backends: {', '.join(results)}.", ""]
     by_backend = {backend: rows(found) for backend, found in results.items()}
@@ -101,7 +106,7 @@ def page(
         if problems:
             out += ["", "Not compared:", "", *(f"- {kind}: {problem}" for kind, problem in problems)]
         out.append("")
-    out += _lattices(whole) + _benchmarks(cases)
+    out += _formats(codes) + _lattices(whole) + _benchmarks(cases)
     return "\n".join(out)
 
 
@@ -141,6 +146,56 @@ def _benchmarks(cases: dict[str, list[impactx.Outcome]]) -> list[str]:
         else:
             out.append(_line([one.name, *(f"{named[backend][one.name].worst:.2f}" for backend in cases), one.quantity]))
     return [*out, ""]
+
+
+EXPLANATION_OF_FORMATS = """## Lattice files against the codes that define their languages
+
+Of the files that each code accepts: how many load, without loss of physics or with losses allowed; and of those, how many
+agree in all elements (names, kinds, lengths, positions, strengths), floor coordinates, transfer matrix (to 1e-9, relative
+where they are large) and tracked particles (Bmad: 1e-10; elegant: 1e-6; PTC for MAD-X: 1e-8; relative where they exceed one).
+MAD-X's files are counted by sequence. A code recorded no floor, matrix or particles where there is no number for them.
+"""
+
+
+def _formats(codes: dict[str, list[formats.Found]]) -> list[str]:
+    if not codes:
+        return []
+    out = [EXPLANATION_OF_FORMATS, *_header(["code", "lattices", "load", "without loss", *formats.CHECKS])]
+    for code, found in codes.items():
+        loaded = [one for one in found if one.differences]
+        shares = [_share([one.agrees(code, check) for one in loaded]) for check in formats.CHECKS]
+        strict = sum(one.loads == "yes" for one in found)
+        out.append(_line([code, len(found), len(loaded), strict, *shares]))
+    for code, found in codes.items():
+        rest = [row for one in found if (row := _remainder(code, one))]
+        if rest:
+            out += ["", f"What remains of {code}'s, with the differences:", "", *rest]
+    return [*out, ""]
+
+
+def _share(agreed: list[bool | None]) -> str:
+    """Return how many agree of those that can be compared."""
+    known = [one for one in agreed if one is not None]
+    return f"{sum(known)} of {len(known)} ({100 * sum(known) / len(known):.0f} %)" if known else ""
+
+
+def _remainder(code: str, one: formats.Found) -> str:
+    """Return a line about a lattice that does not agree in all; empty, if it does."""
+    if not one.differences:
+        return f"- {one.name}: not read: {one.loads}"
+    wrong = [_wrong(check, one.differences[check]) for check in formats.CHECKS if one.agrees(code, check) is False]
+    if not wrong:
+        return ""
+    return f"- {one.name}: {', '.join(wrong)}" + (f" ({one.about})" if one.about else "")
+
+
+def _wrong(check: str, difference: float | None) -> str:
+    """Return what is said of a check that is not passed."""
+    if check == "elements":
+        return "elements differ"
+    if check == "particles" or isfinite(difference or 0.0):
+        return f"{check} {_number(difference or 0.0)}"
+    return f"no {check} to compare"
 
 
 def summary(results: dict[str, list[Result]]) -> str:

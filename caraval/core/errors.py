@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST = 1000
+"""How much is said of what is wrong in a file [characters]."""
+
 
 class CaravalError(Exception):
     """Base of all errors that Caraval raises on purpose."""
@@ -46,7 +49,8 @@ class LatticeError(CaravalError, ValueError):
     def __init__(self, message: str, *, file: str | None = None, line: int | None = None, column: int | None = None) -> None:
         self.file, self.line, self.column = file, line, column
         place = ":".join(str(part) for part in (file, line, column) if part is not None)
-        super().__init__(f"{place}: {message}" if place else message)
+        text = message if len(message) <= LONGEST else f"{message[:LONGEST]}..."  # files can have names of a million letters
+        super().__init__(f"{place}: {text}" if place else text)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

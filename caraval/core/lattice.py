@@ -191,7 +191,10 @@ class Lattice:
                 elements[i] = elements[i].replace(**{parameter: value})
         new = Lattice(**{**own, "elements": elements, **changes})
         if "elements" not in changes:
-            new.__dict__["planner"] = Planner(new, self.planner.inheritance()[1])
+            if settings or "reference" in changes:
+                new.__dict__["planner"] = Planner(new, self.planner.inheritance()[1])
+            else:  # what is divided, and into how many parts, is the same
+                new.__dict__["planner"] = Planner(new, self.planner.forebear, self.planner.fixed)
         return new
 
     def with_tracking(self, method: TrackingMethod | str, where: Where = None) -> Lattice:

@@ -115,22 +115,23 @@ class KickDriftKick(TrackingMethod):
         Order of the splitting (Yoshida, Phys. Lett. A 150, 262).
     num_steps : int
         Number of steps through the element; a slice of it has its share, rounded up.
-    split : "drift" or "matrix"
+    split : "drift", "matrix" or "free"
         What is solved exactly between the kicks: the motion without multipoles (in bends: in the dipole, in solenoids: the
         helix), or the linear body, with the rest of the exact motion among the kicks. Bends and solenoids have the former
         with either, as in PTC; kickers have PTC's quadrature with "matrix", whose error falls with the square of the step.
+        Or, in bends, the motion without any field ("free"), as in elegant's CSBEND; elsewhere that is "drift".
     """
 
     name = "kick_drift_kick"
     order: Literal[2, 4, 6] = 2
     num_steps: int = 10
-    split: Literal["drift", "matrix"] = "drift"
+    split: Literal["drift", "matrix", "free"] = "drift"
 
     def __post_init__(self) -> None:
         if self.order not in (2, 4, 6):
             raise InputError(f"order must be 2, 4 or 6, not {self.order!r}")
-        if self.split not in ("drift", "matrix"):
-            raise InputError(f'split must be "drift" or "matrix", not {self.split!r}')
+        if self.split not in ("drift", "matrix", "free"):
+            raise InputError(f'split must be "drift", "matrix" or "free", not {self.split!r}')
         _check_steps(self.num_steps)
 
 

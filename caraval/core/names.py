@@ -11,8 +11,11 @@ from .errors import UnknownNameError, suggest
 
 @lru_cache(maxsize=1024)
 def _matcher(pattern: str) -> re.Pattern[str]:
-    parts = (".*" if c == "*" else "." if c in "%?" else re.escape(c) for c in pattern)
-    return re.compile("".join(parts), re.IGNORECASE)
+    first, *rest = ("".join("." if c in "%?" else re.escape(c) for c in part) for part in pattern.split("*"))
+    if not rest:
+        return re.compile(first, re.IGNORECASE)
+    middle = "".join(f"(?>.*?{part})" for part in rest[:-1] if part)  # the first that fits will do, so nothing is tried twice
+    return re.compile(f"{first}{middle}.*{rest[-1]}", re.IGNORECASE)
 
 
 def is_pattern(name: str) -> bool:

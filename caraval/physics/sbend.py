@@ -20,7 +20,16 @@ from caraval.core.schema import Parameter
 
 from . import drift
 from .shared import curvilinear, electric, steps
-from .shared.dipole_body import WEAK, arc_part, backwards_part, combined_part, either_part, sector_part, switched_off
+from .shared.dipole_body import (
+    WEAK,
+    arc_part,
+    backwards_part,
+    combined_part,
+    either_part,
+    free_part,
+    sector_part,
+    switched_off,
+)
 from .shared.dipole_edge import edge_matrix, edges
 from .shared.dipole_symplectic_edge import SYMPLECTIC_MODELS
 from .shared.electric import ElectricMagnet
@@ -202,12 +211,15 @@ def _undo_curved_kick(c: Any) -> Any:
     return type(c)(*(tuple(tuple(-v for v in row) for row in part) for part in c))
 
 
-def _bend_kicks(bend: SBend, in_body: tuple[int, ...], *, maxwell: bool = False) -> Share | None:
+def _bend_kicks(bend: SBend, in_body: tuple[int, ...], *, maxwell: bool = False, design: bool = False) -> Share | None:
     """Return what makes a share of the kicks; the normal multipoles of the orders `in_body` are no kicks.
 
-    Bmad stretches straight multipoles by ``1 + g x``; `maxwell` asks for those that belong in a bend.
+    Bmad stretches straight multipoles by ``1 + g x``; `maxwell` asks for those that belong in a bend. With `design`, the field
+    of the design is among the kicks.
     """
     skew, normal = _kicking(bend, in_body)
+    if design:
+        normal.add(0)
     those = sorted(skew | normal)
     if not those:
         return None
@@ -216,6 +228,8 @@ def _bend_kicks(bend: SBend, in_body: tuple[int, ...], *, maxwell: bool = False)
     def strengths(bend: SBend, weight: float, xp: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         found = bend.strengths(xp)
         pairs = [found.get(n, (0.0, 0.0)) for n in range(size)]
+        if design:
+            pairs[0] = pairs[0][0], pairs[0][1] + bend.angle
         normal = tuple(0.0 if n in in_body else b * weight for n, (_, b) in enumerate(pairs))
         return normal, tuple(a * weight for a, _ in pairs)
 
@@ -326,7 +340,8 @@ def _follows_design(bend: SBend) -> bool:
 def kick_drift_kick(bend: SBend, method: KickDriftKick, number: int) -> Sequence[Step]:
     """Exact slices of dipole, and kicks of all other multipoles; exact edges in place of second-order ones.
 
-    That is what PTC does with either split. Along a straight reference the dipole, too, is a kick between drifts.
+    That is what PTC does with split "drift" and "matrix". Along a straight reference, and with "free", the dipole, too, is a
+    kick between drifts, which follow the curve of the design (Forest, Reusch, Bruhwiler, Amiry, Part. Accel. 45, 65).
     """
     if not bend.is_on:
         return (Step((switched_off(),)),)
@@ -336,8 +351,11 @@ def kick_drift_kick(bend: SBend, method: KickDriftKick, number: int) -> Sequence
         return kick_body_kick(drift.part, _bend_kicks(bend, ()), 1, entrance, exit, thin=True)
     if not bend.is_bent():
         return body_kick_body(drift.part, _bend_kicks(bend, ()), number, method.order, entrance, exit)
-    body = sector_part if _follows_design(bend) else arc_part
-    kick = _bend_kicks(bend, (0,), maxwell=True)
+    if method.split == "free":
+        body, kick = free_part, _bend_kicks(bend, (), maxwell=True, design=True)
+    else:
+        body = sector_part if _follows_design(bend) else arc_part
+        kick = _bend_kicks(bend, (0,), maxwell=True)
     return body_kick_body(body, kick, number, method.order, entrance, exit, slices=_turns(bend))
 
 

@@ -15,6 +15,7 @@ from caraval.converters.madx import reader
 from caraval.converters.madx.beams import Beam
 from caraval.converters.madx.definitions import Used
 from caraval.converters.madx.interpreter import Interpreter
+from caraval.converters.madx.lengths import value_of
 from caraval.converters.madx.source import Place
 from caraval.core.losses import Losses
 from caraval.core.registry import registry
@@ -34,8 +35,9 @@ PTC = cv.KickDriftKick(order=6, num_steps=10)
 """What PTC was asked for: exact, split into drifts and kicks, of sixth order in ten steps."""
 
 KINDS = {
-    "collimator": "ECollimator RCollimator", "dipedge": "SBend", "hacdipole": "Marker Drift", "hmonitor": "Monitor",
-    "matrix": "Taylor", "placeholder": "Instrument", "rbend": "SBend", "rfmultipole": "RFCavity Marker Drift",
+    "collimator": "ECollimator RCollimator", "dipedge": "SBend", "elseparator": "ELSeparator Kicker",
+    "hacdipole": "Marker Drift", "hmonitor": "Monitor",
+    "matrix": "Taylor", "placeholder": "Instrument", "rbend": "SBend", "rfmultipole": "CrabCavity RFCavity Marker Drift",
     "solenoid": "Solenoid Marker Taylor", "srotation": "Patch", "tkicker": "Kicker", "translation": "Patch",
     "twcavity": "Drift", "vacdipole": "Marker Drift", "vmonitor": "Monitor", "wire": "Marker Drift",
     "xrotation": "Patch", "yrotation": "Patch",
@@ -60,13 +62,18 @@ EITHER = {"quadrupole": ("k1", "k1s", 2), "sextupole": ("k2", "k2s", 3), "octupo
 
 
 class Case(NamedTuple):
-    """A sequence as MAD-X has it, and what became of it here; `direction` is what the beam says of it, and turns strengths."""
+    """A sequence as MAD-X has it, and what became of it here.
+
+    `direction` is what the beam says of it, and turns strengths; `rolls` are misalignments of elements about their axes, which
+    are in the tilts here and not in what was recorded.
+    """
 
     name: str
     direction: float
     expected: dict[str, Any]
     starts: np.ndarray
     lattice: cv.Lattice
+    rolls: dict[str, float]
 
 
 # -------------------------------------------------------------------- reading
@@ -106,9 +113,9 @@ def cases(name: str) -> list[Case]:
             "as MAD-X has it", beam["mass"], beam["charge"], beam["energy"], {**said.others, "radiate": 0.0}, place
         )
         lattice = reader.lattice(state, Used(sequence, place))
-        found.append(
-            Case(f"{name}:{sequence}", said.numbers()["bv"], expected, np.array(recorded["particles_in"], float), lattice)
-        )
+        rolls = {key: value_of(state, element, "dpsi")[0] for key, element in state.elements.items()}
+        starts = np.array(recorded["particles_in"], float)
+        found.append(Case(f"{name}:{sequence}", said.numbers()["bv"], expected, starts, lattice, rolls))
     return found
 
 
@@ -135,18 +142,18 @@ def element_differences(case: Case) -> list[str]:
             found.append(f"{element.name} is {element.length} m long, not {expected['L']}")
         if end is not None and not same(position, end):
             found.append(f"{element.name} ends at {position}, not {end}")
-        found += strength_differences(element, expected, case.direction)
+        found += strength_differences(element, expected, case.direction, case.rolls.get(element.name, 0.0))
     return found
 
 
-def strength_differences(element: cv.Element, expected: dict[str, Any], direction: float) -> list[str]:
+def strength_differences(element: cv.Element, expected: dict[str, Any], direction: float, roll: float) -> list[str]:
     kind, found = expected["type"], {}
     for theirs, mine in STRENGTHS.get(kind, {}).items():
         sign = 1.0 if theirs in ("tilt", "hgap", "fint") else direction
         found[theirs] = getattr(element, mine, 0.0), sign * expected.get(theirs, 0.0)
     if kind in EITHER and element.kind != "Drift":
         normal, skew, times = EITHER[kind]
-        turned = getattr(element, normal) * np.exp(-1j * times * element.tilt)
+        turned = getattr(element, normal) * np.exp(-1j * times * (element.tilt - roll))
         given = (
             direction
             * (expected.get(normal, 0.0) + 1j * expected.get(skew, 0.0))
@@ -206,7 +213,7 @@ def particle_difference(case: Case) -> float | None:
     expected = np.array(case.expected.get("ptc_exact_out") or ())
     if not expected.size:
         return None
-    lattice, reference = as_ptc(case.lattice), case.lattice.reference
+    lattice, reference = as_ptc(case), case.lattice.reference
     with np.errstate(all="ignore"):  # of particles that are lost on the way
         out = lattice.track(cv.ParticleBeam(*to_bmad(case.starts, reference), reference=reference))
     numbers = expected[:, 0].astype(int) - 1
@@ -226,14 +233,16 @@ def symplectic(lattice: cv.Lattice) -> cv.Lattice:
     return lattice.with_tracking(PTC, where=lambda element: type(element) in has) if has else lattice
 
 
-def as_ptc(lattice: cv.Lattice) -> cv.Lattice:
+def as_ptc(case: Case) -> cv.Lattice:
     """The lattice as PTC was asked to track it, which was without misalignments and the tilts of bends."""
     left_out = ("x_offset", "y_offset", "z_offset", "x_pitch", "y_pitch", "ref_tilt")
     elements = []
-    for element in lattice.elements:
+    for element in case.lattice.elements:
         known = set() if element.kind == "Patch" else set(left_out) & set(element.schema().parameters)
-        elements.append(element.replace(**dict.fromkeys(known, 0.0)))
-    return symplectic(lattice.replace(elements=elements))
+        roll = case.rolls.get(element.name)
+        tilt = {"tilt": element.tilt - roll} if roll and element.kind not in ("Patch", "SBend") else {}
+        elements.append(element.replace(**dict.fromkeys(known, 0.0), **tilt))
+    return symplectic(case.lattice.replace(elements=elements))
 
 
 def compared(name: str) -> dict[str, tuple[str, float | None, float | None]]:

@@ -89,6 +89,16 @@ def same(a: float, b: float, tolerance: float) -> bool:
 
 def differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
     """What is not as Bmad has it."""
+    found = lattice_differences(lattice, expected)
+    return found if lattice.names != names(expected) else found + particle_differences(lattice, expected)
+
+
+def names(expected: Expected) -> list[str]:
+    return [element.name.lower() for element in expected.elements]
+
+
+def lattice_differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
+    """What is not as Bmad has it, particles aside."""
     found = []
     reference = lattice.reference
     if reference.species.name.lower() != expected.species.lower():
@@ -97,7 +107,7 @@ def differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
         found.append(f"p0c {reference.p0c}, not {expected.p0c}")
     if lattice.geometry != expected.geometry.lower():
         found.append(f"geometry {lattice.geometry}, not {expected.geometry}")
-    if lattice.names != [element.name.lower() for element in expected.elements]:
+    if lattice.names != names(expected):
         return [*found, f"other elements: {lattice.names[:9]}"]
     references = plan.reference_pass(registry(), lattice.elements, reference)
     position = reference.s
@@ -106,7 +116,7 @@ def differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
         found += element_differences(mine, theirs, here)
         if not same(position, theirs.end, LENGTH):
             found.append(f"{theirs.name} ends at {position}, not {theirs.end}")
-    return found + particle_differences(lattice, expected)
+    return found
 
 
 def element_differences(mine: cv.Element, theirs: Evaluated, reference: cv.Reference) -> list[str]:

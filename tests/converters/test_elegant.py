@@ -82,7 +82,7 @@ def test_parameters_with_and_without_underscores(load: Load) -> None:
     lattice = load("b: csbend, l=1, angle=0.1, edge1effects=0, N_KICKS=7\nbl: line=(b)")
     bend = lattice["B"]
     assert bend.fringe_at == "exit_end"
-    assert bend.tracking_method == cv.KickDriftKick(order=4, num_steps=7)
+    assert bend.tracking_method == cv.KickDriftKick(order=4, num_steps=7, split="free")
 
 
 def test_blanks_do_not_count_and_quotes_keep_case(load: Load) -> None:

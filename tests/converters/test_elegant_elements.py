@@ -94,7 +94,8 @@ def test_bends(element: Element) -> None:
     bend = element("csbend, l=0.8, angle=-0.7, k1=0.1, k3=6, e1=-0.3, e2=-0.4, hgap=0.02, fint2=0.3, tilt=0.1, n_slices=5")
     assert (bend.angle, bend.k1, bend.e1, bend.e2, bend.hgap, bend.fint, bend.fintx) == (-0.7, 0.1, -0.3, -0.4, 0.02, 0.5, 0.3)
     assert (bend.ref_tilt, bend.b3, bend.fringe_type) == (0.1, pytest.approx(0.8), "linear_edge")
-    assert bend.tracking_method == cv.KickDriftKick(order=4, num_steps=5)
+    assert bend.tracking_method == cv.KickDriftKick(order=4, num_steps=5, split="free")
+    assert bend.scale_multipoles is False  # the higher ones are strengths of their own
     assert element("sben, l=1, angle=0.1").fringe_type == "basic_bend"
     assert element("csbend, l=1, angle=0.1, edge_order=2").fringe_type == "basic_bend"
     assert element("sben, l=1, angle=0.1, k1=1, fse=0.01, fse_dipole=0.02, fse_quadrupole=0.03").dg == pytest.approx(0.003)

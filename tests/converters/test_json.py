@@ -86,7 +86,7 @@ methods = st.one_of(
         cv.KickDriftKick,
         order=st.sampled_from([2, 4, 6]),
         num_steps=st.integers(1, 99),
-        split=st.sampled_from(["drift", "matrix"]),
+        split=st.sampled_from(["drift", "matrix", "free"]),
     ),
 )
 

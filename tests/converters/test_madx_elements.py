@@ -289,3 +289,23 @@ def test_extracts(load: Load) -> None:
     lattice = load(text, line="part")
     assert lattice.names == ["part$start", "n", "drift_0", "b", "drift_1", "c", "part$end"]
     assert lattice.length == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("knl = {1e-3}", (-1e-3, 0.0)),
+        ("ksl = {1e-3}", (0.0, 1e-3)),
+        ("knl = {1e-3}, pnl = {0.5}", (1e-3, 0.0)),
+        ("knl = {1e-3}, pnl = {0.25}", (0.0, 0.0)),
+        ("knl = {1e-3}, tilt = pi/2", (0.0, -1e-3)),
+    ],
+)
+def test_rfmultipole_of_a_dipole(tmp_path: Path, given: str, expected: tuple[float, float]) -> None:
+    """On the axis it kicks as a multipole does at that phase: ``dpx - i dpy = -(kn + i ks)``."""
+    path = tmp_path / "rf.madx"
+    path.write_text(f"beam, energy = 1;\nd: rfmultipole, {given}, freq = 12;\nl: line = (d);\nuse, sequence = l;\n")
+    lattice = cv.load(path)
+    assert lattice["d"].kind == "CrabCavity"
+    out = lattice.track(cv.ParticleBeam(x=[0.0], reference=lattice.reference))
+    np.testing.assert_allclose([out.px[0], out.py[0]], expected, rtol=0, atol=1e-18)

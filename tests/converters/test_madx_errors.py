@@ -90,6 +90,12 @@ def test_malformed_statements(tmp_path: Path, text: str, expected: str) -> None:
         ("seqedit, sequence = s;", "1:1: there is no sequence 's' to edit"),
         ("flatten;", "1:1: 'flatten' needs a sequence to edit"),
         ("d: drift, l = 1;" + END + "m(a): macro = { };\nexec, m(1, 2);", "5:1: macro 'm' takes 1 arguments, not 2"),
+        ("makethin, sequence = s;", "1:1: there is no sequence 's' to make thin"),
+        ("s: sequence, l = 1; endsequence;\nmakethin, sequence = s, style = teapott;",
+         "2:1: there is no slicing style 'teapott'; did you mean 'teapot'.*; there are teapot, simple, collim, hybrid"),
+        ("s: sequence, l = 1; q: quadrupole, l = 1, at = 0.5; endsequence;\nuse, sequence = s;\n"
+         "select, flag = makethin, slice = 1e9;\nmakethin, sequence = s;",
+         "4:1: quadrupole 'q' cannot be cut into 1000000 slices"),
         ("call, file = 'nothing.seq';", "1:1: call: file = 'nothing.seq', which is not there changes the tracking"),
         ("x = 1;", "1:1: the file defines no sequence and no line"),
     ],
@@ -177,8 +183,6 @@ def test_patterns(pattern: str, name: str, expected: bool) -> None:
         ("d: hkicker, kick = 1, sinkick = 1;", "d: sinkick = 1.0 cannot be carried", "HKicker"),
         ("k = 1; d: quadrupole, k1 := k;\nmatch;\nvary, name = k;\nendmatch;", "d: k1 = is found by 'match'", "Quadrupole"),
         ("d: drift;\nif (table(twiss, x) > 1) { d: marker; }", "if: condition = table\\(twiss, x\\) needs", "Drift"),
-        ("s: sequence, l = 1; endsequence;\nuse, sequence = l;\nd: drift;\nmakethin, sequence = l;",
-         "l: thick elements cut into thin ones cannot be carried; thick elements", "Drift"),
     ],
 )  # fmt: skip
 def test_losses(tmp_path: Path, text: str, what: str, kind: str) -> None:

@@ -74,6 +74,14 @@ def test_kick_drift_kick_is_symplectic_at_large_amplitude(name, split, order):
     assert symplectic_error(element, REFERENCES["electron_100MeV"], LARGE) < 1e-13
 
 
+@pytest.mark.parametrize("order", [2, 4, 6])
+@pytest.mark.parametrize("k2", [0.0, 5.0])
+def test_bends_with_the_dipole_among_the_kicks_are_symplectic(k2, order):
+    bend = cv.SBend(length=0.5, angle=0.3, k1=1.5, k2=k2, e1=0.1, dg=0.02, hkick=1e-3, a1=0.2, scale_multipoles=False)
+    element = bend.replace(tracking_method=cv.KickDriftKick(order=order, num_steps=2, split="free"))
+    assert symplectic_error(element, REFERENCES["electron_100MeV"], LARGE) < 1e-13
+
+
 FRINGES = cv.SBend.schema().fields["fringe_type"].choices
 
 

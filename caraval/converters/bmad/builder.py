@@ -215,6 +215,8 @@ def _item(children: Children) -> syntax.Item:
     count = 1
     for token in prefixes:
         count *= _count(token) if token.type == "COUNT" else 1
+        if count >= 10**DIGITS:
+            raise Mistake(f"nothing can be repeated {count} times", _at(token))
     kinds = {token.type for token in prefixes}
     return replace(item, count=count, reflected="REFLECTED" in kinds, reversed="REVERSED" in kinds)
 

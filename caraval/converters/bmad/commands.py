@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caraval.converters.files import is_file
 from caraval.core.errors import suggest
 
 from . import branches, control, syntax
@@ -70,7 +71,7 @@ def call(interpreter: Interpreter, command: syntax.Command) -> None:
     position, name = files[0].value.position, str(files[0].value.value(interpreter))
     given = Path(_expanded(interpreter, name, position))
     path = interpreter.files[-1].parent / given
-    if not _is_file(path):
+    if not is_file(path):
         if any(given.name == "no_abort_on_open_error" for given in command.attributes):
             return
         raise Mistake(f"no file {str(given)!r} in {str(path.parent)!r}{suggest(path.name, _siblings(path))}", position)
@@ -80,13 +81,6 @@ def call(interpreter: Interpreter, command: syntax.Command) -> None:
     if len(interpreter.files) >= DEEPEST:
         raise Mistake(f"files call each other more than {DEEPEST} deep", position)
     interpreter.run(path, str(Path(interpreter.file).parent / given))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
-        return False
 
 
 def _siblings(path: Path) -> list[str]:

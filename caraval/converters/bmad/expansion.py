@@ -14,12 +14,15 @@ from .definitions import Beamline, Element
 from .positions import Place
 from .syntax import Item
 
-LONGEST = 2_000_000
+LONGEST = 500_000
 """How many members a line may have, those of its parts included."""
 
 
-DEEPEST = 100
+NESTED = 100
 """How many slices of lines may be nested."""
+
+DEEPEST = 1000
+"""How deep lines may stand in one another."""
 
 _EDGE = re.compile(r"(?P<name>.+?)(?:##(?P<number>[1-9]\d{0,6}))?")
 
@@ -57,7 +60,7 @@ class Member(NamedTuple):
 
 @dataclass
 class Frame:
-    """A line, or a part of one, that is being gone through."""
+    """A line, or a part of one, that is being gone through; `opens` is the line's name in the frame that it begins with."""
 
     items: Iterator[Item | Member]
     line: Beamline
@@ -66,6 +69,7 @@ class Frame:
     tag: str
     arguments: Mapping[str, str]
     passage: Passage | None = None
+    opens: str = ""
 
 
 class Expansion:
@@ -83,6 +87,7 @@ class Expansion:
         self._replacements: dict[str, Iterator[Item]] = {}
         self._tagged: dict[tuple[str, int], Element] = {}
         self._turned: dict[int, Element] = {}
+        self._open: dict[str, None] = {}
 
     def members(self, line: Beamline) -> list[Member]:
         """Return the elements of a line, in order; those with tags are copies with their names.
@@ -107,7 +112,7 @@ class Expansion:
         while len(stack) > bottom:
             item = next(stack[-1].items, None)
             if item is None:
-                stack.pop()
+                self._open.pop(stack.pop().opens, None)
                 continue
             self._count += 1
             if self._count > LONGEST:
@@ -127,17 +132,17 @@ class Expansion:
         place = Place(frame.line.place.file, *item.position)
         if item.count != 1:
             parts: Iterator[Item | Member] = repeat(replace(item, count=1), item.count)
-            stack.append(replace(frame, items=parts))
+            stack.append(replace(frame, items=parts, opens=""))
             return None
         turned = frame.reversed != item.reversed
         reflected = frame.reflected != (item.reflected or item.reversed)
         if item.slice:
             part = self._sliced(item, place, stack)
-            stack.append(replace(frame, items=_in_order(part, reflected), reflected=reflected, reversed=turned))
+            stack.append(replace(frame, items=_in_order(part, reflected), reflected=reflected, reversed=turned, opens=""))
             return None
         if item.members is not None:
             parts = _in_order(item.members, reflected)
-            stack.append(replace(frame, items=parts, reflected=reflected, reversed=turned))
+            stack.append(replace(frame, items=parts, reflected=reflected, reversed=turned, opens=""))
             return None
         name = frame.arguments.get(item.name, item.name)
         tag = ".".join(filter(None, (frame.tag, item.tag)))
@@ -147,12 +152,13 @@ class Expansion:
                 raise place.error(f"{name!r} is no line, so it takes no arguments")
             element = self._element(name, place) if line is None else self._replacement(line)
             return self._member(element, element.name, tag, reflected, turned)
-        self._check(line, place, stack)
+        self._check(line, place)
         arguments = _bound(line, item.arguments or (), frame.arguments, place)
         passage = frame.passage
         if line.option == "multipass":
             passage = Passage(reflected)
-        stack.append(Frame(_in_order(line.items, reflected), line, reflected, turned, tag, arguments, passage))
+        stack.append(Frame(_in_order(line.items, reflected), line, reflected, turned, tag, arguments, passage, line.name))
+        self._open[line.name] = None
         return None
 
     def _once_more(self, member: Member, frame: Frame) -> Member:
@@ -183,8 +189,8 @@ class Expansion:
 
     def _sliced(self, item: Item, place: Place, stack: list[Frame]) -> list[Member]:
         """Return the members of a slice of a line, which is gone through first (Bmad manual, "Line Slices")."""
-        if self._depth >= DEEPEST:
-            raise place.error(f"slices of lines are nested more than {DEEPEST} deep")
+        if self._depth >= NESTED:
+            raise place.error(f"slices of lines are nested more than {NESTED} deep")
         edges = item.slice.split(":")
         if len(edges) != 2:
             raise place.error(f"a slice of a line is written line[first:last], not {item.name}[{item.slice}]")
@@ -201,13 +207,15 @@ class Expansion:
             raise place.error(f"in line {name!r}, {edges[0]!r} comes after {edges[1]!r}")
         return found[first : last + 1]
 
-    def _check(self, line: Beamline, place: Place, stack: list[Frame]) -> None:
+    def _check(self, line: Beamline, place: Place) -> None:
         if line.option not in ("", "multipass"):
             raise place.error(f"line {line.name!r} is a {line.option!r} line; what can be said there is multipass")
-        inside = list(dict.fromkeys(frame.line.name for frame in stack))
-        if line.name in inside:
+        if line.name in self._open:
+            inside = list(self._open)
             path = " in ".join(repr(name) for name in reversed([*inside[inside.index(line.name) :], line.name]))
             raise place.error(f"a line cannot contain itself: {path}")
+        if len(self._open) >= DEEPEST:
+            raise place.error(f"lines stand in one another more than {DEEPEST} deep")
 
 
 def _placed(member: Member) -> Member:

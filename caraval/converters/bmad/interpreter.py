@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import singledispatchmethod
 from pathlib import Path
 
+from caraval.converters.files import contents
 from caraval.core.errors import suggest
 from caraval.core.names import matches
 
@@ -40,7 +41,7 @@ class Interpreter(State):
         caller, self.file = self.file, shown
         self.files.append(path)
         with self._located():
-            statements = parse(path.read_text(encoding="utf-8", errors="replace"))
+            statements = parse(contents(path, shown))
         for statement in statements:
             with self._located():
                 self.execute(statement)

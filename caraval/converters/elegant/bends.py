@@ -69,9 +69,8 @@ def _multipoles(a: Attributes, angle: float, length: float) -> dict[str, Any]:
     factor = 1 + a.number("FSE")
     values: dict[str, Any] = {"k1": given[0] * (factor + a.number("FSE_QUADRUPOLE")), "k2": given[1] * factor}
     higher = {f"b{n}": k * factor * length / factorial(n) for n, k in enumerate(given[2:], 3) if k}
-    if higher:
-        values |= {"scale_multipoles": False, **higher}
-    return {name: value for name, value in values.items() if value != 0}
+    values = {name: value for name, value in values.items() if value != 0}
+    return {**values, **higher, "scale_multipoles": False} if higher else values
 
 
 def _faces(a: Attributes, here: Surroundings) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from caraval.converters.files import is_file
 from caraval.core.errors import CaravalError, LatticeError
 from caraval.core.losses import Losses
 from caraval.core.reference import Reference, Species, as_species
@@ -120,7 +121,7 @@ def _setup(command: Namelist, path: Path, species: Species, calculator: Calculat
     if not name:
         raise command.place.error("&run_setup names no lattice")
     lattice = path.parent / name
-    if not lattice.is_file():
+    if not is_file(lattice):
         raise command.places["lattice"].error(f"there is no lattice file {name!r}")
     macros = [key for key in ("p_central", "p_central_mev") if MACRO.search(command.values.get(key, ""))]
     for key in macros:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import repeat
 from typing import NamedTuple
 
 from .definitions import Beamline, Element, Member
 from .syntax import Item
 
-LONGEST = 2_000_000
+LONGEST = 500_000
 """How many elements a line may have."""
 
 
@@ -30,6 +31,18 @@ def count(items: tuple[Item, ...], elements: Mapping[str, Element], lines: Mappi
             inside = 1 if item.name in elements else lines[item.name].count
         total += item.count * inside
     return total
+
+
+def present(items: tuple[Item, ...], lines: Mapping[str, Beamline]) -> tuple[Item, ...]:
+    """Return members without those in which there are no elements, however often."""
+    found = []
+    for item in items:
+        if item.members is not None:
+            item = replace(item, members=present(item.members, lines))
+        is_empty = not item.members if item.members is not None else item.name in lines and lines[item.name].count == 0
+        if item.count and not is_empty:
+            found.append(item)
+    return tuple(found)
 
 
 def expanded(line: Beamline, elements: Mapping[str, Element], lines: Mapping[str, Beamline]) -> list[Member]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from caraval.converters.files import is_file
 from caraval.core.errors import suggest
 from caraval.core.losses import Losses
 
 from . import syntax, values
 from .definitions import Beamline, Element
-from .expansion import LONGEST, count
+from .expansion import LONGEST, count, present
 from .positions import Place
 from .rpn import Calculator
 from .source import Source, Text
-from .syntax import Head, Item
+from .syntax import Given, Head, Item
 from .vocabulary import COMMANDS, ElementType, fitting, types
 
 INCLUDE = "#INCLUDE:"
@@ -94,7 +95,7 @@ class Interpreter:
 
     def _pass_over(self, head: Head, statement: Text) -> None:
         """Go on as elegant does, with a warning."""
-        self._passed_over[head.name] = f"its type {head.word!r} is unknown{suggest(head.word, self._types)}"
+        self._passed_over[head.name] = head.word
         shown = " ".join(statement.text.split())[:80]
         self.losses.note(head.name or "lattice file", "", repr(shown), "no statement of the language", place=head.place)
 
@@ -102,7 +103,8 @@ class Interpreter:
 
     def _define(self, head: Head, of: ElementType, statement: Text, source: Source, pattern: Element | None = None) -> None:
         self._check_name(head)
-        given = [*(pattern.given if pattern is not None else ()), *syntax.parameters(statement, head.rest)]
+        inherited = pattern.given if pattern is not None else ()
+        given = _last_of_each([*inherited, *syntax.parameters(statement, head.rest)])
         element = Element(head.name, of, head.place, given=given)
         values.settle(element, self.calculator, self.losses)
         if of.name == "RBEN":
@@ -134,6 +136,7 @@ class Interpreter:
         self._check_name(head)
         items = syntax.members(statement, head.rest)
         self._check_members(items)
+        items = present(items, self.lines)
         number = count(items, self.elements, self.lines)
         if number > LONGEST:
             raise head.place.error(f"line {head.name!r} has more than {LONGEST} elements")
@@ -150,7 +153,8 @@ class Interpreter:
         if "<<" in name:
             return f"{name!r}: names with editing commands are not understood yet"
         if name in self._passed_over:
-            return f"{name!r} is no element: {self._passed_over[name]}"
+            word = self._passed_over[name]
+            return f"{name!r} is no element: its type {word!r} is unknown{suggest(word, self._types)}"
         near = suggest(name, [*self.elements, *self.lines])
         return f"no element or line {name!r} is defined before this{near}"
 
@@ -182,7 +186,7 @@ class Interpreter:
         name = syntax.unquoted(statement.text[before:].strip())
         place = statement.place(before)
         folders = (self._files[-1].parent, self._files[0].parent)
-        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        path = next((folder / name for folder in folders if is_file(folder / name)), None)
         if path is None:
             raise place.error(f"there is no file {name!r}")
         if path.resolve() in self._files:
@@ -190,3 +194,9 @@ class Interpreter:
         if len(self._files) >= NESTED:
             raise place.error(f"files are nested more than {NESTED} deep")
         self.run(path, str(path))
+
+
+def _last_of_each(given: list[Given]) -> list[Given]:
+    """Return what is given last of each parameter, in order: what came before does not count."""
+    last = {one.name: one for one in given}
+    return [one for one in given if last[one.name] is one]

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from caraval.converters.files import contents
+
 from .positions import Place
 from .rpn import NUMBER, Calculator
-from .source import contents, without_comment
+from .source import without_comment
 from .syntax import QUOTED, unquoted
 
 COMMAND = re.compile(r"&\s*(\w+)", re.ASCII)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from caraval.converters.files import contents
 from caraval.core.errors import UnknownNameError, suggest
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
@@ -19,7 +20,6 @@ from .namelists import RUN_SETUP
 from .positions import Place
 from .rpn import Calculator
 from .setting import Surroundings
-from .source import contents
 
 
 def read(path: str | Path, line: str | None = None, branch: str | int | None = None, losses: Losses | None = None) -> Lattice:

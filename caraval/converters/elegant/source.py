@@ -11,12 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from caraval.core.errors import LatticeError
+from caraval.converters.files import contents
 
 from .positions import Place
-
-LARGEST = 100_000_000
-"""How many bytes a file may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +96,6 @@ class Source:
             lines.append(self._next)
             length += len(piece)
         return Text("".join(pieces), self.file, tuple(starts), tuple(lines))
-
-
-def contents(path: Path, shown: str) -> str:
-    """Return the text of a file.
-
-    Raises
-    ------
-    LatticeError
-        If it is no file, or a huge one.
-    """
-    if not path.is_file():
-        raise LatticeError("this is no file", file=shown)
-    if path.stat().st_size > LARGEST:
-        raise LatticeError(f"the file has more than {LARGEST} bytes", file=shown)
-    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def without_comment(line: str) -> str:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from math import isfinite, isinf
 
-_decoder = json.JSONDecoder()
+_decoder = json.JSONDecoder(parse_int=float)  # of as many digits as there are
 _space = re.compile(r"[ \t\n\r]*")
+_brackets = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 def offset(text: str, path: Iterable[str | int]) -> int:
@@ -48,6 +49,16 @@ def _after(text: str, start: int) -> int:
 
 def _skipped(text: str, at: int) -> int:
     return _space.match(text, at).end()  # type: ignore[union-attr]
+
+
+def nested(text: str, most: int) -> int | None:
+    """Return where lists and objects are nested deeper than allowed; None: nowhere."""
+    deep = 0
+    for bracket in _brackets.finditer(text):
+        deep += {"[": 1, "{": 1, "]": -1, "}": -1}.get(bracket[0], 0)
+        if deep > most:
+            return bracket.start()
+    return None
 
 
 def faults(text: str, allow_infinite: bool = False) -> Iterator[tuple[int, str]]:

@@ -10,9 +10,11 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from caraval.converters.files import raw
 from caraval.core.errors import CaravalError, LatticeError, suggest
 
 from . import places
+from .vocabulary import AROUND, DEEPEST
 
 LISTED = 12
 """So many names at most are listed in an error."""
@@ -97,21 +99,23 @@ def parsed(path: Path, *, allow_infinite: bool = False) -> Node:
     allow_infinite : bool
         Whether a number may be ``Infinity``, which is no JSON, but what Python writes.
     """
-    raw = path.read_bytes()
+    data = raw(path, str(path))
     try:
-        source = Source(str(path), raw.decode("utf-8-sig"))
+        source = Source(str(path), data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise LatticeError("this is no text in UTF-8", file=str(path), line=line) from None
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise LatticeError("this is no text in UTF-8", file=str(path), line=line, column=column) from None
+    too_deep = places.nested(source.text, DEEPEST + AROUND)
+    if too_deep is not None:
+        raise source.error(too_deep, f"lists and objects are nested more than {DEEPEST + AROUND} deep here")
     try:
-        number = _number_or_infinity if allow_infinite else _number
-        value = json.loads(source.text, object_pairs_hook=_once, parse_float=number, parse_constant=number)
+        number, whole = (_number_or_infinity, _whole_or_infinity) if allow_infinite else (_number, _whole)
+        value = json.loads(source.text, object_pairs_hook=_once, parse_float=number, parse_constant=number, parse_int=whole)
     except _FaultError:
         raise source.error(*next(places.faults(source.text, allow_infinite))) from None
     except json.JSONDecodeError as error:
         raise source.error(error.pos, f"this is no JSON: {error.msg}") from None
-    except (RecursionError, ValueError) as error:  # nested too deeply, or whole numbers of thousands of digits
-        raise LatticeError(f"this cannot be read: {error}", file=str(path)) from None
     return Node(value, source)
 
 
@@ -138,6 +142,20 @@ def _number_or_infinity(written: str) -> float:
     if isnan(number):
         raise _FaultError
     return number
+
+
+def _whole(written: str) -> int:
+    try:
+        return int(written)
+    except ValueError:  # of thousands of digits, which Python refuses
+        raise _FaultError from None
+
+
+def _whole_or_infinity(written: str) -> int | float:
+    try:
+        return int(written)
+    except ValueError:
+        return float(written)
 
 
 def dump(value: Any) -> str:

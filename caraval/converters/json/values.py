@@ -13,7 +13,7 @@ from caraval.core.errors import CaravalError, LatticeError
 from caraval.core.registry import backend_of, registry
 
 from .source import Node, shortly
-from .vocabulary import ARRAY, DTYPES, MAPPING, TAGS, TUPLE
+from .vocabulary import ARRAY, DEEPEST, DTYPES, MAPPING, TAGS, TUPLE
 
 # -------------------------------------------------------------------- to JSON
 
@@ -26,8 +26,10 @@ def plain_setting(where: str, value: Any) -> Any:
     return listed if usual else written
 
 
-def plain(where: str, value: Any) -> Any:
+def plain(where: str, value: Any, level: int = 0) -> Any:
     """Return any data as JSON has it."""
+    if level > DEEPEST:
+        raise LatticeError(f"{where[:80]}... is nested more than {DEEPEST} deep, in lists and objects of JSON")
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
@@ -37,12 +39,13 @@ def plain(where: str, value: Any) -> Any:
     if value is None or type(value) in (bool, int, str):
         return value
     if type(value) in (list, tuple):
-        items = [plain(where, item) for item in value]
-        return items if type(value) is list else {TUPLE: items}
+        if type(value) is tuple:
+            return {TUPLE: plain(where, list(value), level + 1)}
+        return [plain(where, item, level + 1) for item in value]
     if isinstance(value, Mapping):
         if all(type(key) is str for key in value) and not TAGS & value.keys():
-            return {key: plain(f"{where}: {key}", item) for key, item in value.items()}
-        return {MAPPING: [[plain(where, key), plain(where, item)] for key, item in value.items()]}
+            return {key: plain(f"{where}: {key}", item, level + 1) for key, item in value.items()}
+        return {MAPPING: [[plain(where, part, level + 3) for part in pair] for pair in value.items()]}
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return _plain_array(where, value)
     raise LatticeError(

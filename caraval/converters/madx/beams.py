@@ -28,6 +28,9 @@ _NAMES = {
 _ENERGIES = ("energy", "pc", "gamma", "beta", "brho")
 """What may say the energy, in the order of precedence."""
 
+SMALLEST = 1e-9
+"""Charges must be larger in magnitude, and smaller than the inverse [elementary charges]."""
+
 _SAME_MASS = 1e-6
 """Masses that differ relatively by less are values of one constant, from different years."""
 
@@ -81,13 +84,15 @@ class Beam:
             self.mass = CONSTANTS[constant]
         if self.particle not in _NAMES or self.particle == "ion":
             self.mass, self.charge = numbers.get("mass", self.mass), numbers.get("charge", self.charge)
-        if not (self.mass > 0 and isfinite(self.mass)) or self.charge == 0:
+        if not (self.mass > 0 and isfinite(self.mass) and SMALLEST < abs(self.charge) < 1 / SMALLEST):
             raise place.error(f"a particle of mass {self.mass} GeV and charge {self.charge} e makes no beam")
         said = next((name for name in _ENERGIES if name in numbers), None)
         if said is not None:
             self._set_energy(said, numbers[said], place)
         elif not self.energy > self.mass:
             raise place.error(f"the energy {self.energy} GeV is not above the mass {self.mass} GeV; give 'energy' or 'pc'")
+        if not isfinite(_GEV * self.pc):
+            raise place.error(f"the energy {self.energy} GeV is too large")
         known = {"mass", "charge", *_ENERGIES}
         self.others.update({name: value for name, value in numbers.items() if name not in known})
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caraval.converters.files import is_file
 from caraval.core.errors import suggest
 
-from . import editing, errors
+from . import editing, errors, makethin
 from .definitions import Doubt, Effect, Quantity
 from .expressions import Attribute, Node, Variable
 from .source import Mistake, Place, Source
@@ -141,12 +142,12 @@ def _select(interpreter: Interpreter, command: Command, place: Place) -> None:
         interpreter.selected[flag] = []
     elif flag in ("seqedit", "error", "makethin"):
         criteria: dict[str, str] = {name: str(given[name].value) for name in ("range", "class", "pattern") if name in given}
+        criteria |= {name: str(interpreter.amount(given[name], command.source)) for name in ("slice", "thick") if name in given}
         interpreter.selected.setdefault(flag, []).append(criteria)
 
 
 def _makethin(interpreter: Interpreter, command: Command, place: Place) -> None:
-    name = text_of(given_of(command, "style"), "sequence")
-    interpreter.sliced[name] = Effect("makethin", "thick elements cut into thin ones", place)
+    makethin.run(interpreter, given_of(command, "style"), command.source, place)
 
 
 def _effect(interpreter: Interpreter, command: Command, place: Place) -> None:
@@ -180,7 +181,7 @@ def _found(interpreter: Interpreter, name: str) -> Path | None:
     for caller in reversed(interpreter.files):
         for spelled in dict.fromkeys((name, name.lower())):
             path = caller.parent / spelled
-            if path.is_file():
+            if is_file(path):
                 return path
     return None
 

@@ -10,7 +10,10 @@ from caraval.core.errors import suggest
 
 from . import expansion
 from .definitions import REFERS, Element, Member, Quantity, Sequence, Setting
-from .selection import belongs, fits
+from .lengths import length_of
+from .names import Names
+from .positions import Positions
+from .selection import Selection
 from .source import Place
 from .statements import attributes
 from .syntax import Command, Given
@@ -62,7 +65,7 @@ def extract(interpreter: Interpreter, given: dict[str, Given], place: Place) -> 
     if name not in interpreter.sequences:
         raise place.error(f"there is no sequence {name!r} to extract from{suggest(name, interpreter.sequences)}")
     whole = interpreter.sequences[name]
-    middles = expansion.middles(interpreter, whole)
+    middles = Positions(interpreter).middles(whole)
     start, end = (_found(whole, member, place) for member in (first, last))
     if start > end:
         raise place.error(f"{first!r} does not stand before {last!r} in sequence {name!r}")
@@ -82,7 +85,7 @@ def _flatten(interpreter: Interpreter, sequence: Sequence, given: dict[str, Give
     for member in sequence.members:
         element = interpreter.elements.get(member.name)
         if element is not None and member.own is None:
-            half = REFERS[sequence.refer] * expansion.length_of(interpreter, member)
+            half = REFERS[sequence.refer] * length_of(interpreter, member)
             element.settings["at"] = Setting(Quantity(interpreter.number(member.at)[0] - half), place)
     interpreter.changed()
 
@@ -98,9 +101,9 @@ def _install(interpreter: Interpreter, sequence: Sequence, given: dict[str, Give
     if "at" not in given:
         raise place.error(f"{name!r} needs a position: at = ...")
     at, origin, half = interpreter.length(given["at"], command.source), _text(given, "from"), REFERS[sequence.refer]
-    last = "last" not in given or bool(_number(interpreter, given["last"], command))
+    last = "last" not in given or bool(interpreter.amount(given["last"], command.source))
     if origin == "selected":
-        middles = dict(zip(map(id, sequence.members), expansion.middles(interpreter, sequence), strict=True))
+        middles = dict(zip(map(id, sequence.members), Positions(interpreter).middles(sequence), strict=True))
         offset = interpreter.number(at)[0]
         new = [Member(name, Quantity(middles[id(m)] + offset), place, half=half) for m in _selected(interpreter, sequence)]
     else:
@@ -110,14 +113,14 @@ def _install(interpreter: Interpreter, sequence: Sequence, given: dict[str, Give
 
 
 def _move(interpreter: Interpreter, sequence: Sequence, given: dict[str, Given], command: Command, place: Place) -> None:
-    middles = dict(zip(map(id, sequence.members), expansion.middles(interpreter, sequence), strict=True))
+    positions = Positions(interpreter)
     meant = {id(member) for member in _meant(interpreter, sequence, given, place)}
     new = []
-    for member in sequence.members:
+    for number, member in enumerate(sequence.members):
         if id(member) in meant:
             if "by" in given:
-                by = _number(interpreter, given["by"], command)
-                member = _fixed(member, middles[id(member)] + by)
+                by = interpreter.amount(given["by"], command.source)
+                member = _fixed(member, positions.middle(sequence, number) + by)
             elif "to" in given:
                 to = interpreter.length(given["to"], command.source)
                 member = replace(member, at=to, origin=_text(given, "from"), half=REFERS[sequence.refer])
@@ -129,10 +132,10 @@ def _remove(interpreter: Interpreter, sequence: Sequence, given: dict[str, Given
     """Take members out; what counted from them keeps its place."""
     meant = {id(member) for member in _meant(interpreter, sequence, given, place)}
     gone = {member.name for member in sequence.members if id(member) in meant}
-    middles = expansion.middles(interpreter, sequence)
+    positions = Positions(interpreter)
     sequence.members = [
-        _fixed(member, middle) if member.origin.partition("[")[0] in gone else member
-        for member, middle in zip(sequence.members, middles, strict=True)
+        _fixed(member, positions.middle(sequence, number)) if member.origin.partition("[")[0] in gone else member
+        for number, member in enumerate(sequence.members)
         if id(member) not in meant
     ]
 
@@ -148,7 +151,7 @@ def _replace(interpreter: Interpreter, sequence: Sequence, given: dict[str, Give
 def _cycle(interpreter: Interpreter, sequence: Sequence, given: dict[str, Given], command: Command, place: Place) -> None:
     """Let the sequence begin elsewhere."""
     start = _found(sequence, _text(given, "start"), place)
-    middles, length = expansion.middles(interpreter, sequence), interpreter.number(sequence.length)[0]
+    middles, length = Positions(interpreter).middles(sequence), interpreter.number(sequence.length)[0]
     moved = [_fixed(m, middle - middles[start]) for m, middle in zip(sequence.members, middles, strict=True)]
     wrapped = [_fixed(m, interpreter.number(m.at)[0] + length) for m in moved[:start]]
     marker = Member(f"{sequence.name}{_text(given, 'start')}_p_", Quantity(length), place)
@@ -157,7 +160,7 @@ def _cycle(interpreter: Interpreter, sequence: Sequence, given: dict[str, Given]
 
 
 def _reflect(interpreter: Interpreter, sequence: Sequence, given: dict[str, Given], command: Command, place: Place) -> None:
-    middles, length = expansion.middles(interpreter, sequence), interpreter.number(sequence.length)[0]
+    middles, length = Positions(interpreter).middles(sequence), interpreter.number(sequence.length)[0]
     backwards = zip(reversed(sequence.members), reversed(middles), strict=True)
     sequence.members = [_fixed(member, length - middle) for member, middle in backwards]
 
@@ -185,12 +188,6 @@ def _text(given: dict[str, Given], name: str) -> str:
     return str(given[name].value).lower() if name in given else ""
 
 
-def _number(interpreter: Interpreter, given: Given, command: Command) -> float:
-    if isinstance(given.value, bool):
-        return float(given.value)
-    return interpreter.number(interpreter.length(given, command.source))[0]
-
-
 def _fixed(member: Member, middle: float) -> Member:
     """Return a member whose middle is known."""
     return replace(member, at=Quantity(middle), origin="", half=0.0)
@@ -198,7 +195,7 @@ def _fixed(member: Member, middle: float) -> Member:
 
 def _found(sequence: Sequence, name: str, place: Place) -> int:
     """Return the number of a member, which is named with the occurrence that is meant, if not the first."""
-    found = expansion.occurrence(sequence, name)
+    found = Names(sequence.name, (member.name for member in sequence.members)).number(name)
     if found is None:
         near = suggest(name, {member.name for member in sequence.members})
         raise place.error(f"there is no {name!r} in sequence {sequence.name!r}{near}")
@@ -214,22 +211,7 @@ def _meant(interpreter: Interpreter, sequence: Sequence, given: dict[str, Given]
 
 def _selected(interpreter: Interpreter, sequence: Sequence) -> list[Member]:
     """Return the members that any selection for the editor means."""
-    found = []
-    for number, member in enumerate(sequence.members):
-        element = member.own or interpreter.elements.get(member.name)
-        if element is not None and any(
-            _fits(interpreter, sequence, criteria, element, number) for criteria in interpreter.selected.get("seqedit", [])
-        ):
-            found.append(member)
-    return found
-
-
-def _fits(interpreter: Interpreter, sequence: Sequence, criteria: dict[str, str], element: Element, number: int) -> bool:
-    if "class" in criteria and not belongs(element, criteria["class"].lower(), interpreter.elements):
-        return False
-    if "pattern" in criteria and not fits(criteria["pattern"], element.name):
-        return False
-    if "range" in criteria:
-        first, last = expansion.range_of(sequence, criteria["range"])
-        return first <= number <= last
-    return True
+    names = Names(sequence.name, (member.name for member in sequence.members))
+    candidates = [member.own or interpreter.elements.get(member.name) for member in sequence.members]
+    meant = Selection(interpreter, names, candidates).numbers(interpreter.selected.get("seqedit", []))
+    return [sequence.members[number] for number in meant]

@@ -7,10 +7,10 @@ from math import cos, sin
 from typing import TYPE_CHECKING, Any
 
 from caraval.core.element import Element as CaravalElement
-from caraval.core.errors import CaravalError, suggest
+from caraval.core.errors import CaravalError
 from caraval.core.registry import registry
 
-from . import apertures, magnets, others
+from . import apertures, magnets, older, others
 from .definitions import Assigned, Element
 from .expansion import Placed
 from .values import Made, Surroundings, Values
@@ -59,6 +59,10 @@ _MAKERS: dict[str, Callable[[Values], Made]] = {
     "vkicker": magnets.vkicker,
     "vmonitor": others.monitor,
     "xrotation": others.xrotation,
+    "lcavity": older.lcavity,
+    "multipole8": older.multipole,
+    "rcollimator8": older.collimator,
+    "ecollimator8": older.collimator,
     "yrotation": others.yrotation,
 }
 """What makes an element of each class; the others are unknown."""
@@ -129,7 +133,7 @@ class Converter:
             if name in INERT:
                 kept[name] = value
             elif value not in (0.0, False, "") and value != []:
-                near = suggest(name, attributes(element.keyword))
+                near = self._state.near(name, attributes(element.keyword))
                 self._state.losses.physics(element.name, name, f"{value}{near}", place=setting.place)
         return kept
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence as Row
 from typing import TYPE_CHECKING
 
 from .definitions import Assigned, Effect, Quantity, Used
-from .expansion import Placed, numbered
-from .selection import belongs, fits
+from .expansion import Placed
+from .names import Names
+from .selection import Selection
 from .source import Place
 from .statements import attributes
 from .syntax import Command
@@ -44,21 +45,13 @@ def assign(interpreter: Interpreter, command: Command, used: Used, place: Place)
 def of_row(interpreter: Interpreter, used: Used, row: Row[Placed]) -> dict[int, Assigned]:
     """Return the errors of the elements in a row, by number; of several commands, the last one counts."""
     found: dict[int, Assigned] = {}
-    names = [placed.element.name for placed in row]
+    candidates = [None if placed.member is None else placed.element for placed in row]
+    selection = Selection(interpreter, Names(used.name, (placed.element.name for placed in row)), candidates)
     for assigned in used.assigned:
-        for criteria in assigned.selections:
-            first, last = numbered(names, used.name, criteria["range"]) if "range" in criteria else (0, len(row) - 1)
-            for number in range(first, last + 1):
-                if row[number].member is not None and _is_meant(interpreter, criteria, row[number]):
-                    before = found.get(number)
-                    found[number] = assigned if before is None else _both(before, assigned)
+        for number in selection.numbers(assigned.selections):
+            before = found.get(number)
+            found[number] = assigned if before is None else _both(before, assigned)
     return found
-
-
-def _is_meant(interpreter: Interpreter, criteria: dict[str, str], placed: Placed) -> bool:
-    if "class" in criteria and not belongs(placed.element, criteria["class"].lower(), interpreter.elements):
-        return False
-    return "pattern" not in criteria or fits(criteria["pattern"], placed.element.name)
 
 
 def _both(before: Assigned, after: Assigned) -> Assigned:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from caraval.converters.files import contents
+from caraval.core.errors import suggest
 from caraval.core.losses import Losses
 
 from . import syntax
@@ -19,10 +21,13 @@ from .statements import statements
 DEEPEST = 40
 """How deep files, macros and blocks may be nested."""
 
-MOST = 3_000_000
-"""How many statements are carried out at most, those in loops counted each time."""
+MOST = 300_000
+"""How many statements loops, macros and repeated calls may come to, besides those that the files hold."""
 
-LONGEST = 30_000_000
+FEW = 20
+"""How many unknown names the nearest known one is looked for."""
+
+LONGEST = 10_000_000
 """How many characters macros may come to."""
 
 
@@ -39,14 +44,20 @@ class Flow(State):
         super().__init__()
         self.losses = losses
         self.files: list[Path] = []
+        self._known: set[Path] = set()
         self._said: set[tuple[str, str]] = set()
         self._level = 0
-        self._count = 0
+        self._left = MOST
+        self._guesses = 0
         self._expanded = 0
 
     @abstractmethod
     def execute(self, statement: syntax.Statement) -> str | None:
         """Carry out a statement, and return ``"return"`` or ``"stop"`` if those after it are not."""
+
+    def source(self, name: str, text: str) -> Source:
+        """Return the source of a file of that text."""
+        return Source.of_file(name, text)
 
     # ---------------------------------------------------------------- files, macros and blocks
 
@@ -57,8 +68,12 @@ class Flow(State):
         ------
         LatticeError
         """
+        text = contents(path, shown)
+        if path not in self._known:
+            self._known.add(path)
+            self._left += text.count(";") + text.count("{")
         self.files.append(path)
-        source = Source.of_file(shown, path.read_text(encoding="utf-8", errors="replace"))
+        source = self.source(shown, text)
         word = self.run(source, place or source.place(0))
         self.files.pop()
         return word
@@ -102,9 +117,9 @@ class Flow(State):
         return self.run(Source(place.file, text, place, f"in macro {name!r}: "), place)
 
     def _step(self, place: Place) -> None:
-        self._count += 1
-        if self._count > MOST:
-            raise place.error(f"after {MOST} statements there is no end; does a loop end?")
+        self._left -= 1
+        if self._left < 0:
+            raise place.error(f"after {MOST} repeated statements there is no end; does a loop end?")
 
     def _block(self, block: syntax.Block, taken: bool | None) -> tuple[str, bool | None]:
         """Carry out a block where its condition holds; `taken` is whether one of the same chain was, None outside of one."""
@@ -144,6 +159,11 @@ class Flow(State):
                 self.say(doubt.why, "not defined", doubt.place, "zero, as in MAD-X")
             else:
                 self.losses.physics(name, attribute, doubt.why, "the value without that", place=place)
+
+    def near(self, name: str, known: Iterable[str]) -> str:
+        """Return what may be meant by a name that is not known; of the first such names only, as that takes its time."""
+        self._guesses += 1
+        return suggest(name, known) if self._guesses <= FEW else ""
 
     def say(self, word: str, about: str, place: Place, instead: str = "left out") -> None:
         """Take note, once, of a command that does not matter here."""

@@ -67,9 +67,12 @@ def condition(tokens: Tokens, level: int = 0) -> Node:
 
 def number(text: str, offset: int) -> float:
     """Return the value of a number as it is written, which may be hexadecimal; MAD-X breaks lines before exponents."""
-    value = float.fromhex(text) if text.startswith("0x") else float(text.replace("d", "e").replace("\n", ""))
+    try:
+        value = float.fromhex(text) if text.startswith("0x") else float(text.replace("d", "e").replace("\n", ""))
+    except (ValueError, OverflowError):
+        raise Mistake(f"{text[:40]} is no number that can be read", offset) from None
     if not math.isfinite(value):
-        raise Mistake(f"{text} is too large", offset)
+        raise Mistake(f"{text[:40]} is too large", offset)
     return value
 
 
@@ -157,7 +160,8 @@ def _name(tokens: Tokens, level: int) -> Node:
     if following == "%":
         tokens.take()
         owner = f"{token.text}%{tokens.name().text}"
-        tokens.need("->")
+        if not tokens.skip("->"):
+            return Variable(token.start, 1, owner)
         return Attribute(token.start, 1, owner, _indexed(tokens))
     if following == "(":
         return _call(tokens, token.text, token.start, level)

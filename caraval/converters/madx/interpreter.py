@@ -8,7 +8,7 @@ from caraval.core.errors import suggest
 from caraval.core.losses import Losses
 
 from . import commands, syntax
-from .definitions import REFERS, Effect, Element, Line, Member, Quantity, Sequence, Setting
+from .definitions import REFERS, Element, Line, Member, Quantity, Sequence, Setting
 from .flow import Flow
 from .source import Mistake, Place, Source
 from .statements import attributes
@@ -29,7 +29,6 @@ class Interpreter(Flow):
         super().__init__(losses)
         self.open: Sequence | None = None
         self.edited: Sequence | None = None
-        self.sliced: dict[str, Effect] = {}
         self.selected: dict[str, list[dict[str, str]]] = {}
 
     # ---------------------------------------------------------------- statements
@@ -73,7 +72,7 @@ class Interpreter(Flow):
             self.sequences[owner].length = self.length(given, source)
             self.changed()
         else:
-            near = suggest(owner, [*self.elements, *self.sequences, "beam"])
+            near = self.near(owner, [*self.elements, *self.sequences, "beam"])
             self.say(owner, f"->{given.name}, but there is no such element{near}", source.place(statement.offset))
 
     @execute.register
@@ -132,7 +131,7 @@ class Interpreter(Flow):
             for given in attributes(statement.rest, TEXTS):
                 self.give(self.elements[word], given, source)
         else:
-            near = suggest(word, [*COMMANDS, *self.elements])
+            near = self.near(word, [*COMMANDS, *self.elements])
             self.say(word, f"no command and no element{near}", source.place(statement.offset), "skipped, as in MAD-X")
         return None
 
@@ -141,7 +140,7 @@ class Interpreter(Flow):
     def give(self, element: Element, given: syntax.Given, source: Source) -> None:
         """Set an attribute of an element."""
         if not has(element.keyword, given.name):
-            near = suggest(given.name, attributes_of(element.keyword))
+            near = self.near(given.name, attributes_of(element.keyword))
             self.losses.physics(
                 element.name,
                 given.name,
@@ -175,6 +174,10 @@ class Interpreter(Flow):
         if not isinstance(found, Quantity):
             raise Mistake(f"{given.name} must be a number", given.offset)
         return found
+
+    def amount(self, given: syntax.Given, source: Source) -> float:
+        """Return the present value of what is given to a command; a flag is one or zero."""
+        return float(given.value) if isinstance(given.value, bool) else self.number(self.length(given, source))[0]
 
     def _sequence(self, statement: syntax.Definition) -> None:
         place = statement.source.place(statement.offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import pi
 from typing import Any
 
 from caraval.core.reference import C_LIGHT
@@ -35,10 +36,18 @@ def crabcavity(v: Values) -> Made:
 
 
 def rfmultipole(v: Values) -> Made:
-    """Multipoles that oscillate, which Caraval has not; with nothing but a voltage, it is a cavity."""
-    if any((*v.numbers("knl"), *v.numbers("ksl"))):
+    """Multipoles that oscillate: a dipole is a crab cavity, nothing but a voltage a cavity; others Caraval has not."""
+    normal, skew = (([*v.numbers(name), 0.0])[0] for name in ("knl", "ksl"))
+    if not any((*v.numbers("knl"), *v.numbers("ksl"))):
+        return rfcavity(v)
+    higher, frequency = any((*v.numbers("knl")[1:], *v.numbers("ksl")[1:])), _frequency(v)
+    if higher or (normal and skew) or v.number("volt") or not frequency:
         return unknown(v)
-    return rfcavity(v)
+    phase = ([*v.numbers("pnl" if normal else "psl"), 0.0])[0]
+    v.number("lag"), v.numbers("pnl"), v.numbers("psl")
+    turn = 0.0 if normal else -pi / 2  # what kicks along y
+    values = {"voltage": v.around.direction * (normal or skew) * v.around.reference.p0c, "phi0": -phase - 0.25}
+    return Made("CrabCavity", {**values, "rf_frequency": frequency, "tilt": v.number("tilt") + turn})
 
 
 def elseparator(v: Values) -> Made:

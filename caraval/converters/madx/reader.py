@@ -17,6 +17,7 @@ from . import errors, expansion, unrolling
 from .definitions import Sequence, Used
 from .elements import Converter
 from .interpreter import Interpreter
+from .names import Names
 from .source import Place
 from .values import Surroundings
 
@@ -47,7 +48,7 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     path = Path(path)
     state = Interpreter(losses or Losses())
     state.read(path, str(path))
-    return lattice(state, _chosen(state, line, branch, Place(str(path), 1, 1)))
+    return lattice(state, chosen(state, line, branch, Place(str(path), 1, 1)))
 
 
 def lattice(state: Interpreter, used: Used) -> Lattice:
@@ -61,8 +62,6 @@ def lattice(state: Interpreter, used: Used) -> Lattice:
         state.losses.note("beam", "radiate", "synchrotron radiation", place=place)
     for effect in used.effects:
         state.losses.physics(effect.command, "", effect.what, place=effect.place)
-    if used.name in state.sliced:
-        state.losses.physics(used.name, "", state.sliced[used.name].what, "thick elements", place=state.sliced[used.name].place)
     row = _of_range(state, expansion.expand(state, sequence), used)
     length = sum(placed.length for placed in row)
     around = Surroundings(
@@ -92,7 +91,7 @@ def _of_range(state: Interpreter, row: list[expansion.Placed], used: Used) -> li
     """Return the part of a row that is used."""
     if not used.range:
         return row
-    first, last = expansion.numbered([placed.element.name for placed in row], used.name, used.range)
+    first, last = Names(used.name, (placed.element.name for placed in row)).range(used.range)
     if first > last:
         state.losses.physics(used.name, "range", f"{used.range!r}, which is not there", "the whole", place=used.place)
         return row
@@ -111,7 +110,7 @@ def sequence_of(state: Interpreter, name: str) -> Sequence:
     return state.sequences[name] if name in state.sequences else unrolling.unrolled(state, state.lines[name])
 
 
-def _chosen(state: Interpreter, line: str | None, branch: str | int | None, place: Place) -> Used:
+def chosen(state: Interpreter, line: str | None, branch: str | int | None, place: Place) -> Used:
     """Return the sequence to take."""
     named = line if line is not None else branch if isinstance(branch, str) else None
     known = list(state.order)

@@ -138,6 +138,9 @@ def _plain(source: Source, tokens: Tokens) -> Statement:
     if tokens.next.text == "," and tokens.ahead().text in (":", "=", ":="):
         tokens.take()
     following = tokens.next.text
+    if following == "%" and tokens.ahead(2).text in ("=", ":="):  # such a name is as good as any other
+        tokens.take()
+        name, following = f"{name}%{tokens.name().text}", tokens.next.text
     if following in ("=", ":="):
         tokens.take()
         deferred, constant = following == ":=" and "const" not in qualifiers, "const" in qualifiers

@@ -179,6 +179,15 @@ def arc_part(share: float) -> Routine:
     return Routine(track=arc, prepare=prepare, undo=undo_arc)
 
 
+def free_part(share: float) -> Routine:
+    """Return a share of the length without any field, along the curve of the design."""
+
+    def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> ArcConstants:
+        return arc_constants(bend.length * share, bend.angle * share, bend.g, -bend.g, reference_in, xp)
+
+    return Routine(track=arc, prepare=prepare, undo=undo_arc)
+
+
 def _combined_constants(bend: SBend, share: float, reference: Reference, xp: Any) -> CombinedConstants:
     return CombinedConstants(bend.length * share, bend.g, extra(bend, xp), gradient(bend, xp), drift.mass2(reference))
 
