@@ -95,11 +95,8 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
 
 def values(names: Sequence[str], beam: Beam) -> dict[str, Any]:
     """Return quantities of a beam as NumPy arrays; moments and Twiss parameters that there are none of are NaN."""
-    if isinstance(beam, MomentBeam):
-        return {name: on_numpy(QUANTITIES[name].read(beam)) for name in names}
-    with np.errstate(invalid="ignore"):  # of settings that nothing came through
-        moments = _moments(beam)
-        read = {name: beam.transmission if name == "transmission" else QUANTITIES[name].read(moments) for name in names}
+    moments, transmission = (beam, 1.0) if isinstance(beam, MomentBeam) else (_moments(beam), beam.transmission)
+    read = {name: transmission if name == "transmission" else QUANTITIES[name].read(moments) for name in names}
     return {name: on_numpy(value) for name, value in read.items()}
 
 

@@ -31,8 +31,11 @@ PARTICLE_BYTES = 512
 SETTING_BYTES = 4_000
 """Of each setting of moments: mean and covariance, six coordinates with six slopes, and what a step needs besides."""
 
-ELEMENT_BYTES = 1_000
-"""Of each setting for each element that it changes: its constants, or its matrix."""
+CHANGED_BYTES = 400
+"""Of each setting for each element whose numbers it changes: constants, or a matrix of 36 numbers with an offset."""
+
+REFERENCE_BYTES = 24
+"""Of each setting for each element: the reference behind it, where lengths or voltages change."""
 
 Map = Callable[[Callable[[Chunk], Columns], Iterable[Chunk]], Iterable[Columns]]
 Progress = Callable[[int, int], None]
@@ -221,9 +224,14 @@ def scan(
 
 def settings_at_once(lattice: Lattice, beam: Beam, parameters: Sequence[str]) -> int:
     """Return how many settings fit in :data:`MEMORY`."""
-    varied = {place for name in parameters for place in lattice.select(parameter_of(name)[0])}
+    changed = {place for name in parameters for place in lattice.select(parameter_of(name)[0])}
+    for place in sorted(changed):
+        if registry().reference_of(type(lattice.elements[place])) is not None:  # then all behind it see another momentum
+            changed.update(range(place, len(lattice)))
+            break
     size = len(beam) * PARTICLE_BYTES if isinstance(beam, ParticleBeam) else SETTING_BYTES
-    return max(1, int(MEMORY / (size + len(varied) * ELEMENT_BYTES)))
+    size += len(changed) * CHANGED_BYTES + len(lattice) * REFERENCE_BYTES
+    return max(1, int(MEMORY / size))
 
 
 def _device(beam: Beam) -> str:

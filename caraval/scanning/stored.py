@@ -110,15 +110,16 @@ class Parts:
 
     def finish(self, scan: Scan) -> None:
         """Write the file, whole or not at all, and remove the folder."""
-        units = {f"{prefix}{name}": q.unit for name, q in QUANTITIES.items() for prefix in self._prefixes(name)}
         scratch = self.folder / f"whole{self.path.suffix}"
-        format_of(self.path, writing=True).write(scratch, self._tables(scan), units, identity(scan))
+        format_of(self.path, writing=True).write(scratch, self._tables(scan), self._units(scan), identity(scan))
         scratch.replace(self.path)
         rmtree(self.folder)
 
-    def _prefixes(self, name: str) -> list[str]:
-        """Return what stands before a quantity in the names of columns: nothing, or a place."""
-        return [column.removesuffix(name) for column in self._load(0) if column == name or column.endswith(f".{name}")]
+    def _units(self, scan: Scan) -> dict[str, str]:
+        """Return the units of the columns; what a function made of a beam has none that is known."""
+        if callable(scan.work.outputs):
+            return {}
+        return {column: QUANTITIES[column.rpartition(".")[2]].unit for column in self._load(0)}
 
     def _tables(self, scan: Scan) -> Iterator[Columns]:
         for number, chunk in enumerate(scan.chunks):

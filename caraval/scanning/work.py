@@ -117,6 +117,7 @@ class Work:
             chunk, error = self._narrowed(chunk, error)
             raise type(error)(f"{chunk}: {error}") from error
 
+    @np.errstate(over="ignore", invalid="ignore")  # the table shows which settings go astray, or lose all
     def _outputs(self, chunk: Chunk) -> Columns:
         if callable(self.outputs):
             found = self._called(self._track(chunk, everything))

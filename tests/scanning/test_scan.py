@@ -163,6 +163,15 @@ def test_nothing_comes_through_at_all(short, make_beam, name):
     assert np.isnan(table["sigma_x"]).all()
 
 
+def test_settings_that_go_astray(make_beam):
+    """Others are as they are, and nobody is told of overflow but by the table."""
+    cell = [cv.Quadrupole(name="q", length=0.2, k1=1.3), cv.Drift(length=0.5)]
+    settings = {"q.k1": np.array([1.0, -1e4, 1.2])}
+    table = cv.scan(cv.Lattice(cell * 80), make_beam().to_moments(), settings, ["sigma_x", "transmission"])
+    np.testing.assert_array_equal(np.isfinite(table["sigma_x"]), [True, False, True])
+    assert (table["transmission"] == 1).all()
+
+
 # -------------------------------------------------------------------- places, functions, grids
 
 
@@ -243,6 +252,16 @@ def test_big_beams_have_small_chunks(short, make_beam):
     assert few * 100_000 * module.PARTICLE_BYTES <= module.MEMORY
     assert many > 900 * few
     assert module.settings_at_once(short, make_beam(n=600_000), ["q1.k1"]) == 1
+
+
+def test_what_changes_the_energy_changes_all_behind_it(make_beam):
+    def at_once(parameter):
+        cavity = cv.LCavity(name="c", length=1.0, voltage=1e6, rf_frequency=1e9)
+        return module.settings_at_once(
+            cv.Lattice([cv.Drift(name="d"), cavity, *[cv.Drift()] * 100]), make_beam().to_moments(), [parameter]
+        )
+
+    assert at_once("c.voltage") < at_once("d.x_offset") / 4
 
 
 def test_threads(short, make_beam):
