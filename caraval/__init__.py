@@ -68,6 +68,7 @@ from .physics.thick_multipole import ThickMultipole
 from .physics.undulator import Undulator
 from .physics.vkicker import VKicker
 from .physics.wiggler import Wiggler
+from .scanning import grid, scan
 
 __version__ = "0.1.0"
 
@@ -142,12 +143,14 @@ __all__ = [
     "UnknownNameError",
     "VKicker",
     "Wiggler",
+    "grid",
     "hookimpl",
     "load",
     "load_beam",
     "register_plugin",
     "save",
     "save_beam",
+    "scan",
 ]
 
 

@@ -19,6 +19,7 @@ import caraval as cv
 from caraval import demo
 from caraval.cli import app, beams, options, report, tables
 from caraval.core import registry as registering
+from caraval.scanning import DEFAULT, Work, read_table
 
 ROOT = str(Path(cv.__file__).parents[1])
 
@@ -562,7 +563,7 @@ def test_version(caraval: Any) -> None:
 
 
 def test_nothing_heavy_for_help() -> None:
-    heavy = ("matplotlib", "torch", "jax", "numba", "h5py", "pmd_beamphysics", "lark", "pandas")
+    heavy = ("matplotlib", "torch", "jax", "numba", "h5py", "pyarrow", "pmd_beamphysics", "lark", "pandas")
     code = (
         "import sys\n"
         "from caraval.cli import app\n"
@@ -608,7 +609,9 @@ def test_installed_script(fodo: Path) -> None:
     assert "19" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["track", "--help"], ["info", "-h"], ["demo", "--help"], ["methods", "-h"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["track", "--help"], ["scan", "-h"], ["info", "-h"], ["demo", "--help"], ["methods", "-h"]]
+)
 def test_help(caraval: Any, arguments: list[str]) -> None:
     assert "Usage: caraval" in flat(caraval(*arguments).stdout).replace("root", "caraval")
 
@@ -690,3 +693,145 @@ def test_convert_refuses(caraval: Any, fodo: Path, tmp_path: Path) -> None:
     assert "on_unsupported must be" in one_line(caraval("convert", fodo, tmp_path / "a.json", "--on-unsupported", "x", code=1))
     assert "no plugin can write lattices" in one_line(caraval("convert", fodo, tmp_path / "a.nosuch", code=1))
     assert list(tmp_path.glob("a.*")) == []
+
+
+# -------------------------------------------------------------------- scan
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "h5"])
+def test_scan_a_grid(caraval: Any, fodo: Path, tmp_path: Path, suffix: str) -> None:
+    pytest.importorskip({"parquet": "pyarrow", "h5": "h5py"}[suffix])
+    target = tmp_path / f"result.{suffix}"
+    result = caraval(
+        "scan", fodo, "--moments", "--grid", "qf.k1=1:2:5", "--grid", "qd.k1=-2:-1:3,d.length=0.5", "--output", target,
+        "--outputs", "sigma_x,beta_y", "--observe", "bpm##2", "--chunk", "4", "--method", "linear",
+    )  # fmt: skip
+    assert "normalized emittance 1 µm; sigma_z 100 µm; sigma_pz 0.0001, as moments" in result.stdout
+    assert "15 settings: qf.k1 from 1 to 2, qd.k1 from -2 to -1, d.length from 0.5 to 0.5" in result.stdout
+    assert re.search(r"tracked 15 settings in .* on numpy: .* per second", result.stdout)
+    assert f"table of 15 rows written to {target}" in flat(result.stdout)
+    lattice = cv.load(fodo).with_tracking("linear")
+    beam = cv.ParticleBeam.from_twiss(
+        10, beta_x=8, alpha_x=0.5, beta_y=3, normalized_emittance_x=1e-6, normalized_emittance_y=1e-6,
+        sigma_z=1e-4, sigma_pz=1e-4, p0c=1e8, seed=1,
+    ).to_moments()  # fmt: skip
+    settings = cv.grid({"qf.k1": np.linspace(1, 2, 5), "qd.k1": [-2, -1.5, -1], "d.length": 0.5})
+    expected = cv.scan(lattice, beam, settings, ["sigma_x", "beta_y"], observe="bpm##2")
+    table = read_table(target)
+    assert list(table) == list(expected)
+    for name, column in expected.items():
+        np.testing.assert_allclose(table[name], column, rtol=1e-8, err_msg=name)
+
+
+def test_scan_a_table(caraval: Any, fodo: Path, tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    settings = tmp_path / "settings.csv"
+    settings.write_text("qf.k1,qd.k1\n1.0,-1.0\n1.4,-1.4\n")
+    target = tmp_path / "result.h5"
+    caraval("scan", fodo, "--particles", "50", "--table", settings, "--output", target, "--no-compile")
+    table = read_table(target)
+    assert list(table) == ["qf.k1", "qd.k1", *DEFAULT]
+    np.testing.assert_array_equal(table["qd.k1"], [-1.0, -1.4])
+    expected = row(caraval("track", fodo, "--particles", "50").stdout, "end")
+    assert table["sigma_x"][1] == pytest.approx(expected[1] * 1e-6, rel=1e-3)
+
+
+def test_scan_interrupted_and_resumed(monkeypatch: pytest.MonkeyPatch, caraval: Any, fodo: Path, tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    target = tmp_path / "result.h5"
+    arguments = ("scan", fodo, "--moments", "--grid", "qf.k1=1:2:10", "--chunk", "3", "--output", target)
+    call, started = Work.__call__, []
+
+    def interrupted(self: Work, chunk: Any) -> Any:
+        started.append(chunk.start)
+        if len(started) == 3:
+            raise KeyboardInterrupt
+        return call(self, chunk)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Work, "__call__", interrupted)
+        result = caraval(*arguments, code=130)
+    assert "note: interrupted; what is finished is kept in" in result.stderr
+    assert not target.exists()
+    assert "an interrupted scan lies in" in one_line(caraval(*arguments, code=1))
+    assert "is of another scan, which differs in lattice;" in one_line(
+        caraval(*arguments, "--resume", "--method", "Quadrupole=linear", code=1)
+    )
+    assert "tracked 4 settings" in caraval(*arguments, "--resume").stdout
+    assert "table of 10 rows complete already in" in caraval(*arguments, "--resume").stdout
+    whole = tmp_path / "whole.h5"
+    caraval("scan", fodo, "--moments", "--grid", "qf.k1=1:2:10", "--output", whole)
+    for name, column in read_table(whole).items():
+        np.testing.assert_allclose(read_table(target)[name], column, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_scan_on_backends(caraval: Any, fodo: Path, tmp_path: Path, name: str) -> None:
+    pytest.importorskip(name)
+    pytest.importorskip("h5py")
+    tables_ = []
+    for backend in ("numpy", name):
+        target = tmp_path / f"{backend}.h5"
+        caraval("scan", fodo, "--moments", "--grid", "qf.k1=1:2:4", "--output", target, "--backend", backend)
+        tables_.append(read_table(target))
+    for column in DEFAULT:
+        np.testing.assert_allclose(tables_[1][column], tables_[0][column], rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--grid", "qf.kk1=1:2:3"], "Quadrupole 'QF' has no parameter 'kk1'; did you mean 'k1'"),
+        (["--grid", "qff.k1=1:2:3"], "no element 'qff' in the lattice; did you mean"),
+        (["--grid", "qf.k1=1:2:3", "--outputs", "sigmax"], "no output 'sigmax'; did you mean 'sigma_x'"),
+        (["--grid", "qf.k1=1:2:3", "--observe", "bqm"], "no element 'bqm' in the lattice"),
+        (["--grid", "qf.k1=1:2:3", "--energy", "2e8"], "--reference beam tracks it as it is"),
+        (["--table", "settings.csv"], "no file settings.csv"),
+    ],
+)  # fmt: skip
+def test_scan_errors_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, caraval: Any, fodo: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    pytest.importorskip("h5py")
+    monkeypatch.chdir(tmp_path)
+    assert message.lower() in one_line(caraval("scan", fodo, *arguments, "--output", "result.h5", code=1)).lower()
+    assert list(tmp_path.iterdir()) == [fodo]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give the settings either by --grid or by --table"),
+        (["--grid", "qf.k1=1:2:3", "--table", "a.csv"], "give the settings either by --grid or by --table"),
+        (["--grid", "qf.k1=1:2"], "'qf.k1=1:2' must be NAME=FIRST:LAST:COUNT"),
+        (["--grid", "qf.k1"], "must be NAME=FIRST:LAST:COUNT"),
+        (["--grid", "=1:2:3"], "must be NAME=FIRST:LAST:COUNT"),
+        (["--grid", "qf.k1=1:2:0"], "qf.k1: it must be a positive whole number, not 0"),
+        (["--grid", "qf.k1=1:b:3"], "qf.k1: 'b' is not a number"),
+        (["--grid", "qf.k1=1:2:1"], "qf.k1: one value cannot be both 1 and 2"),
+        (["--grid", "qf.k1=1,qf.k1=2"], "qf.k1 is given twice"),
+        (["--grid", "qf.k1=1", "--chunk", "0"], "it must be a positive whole number, not 0"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_of_scan(caraval: Any, fodo: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    pytest.importorskip("h5py")
+    assert message in flat(caraval("scan", fodo, *arguments, "--output", tmp_path / "result.h5", code=2).stderr)
+    assert list(tmp_path.iterdir()) == [fodo]
+
+
+def test_scan_needs_a_target(caraval: Any, fodo: Path) -> None:
+    assert "--output" in flat(caraval("scan", fodo, "--grid", "qf.k1=1:2:3", code=2).stderr)
+    assert "no table can be written to" in one_line(caraval("scan", fodo, "--grid", "qf.k1=1", "--output", "a.xls", code=1))
+
+
+def test_progress_of_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    with report.scanning() as told:
+        assert told is None
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with report.scanning() as told:
+        assert told is not None
+        told(3, 10)
+    assert "scanning" in terminal.text
+    assert "3/10" in terminal.text

@@ -1,4 +1,4 @@
-"""The command line: ``caraval track``, ``convert``, ``info``, ``methods``, ``plugins``, ``demo``."""
+"""The command line: ``caraval track``, ``scan``, ``convert``, ``info``, ``methods``, ``plugins``, ``demo``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .demo import demo
 from .info import info
 from .listing import methods, plugins
 from .messages import Commands, print_version
+from .scan import scan
 from .track import track
 
 app = typer.Typer(
@@ -33,7 +34,7 @@ def main(
     """Particle beams through accelerators: Bmad's physics on NumPy, PyTorch and JAX."""
 
 
-for command in (track, convert, info, methods, plugins, demo):
+for command in (track, scan, convert, info, methods, plugins, demo):
     app.command()(command)
 
 __all__ = ["app"]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from math import isfinite
 
+import numpy as np
 import typer
 
 from caraval.core.errors import suggest
@@ -53,4 +54,27 @@ def named_numbers(values: Sequence[str] | None, known: Sequence[str], option: st
             found[name] = number(value)
         except typer.BadParameter as error:
             raise typer.BadParameter(f"{name}: {error.message}", param_hint=option) from None
+    return found
+
+
+def ranges(values: Sequence[str] | None, option: str) -> dict[str, np.ndarray]:
+    """Return ``{name: numbers}`` of items ``NAME=FIRST:LAST:COUNT`` or ``NAME=VALUE``; both ends belong to a range."""
+    found: dict[str, np.ndarray] = {}
+    for item in separate(values):
+        name, _, text = (part.strip() for part in item.partition("="))
+        parts = text.split(":")
+        if not name or not text or len(parts) not in (1, 3):
+            raise typer.BadParameter(
+                f"{item!r} must be NAME=FIRST:LAST:COUNT, such as q1.k1=1:2:100, or NAME=VALUE", param_hint=option
+            )
+        if name in found:
+            raise typer.BadParameter(f"{name} is given twice", param_hint=option)
+        try:
+            first, last = number(parts[0]), number(parts[1] if len(parts) == 3 else parts[0])
+            steps = count(parts[2]) if len(parts) == 3 else 1
+        except typer.BadParameter as error:
+            raise typer.BadParameter(f"{name}: {error.message}", param_hint=option) from None
+        if steps == 1 and first != last:
+            raise typer.BadParameter(f"{name}: one value cannot be both {parts[0]} and {parts[1]}", param_hint=option)
+        found[name] = np.linspace(first, last, steps)
     return found

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from caraval.core import plan as planning
 from caraval.core.arrays import is_zero
@@ -132,3 +132,15 @@ def progress(lattice: Lattice, beam: ParticleBeam, *, compiled: bool) -> Iterato
         with Progress(*columns, console=console(stderr=True), transient=True) as bar:
             task = bar.add_task("tracking", total=len(lattice))
             yield lambda passed, total: bar.update(task, completed=passed, total=total)
+
+
+@contextmanager
+def scanning() -> Iterator[Callable[[int, int], None] | None]:
+    """Show on a terminal how many settings are done; yields what is to be told of it, or None."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn("scanning"), BarColumn(), MofNCompleteColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("scanning", total=None)
+        yield lambda passed, total: bar.update(task, completed=passed, total=total)

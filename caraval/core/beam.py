@@ -271,7 +271,7 @@ class ParticleBeam(Statistics):
 
     def to_moments(self) -> MomentBeam:
         """Return mean and covariance of the living particles."""
-        return MomentBeam(*self._moments(), reference=self.reference, charge=self.total_charge)
+        return MomentBeam(*self.mean_and_covariance(), reference=self.reference, charge=self.total_charge)
 
     # ---------------------------------------------------------------- what it is
 
@@ -364,14 +364,15 @@ class ParticleBeam(Statistics):
     @property
     def mean(self) -> Any:
         """Mean of the six coordinates, (..., 6)."""
-        return self._moments()[0]
+        return self.mean_and_covariance()[0]
 
     @property
     def covariance(self) -> Any:
         """Covariance of the six coordinates, (..., 6, 6)."""
-        return self._moments()[1]
+        return self.mean_and_covariance()[1]
 
-    def _moments(self) -> tuple[Any, Any]:
+    def mean_and_covariance(self) -> tuple[Any, Any]:
+        """Return both at once, (..., 6) and (..., 6, 6), for half the work."""
         xp = array_namespace(self.x)
         weight = self._normalised_weight()[..., None, :]
         q = xp.stack(list(self.coordinates), axis=-2)

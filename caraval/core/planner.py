@@ -55,6 +55,10 @@ class Planner:
         self._libraries: dict[str, str] | None = None
         self._shapes: set[tuple[int, ...]] = set()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what can be worked out again: plans hold functions that no pickle takes, and keys of this process."""
+        return {**self.__dict__, "_counts": {}, "_plans": {}, "_prepared": {}, "_libraries": None}
+
     # ---------------------------------------------------------------- what decides the shape of a plan
 
     def counts(self, start: Reference | None = None, standing: Sequence[Element] | None = None) -> Counts:
@@ -167,14 +171,15 @@ class Planner:
         if not all(map(is_number, (start.p0c, start.s, start.t))):
             return plan.prepare(self.lattice.elements, start, particles=particles)
         key = (id(plan), particles, start)
-        if key not in self._prepared:
+        prepared = self._prepared.get(key)
+        if prepared is None:  # held by name: another thread may clear what is kept at any time
             prepared = plan.prepare(self.lattice.elements, start, particles=particles, known=known)
             if not prepared.is_static():
                 return prepared
             if len(self._prepared) >= KEPT:
                 self._prepared.clear()
             self._prepared[key] = prepared
-        return self._prepared[key]
+        return prepared
 
     def track(
         self,

@@ -97,6 +97,14 @@ class Statistics:
         InputError
             If the beam has no emittance there.
         """
+        found = self.twiss_anyhow(plane)
+        known = backend_of(found.emittance).value(found.emittance)
+        if known is not None and not (known > 0).all():
+            raise InputError(f"the beam has no emittance in {plane}, so it has no Twiss parameters there")
+        return found
+
+    def twiss_anyhow(self, plane: str) -> Twiss:
+        """Return the same unchecked: beta, alpha and gamma are NaN where some of a batch have no emittance."""
         i, j = _plane(plane)
         a, b, d = self.covariance_of(i, i), self.covariance_of(i, j), self.covariance_of(j, j)
         xp = array_namespace(a)
@@ -107,10 +115,8 @@ class Statistics:
             eta, etap = self.covariance_of(i, 5) / spread, self.covariance_of(j, 5) / spread
             a, b, d = a - eta * eta * spread, b - eta * etap * spread, d - etap * etap * spread
         emittance = _root(a * d - b * b)
-        known = backend_of(emittance).value(emittance)
-        if known is not None and not (known > 0).all():
-            raise InputError(f"the beam has no emittance in {plane}, so it has no Twiss parameters there")
-        return Twiss(a / emittance, -b / emittance, d / emittance, emittance, eta, etap)
+        area = xp.where(emittance > 0, emittance, xp.full_like(emittance, float("nan")))
+        return Twiss(a / area, -b / area, d / area, emittance, eta, etap)
 
 
 def _root(area: Any) -> Any:

@@ -13,7 +13,7 @@ import pytest
 import caraval
 
 PACKAGE = Path(caraval.__file__).parent
-ROOMS = ("core", "physics", "backends", "converters", "plugins")
+ROOMS = ("core", "physics", "backends", "converters", "plugins", "scanning")
 LIGHT = {"__future__", "numpy", "scipy", "array_api_compat", "pluggy", *sys.stdlib_module_names}
 
 MAY_IMPORT = {
@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "backends": {"core", "backends"},
     "converters": {"core", "physics", "converters", "io"},
     "plugins": {"core", "physics", "plugins"},
+    "scanning": {"core", "scanning"},
 }
 """Of the package's own rooms; imports go one way."""
 
@@ -102,6 +103,7 @@ HEAVY = [
     "llvmlite",
     "matplotlib",
     "h5py",
+    "pyarrow",
     "pmd_beamphysics",
     "hypothesis",
     "lark",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -519,3 +520,11 @@ def test_a_kept_plan_does_not_mix_up_beams(fodo, make_beam):
     assert not np.array_equal(other, first)
     fresh = cv.Lattice(fodo.elements)
     assert np.array_equal(fresh.track(slow).z, other)
+
+
+def test_lattices_pickle_after_tracking(line, make_beam):
+    """For other processes: what has been worked out stays behind."""
+    out = line.track(make_beam())
+    copy = pickle.loads(pickle.dumps(line))
+    assert copy == line
+    np.testing.assert_array_equal(copy.track(make_beam()).x, out.x)

@@ -171,3 +171,13 @@ def test_statistics_are_differentiable(differentiable):
 
         slope = jax.grad(lambda t: cv.ParticleBeam(x=t, p0c=1e8).sigma_x)(x)
     assert np.asarray(slope) == pytest.approx(expected, rel=1e-13)
+
+
+def test_twiss_of_a_batch_where_some_have_no_emittance(backend, array, to_numpy):
+    covariance = np.stack([np.diag([4e-8, 1e-8, 1e-8, 1e-8, 1e-8, 1e-6]), np.diag([0.0, 0.0, 1e-8, 1e-8, 1e-8, 1e-6])])
+    beam = cv.MomentBeam(array(np.zeros((2, 6)), backend), array(covariance, backend), p0c=1e8)
+    with pytest.raises(cv.InputError, match="no emittance in x"):
+        beam.twiss("x")
+    found = beam.twiss_anyhow("x")
+    np.testing.assert_allclose(to_numpy(found.beta), [2.0, np.nan], rtol=1e-14)
+    np.testing.assert_allclose(to_numpy(found.emittance), [2e-8, 0.0], rtol=1e-14)
