@@ -23,6 +23,11 @@ from caraval.core.rows import Row, Undo, Variant, unflatten
 
 from .base import fused, moved, undone
 
+OPTIONS: dict[str, Any] = {"realize_opcount_threshold": 8, "max_fusion_size": 1000}
+"""Of the compiler. By default it writes out what is used in several places for each of them, up to thirty operations: in the
+derivatives of long formulas that made one program take two minutes to compile rather than ten seconds. And it splits a program
+of more than 64 such pieces into several loops over memory."""
+
 KEPT = 2**27
 """Bytes of inputs kept at a time, where rows cannot be undone."""
 
@@ -238,7 +243,7 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function compiled. The compiler counts recompilations by code object, so every program gets its own."""
     code = function.__code__
     own = FunctionType(code.replace(), function.__globals__, code.co_name, None, function.__closure__)
-    return torch.compile(own, dynamic=True, fullgraph=True)
+    return torch.compile(own, dynamic=True, fullgraph=True, options=OPTIONS)
 
 
 @cache
