@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import caraval as cv
 from caraval.core.errors import CaravalError, InputError
 from caraval.core.losses import Loss, OnUnsupported
 from caraval.core.registry import registry
+from caraval.physics.match import Match
 
 SAME = 1e-12
 """Fields, and tracked particles, agree to this relatively."""
@@ -91,18 +93,18 @@ def elements(kind: str) -> Iterator[cv.Element]:
     cls = registry().kind(kind)
     schema = cls.schema()
     base = BASES.get(kind, {"length": 0.7})
-    yield cls(name="e", **base)
+    yield cls(name="el", **base)
     for name in schema.fields:
         if name in ("name", "metadata", "slice_start", "slice_of"):
             continue
         together = {k: v for part, v in TOGETHER.items() if part in name for k, v in v.items() if k in schema.fields}
         for value in _values(schema, name):
             try:
-                yield cls(**{**base, **together, "name": "e", name: value})
+                yield cls(**{**base, **together, "name": "el", name: value})
             except InputError:  # fields that say the same as others, or do not go together
                 rest = {key: v for key, v in base.items() if key not in ("angle", "k1", "k2", "k3", "ks", "hkick", "length")}
                 try:
-                    yield cls(**{**rest, **together, "name": "e", name: value})
+                    yield cls(**{**rest, **together, "name": "el", name: value})
                 except InputError:
                     continue
 
@@ -169,6 +171,64 @@ def tracked_difference(before: cv.Lattice, after: cv.Lattice) -> float:
     a, b = (np.stack([np.asarray(c)[alive] for c in beam.coordinates]) for beam in (first, second))
     scale = np.maximum(np.abs(a).max(axis=1), np.array([1e-3, 1e-4, 1e-3, 1e-4, 1e-3, 1e-3]))
     return float(max(*momenta, (np.abs(a - b).max(axis=1) / scale).max()))
+
+
+MULTIPOLE = re.compile(r"[ab]\d+(_elec)?")
+
+
+def kind_through(kind: str, path: Path) -> tuple[set[str], list[Any]]:
+    """Take elements of a kind with each of their fields through one file.
+
+    Returns
+    -------
+    set of str
+        What the file says not to carry of what changes the tracking: names of fields (multipoles in one), or of the kind.
+    list
+        Elements that changed although nothing was lost: with how far particles are apart.
+    """
+    known = {element.label: element for element in map(_tracked, elements(kind)) if element is not None}
+    named = [element.replace(name=f"el{number}x") for number, element in enumerate(known.values())]
+    lattice = cv.Lattice(named, reference=cv.Reference("electron", P0C))
+    back, losses = through(lattice, path, "drift")
+    lost: set[str] = set()
+    spoilt: set[str] = set()
+    for loss in losses:
+        if loss.is_physics:
+            found = MULTIPOLE.fullmatch(loss.attribute)
+            lost.add((found[1] or "multipoles").strip("_") if found else loss.attribute or str(loss.value))
+            spoilt.add(re.split("(?<=x)", loss.element)[0])
+    parts: dict[str, list[cv.Element]] = {}
+    for element in back:
+        parts.setdefault(re.split("(?<=x)", element.name.lower())[0], []).append(element)
+    wrong = []
+    for element in named:
+        after = parts.get(element.name, [])
+        if element.name in spoilt or (len(after) == 1 and not different_fields(element, after[0])):
+            continue
+        around = cv.Drift(name="before", length=0.1), cv.Drift(name="behind", length=0.1)
+        first, second = (lattice.replace(elements=[around[0], *e, around[1]]) for e in ([element], after))
+        difference = tracked_difference(first, second)
+        if not difference <= SAME:
+            wrong.append((element, difference))
+    return lost, wrong
+
+
+def _tracked(element: cv.Element) -> cv.Element | None:
+    """An element that can be tracked, under a name of its own; None: it cannot."""
+    methods = registry().method_names(type(element))
+    method = element.tracking_method
+    if not methods or (method is not None and method.name not in methods):  # type: ignore[union-attr]
+        return None
+    if isinstance(element, Match) and element.asks_upstream():
+        return None
+    if any(not element.__dict__.get(name, 0.0) >= 0 for name in ("e_tot_set", "p0c_set")) or is_tiny(element):
+        return None
+    return element.replace(name=repr(element))
+
+
+def is_tiny(element: cv.Element) -> bool:
+    """Whether an element asks for an energy below the rest energy."""
+    return 0 < element.__dict__.get("e_tot_set", 0.0) < 1e6 or 0 < element.__dict__.get("p0c_set", 0.0) < 1e6
 
 
 # -------------------------------------------------------------------- lattices

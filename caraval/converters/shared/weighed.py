@@ -1,0 +1,158 @@
+"""The fields of one element on their way into a file, and what becomes of those that find no place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import factorial
+from typing import Any
+
+from caraval.core import scalar
+from caraval.core.element import Element
+from caraval.core.errors import InputError
+from caraval.core.losses import Losses
+from caraval.core.methods import TrackingMethod, as_method
+from caraval.core.reference import Reference
+from caraval.physics.shared.cavity import Cavity
+from caraval.physics.shared.multipoles import MULTIPOLES, integrated
+
+from .alike import STAND_IN, track_alike
+from .plain import changed
+
+NEVER = ("name", "length", "metadata", "orientation", "tracking_method")
+"""WeighedFields that are not looked for among those that are left."""
+
+OF_MULTIPOLES = (*MULTIPOLES, "scale_multipoles", "multipoles_on", "r0_mag", "field_master")
+OF_KICKS = ("hkick", "vkick")
+
+
+class WeighedFields:
+    """An element's fields; each that is asked for counts as said.
+
+    Parameters
+    ----------
+    element : Element
+        With plain numbers, forward, given by strengths.
+    reference : Reference, optional
+        At its entrance.
+    losses : Losses
+        Hears of what is not said.
+    """
+
+    def __init__(self, element: Element, reference: Reference | None, losses: Losses) -> None:
+        self.element = element
+        self.given_reference = reference
+        self.reference = reference or STAND_IN
+        self.losses = losses
+        self._said: set[str] = set()
+
+    @property
+    def length(self) -> float:
+        """Length of the element [m]."""
+        return self.element.length  # type: ignore[no-any-return]
+
+    def number(self, name: str) -> float:
+        """Return a number; zero, where the kind has no such field or it is not given."""
+        self._said.add(name)
+        value = getattr(self.element, name, 0.0)
+        return 0.0 if value is None else value
+
+    def get(self, name: str) -> Any:
+        """Return a field; None, where the kind has none of that name."""
+        self._said.add(name)
+        return getattr(self.element, name, None)
+
+    def take(self, *names: str) -> None:
+        """Take fields as said."""
+        self._said.update(names)
+
+    def strengths(self) -> dict[int, tuple[float, float]]:
+        """Return the integrated multipoles ``{n: (k_n l, k_n s l)}`` besides the main strength, kicks included.
+
+        ``k_n l`` has the factorial: it is ``n! b_n``.
+        """
+        is_cavity = isinstance(self.element, Cavity)
+        if not hasattr(self.element, "a0") or is_cavity:
+            return {}
+        self.take(*OF_MULTIPOLES, *OF_KICKS)
+        found = integrated(self.element, scalar)
+        return {n: (factorial(n) * b, factorial(n) * a) for n, (a, b) in found.items() if a or b}
+
+    def method(self) -> TrackingMethod | None:
+        """Return the tracking method; None: the kind's default."""
+        chosen = self.element.tracking_method
+        return None if chosen is None else as_method(chosen)
+
+    # ---------------------------------------------------------------- what is lost
+
+    def note(self, attribute: str, value: Any, instead: str = "left out") -> None:
+        """Report something that does not change the tracking."""
+        self.losses.note(self.element.name or self.element.label, attribute, value, instead)
+
+    def physics(self, attribute: str, value: Any, instead: str = "left out") -> None:
+        """Report something that changes the tracking."""
+        self._said.add(attribute)
+        self.losses.physics(self.element.name or self.element.label, attribute, value, instead)
+
+    def are_alike(self, **changes: Any) -> bool:
+        """Whether the element tracks the same with other values of some fields."""
+        return track_alike(self.element, self.element.with_values(changes), self.reference)
+
+    def report_rest(self, method: TrackingMethod | None) -> None:
+        """Report what has not been said.
+
+        Parameters
+        ----------
+        method : TrackingMethod, optional
+            That with which a reader of the file tracks the element; None: the kind's default.
+        """
+        defaults = self.element.schema().defaults
+        for name, value in changed(self.element).items():
+            if name in self._said or name in NEVER:
+                continue
+            report = self.note if self.are_alike(**{name: defaults[name]}) else self.physics
+            report(name, value)
+        if self.method() != method and not self.are_alike(tracking_method=method):
+            self.physics("tracking_method", str(self.method() or "the default"), str(method or "the format's own way"))
+
+    def report_metadata(self, carried: Mapping[str, Any]) -> None:
+        """Report the metadata but for those that the file carries."""
+        for name, value in self.element.metadata.items():
+            if name not in carried:
+                self.note(str(name), value)
+
+
+def forward(element: Element, reference: Reference | None, losses: Losses) -> Element:
+    """Return an element as those formats can say it that know neither reversed elements nor fields in tesla.
+
+    Parameters
+    ----------
+    element : Element
+        With plain numbers.
+    reference : Reference, optional
+        At its entrance.
+    losses : Losses
+    """
+    name = element.name or element.label
+    if element.orientation == -1:
+        element = _turned(element, reference, losses)
+    fields = [*getattr(element, "fields", {}).values(), "b_field"]
+    given = [field for field in fields if getattr(element, field, None) is not None]
+    if not (given or getattr(element, "field_master", False)):
+        return element
+    for field in given or ["field_master"]:
+        losses.note(name, field, getattr(element, field), "strengths at the reference momentum")
+    return element.at(reference or STAND_IN, scalar)
+
+
+def _turned(element: Element, reference: Reference | None, losses: Losses) -> Element:
+    """Return what a reversed element is to the beam."""
+    name = element.name or element.label
+    try:
+        turned = element.turned()
+    except InputError:  # a kind that cannot be reversed
+        turned = None
+    if turned is None or not track_alike(element, turned, reference):
+        losses.physics(name, "orientation", -1, "as if it were not reversed")
+        return element.with_values({"orientation": 1})
+    losses.note(name, "orientation", -1, "what it is to the beam the other way round")
+    return turned
