@@ -9,10 +9,13 @@ from typing import Any
 
 from .core.beam import ParticleBeam
 from .core.errors import InputError, LatticeError, UnknownNameError, suggest
-from .core.formats import BeamReader, BeamWriter, Reader, Writer
+from .core.formats import BeamReader, BeamWriter, Beside, Reader, Writer
 from .core.lattice import Lattice
 from .core.losses import Loss, Losses, OnUnsupported
 from .core.registry import Entry, registry
+
+OFFERED = ("losses", "beside")
+"""Arguments of readers and writers that are no options."""
 
 LOOK_AT = 4096
 """Characters of a file that are shown to readers to recognise their format."""
@@ -88,7 +91,9 @@ def save(
     losses = Losses(on_unsupported)
     writer: Writer = _by_suffix(registry().writers, path, format, "write lattices")
     _check_options(writer.write, options, writer.format)
-    _whole(path, lambda scratch: writer.write(lattice, scratch, **options, **_taken(writer.write, losses=losses)))
+    beside = Beside(path)
+    known = _taken(writer.write, losses=losses, beside=beside)
+    _whole(path, lambda scratch: writer.write(lattice, scratch, **options, **known), beside)
     return tuple(losses.found)
 
 
@@ -138,7 +143,7 @@ def _check_options(function: Callable[..., Any], options: Mapping[str, Any], for
     known = inspect.signature(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
         return
-    taken = [name for name, p in known.items() if p.kind is p.KEYWORD_ONLY and name != "losses"]
+    taken = [name for name, p in known.items() if p.kind is p.KEYWORD_ONLY and name not in OFFERED]
     for name in options:
         if name not in taken:
             raise UnknownNameError(
@@ -204,18 +209,25 @@ def _named(table: Mapping[str, Entry[Any]], format: str, what: str) -> Any:
     return table[format].value
 
 
-def _whole(path: Path, write: Any) -> None:
-    """Write beside the target and move it there once it is complete."""
+def _whole(path: Path, write: Callable[[Path], Any], beside: Beside | None = None) -> None:
+    """Write beside the target and move it there once it is complete, with whatever files belong to it."""
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a file")
     if not path.parent.is_dir():
         raise InputError(f"no folder {path.parent} to write {path.name} into")
     scratch = path.with_name(f".{path.name}.part{path.suffix}")
+    files = {scratch: path}
     try:
         write(scratch)
-        scratch.replace(path)
+        for target, text in beside.files() if beside is not None else ():
+            part = target.with_name(f".{target.name}.part{target.suffix}")
+            files[part] = target
+            part.write_text(text, encoding="utf-8", newline="\n")
+        for part, target in files.items():
+            part.replace(target)
     finally:
-        scratch.unlink(missing_ok=True)
+        for part in files:
+            part.unlink(missing_ok=True)
 
 
 __all__ = ["load", "load_beam", "save", "save_beam"]

@@ -13,6 +13,11 @@ from caraval.core.lattice import Lattice
 from caraval.core.plan import Prepared
 from caraval.core.reference import Reference, as_species
 from caraval.core.rows import Row, flatten
+from caraval.physics.drift import Drift
+
+from . import openings
+
+MISALIGNMENT = ("x_offset", "y_offset", "z_offset", "x_pitch", "y_pitch", "tilt", "roll")
 
 TOLERANCE = 1e-12
 """Numbers that differ relatively by less are the same, but for their rounding."""
@@ -37,12 +42,21 @@ def track_alike(first: Element, second: Element, reference: Reference | None) ->
         False, if only one of them can be tracked at all.
     """
     start = reference or STAND_IN
-    a, b = (_prepared(element, start) for element in (first, second))
+    a, b = (_prepared(_aligned(element, start), start) for element in (first, second))
     if a is None or b is None:
         return a is b
     if len(a.stages) != len(b.stages) or not _same_reference(a.references[-1], b.references[-1]):
         return False
     return all(map(_same_stage, a.stages, b.stages))
+
+
+def _aligned(element: Element, start: Reference) -> Element:
+    """Return an element as if it stood where it should, if it is empty space, which does not feel where it stands."""
+    moved = {name: 0.0 for name in MISALIGNMENT if getattr(element, name, None)}
+    if not moved or openings.has_opening(element):
+        return element
+    aligned = element.with_values({name: 0.0 for name in moved if name in element.__dict__})
+    return aligned if track_alike(aligned, Drift(length=element.length), start) else element
 
 
 def _prepared(element: Element, reference: Reference) -> Prepared | None:

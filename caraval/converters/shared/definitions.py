@@ -31,7 +31,7 @@ class Definitions:
         self._spelled = spelled
         self._losses = losses
         self._forbidden = set(taken)
-        self._own = {name.lower() for name in names if spelled(name) == name.lower()}
+        self._own = {spelled(name) for name in names if spelled(name).lower() == name.lower()}
         self._last: Counter[str] = Counter()
         self._names: dict[tuple[str, str], str] = {}
         self._used: set[str] = set()
@@ -59,7 +59,7 @@ class Definitions:
 
     def _new(self, wanted: str, otherwise: str) -> str:
         found = self._spelled(wanted) if wanted else ""
-        is_own = found == wanted.lower() or found not in self._own
+        is_own = found.lower() == wanted.lower() or found not in self._own
         if found and is_own and found not in self._used and found not in self._forbidden:
             self._used.add(found)
             return found
