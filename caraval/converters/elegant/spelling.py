@@ -14,7 +14,7 @@ WIDTH = 110
 
 def name(text: str) -> str:
     """Return a name as elegant can have it in quotes, where letters stay as they are."""
-    return re.sub(r'["\\\s&#]', "_", text)
+    return re.sub(r'["\\\t\r\n&#]', "_", text)
 
 
 def quoted(text: str) -> str:
