@@ -104,7 +104,7 @@ def load_beam(path: str | Path, *, format: str | None = None, **options: Any) ->
     ----------
     path : str or Path
     format : str, optional
-        Left out: told from the suffix.
+        Left out: told from the suffix, and from the content where that leaves a doubt.
     **options
         For the reader, such as `p0c`, `backend` and `dtype`.
     """
@@ -115,7 +115,14 @@ def load_beam(path: str | Path, *, format: str | None = None, **options: Any) ->
     return beam
 
 
-def save_beam(beam: ParticleBeam, path: str | Path, *, format: str | None = None, **options: Any) -> None:
+def save_beam(
+    beam: ParticleBeam,
+    path: str | Path,
+    *,
+    format: str | None = None,
+    on_unsupported: OnUnsupported = "error",
+    **options: Any,
+) -> tuple[Loss, ...]:
     """Write a beam file, whole or not at all.
 
     Parameters
@@ -124,13 +131,23 @@ def save_beam(beam: ParticleBeam, path: str | Path, *, format: str | None = None
     path : str or Path
     format : str, optional
         Left out: told from the suffix.
+    on_unsupported : "error", "warn" or "drift"
+        What becomes of things that make it another beam and that the format has not (particles of another species, charges
+        that differ), see :func:`load`.
     **options
         For the writer.
+
+    Returns
+    -------
+    tuple of Loss
+        What the format could not carry: lost particles and the reference, too, where it has no place for them.
     """
     path = Path(path)
+    losses = Losses(on_unsupported)
     writer: BeamWriter = _by_suffix(registry().beam_writers, path, format, "write beams")
     _check_options(writer.write, options, writer.format)
-    _whole(path, lambda scratch: writer.write(beam, scratch, **options))
+    _whole(path, lambda scratch: writer.write(beam, scratch, **options, **_taken(writer.write, losses=losses)))
+    return tuple(losses.found)
 
 
 def _taken(function: Callable[..., Any], **offered: Any) -> dict[str, Any]:
@@ -178,7 +195,10 @@ def _reader(path: Path, format: str | None) -> Reader:
 def _by_suffix(table: Mapping[str, Entry[Any]], path: Path, format: str | None, what: str) -> Any:
     if format is not None:
         return _named(table, format, what)
-    fitting = _with_suffix([entry.value for entry in table.values()], path)
+    every = [entry.value for entry in table.values()]
+    fitting = _with_suffix(every, path)
+    if not fitting:  # names of distributions often end in a place or a number
+        fitting = [f for f in every if isinstance(f, BeamReader) and f.recognises is not None and f.recognises(path)]
     if not fitting:
         known = ", ".join(f"{format} ({' '.join(e.value.suffixes)})" for format, e in table.items())
         raise UnknownNameError(f"no plugin can {what} with a name like {path.name!r}; there are {known or 'none'}")

@@ -76,7 +76,7 @@ class BeamReader(NamedTuple):
 
 
 class BeamWriter(NamedTuple):
-    """A writer of beam files: `write` is ``(beam, path, **options)``."""
+    """A writer of beam files: `write` is ``(beam, path, **options)``; ``losses`` among them as for lattices."""
 
     format: str
     suffixes: tuple[str, ...]

@@ -12,12 +12,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-from caraval.core.formats import Reader, Writer
+from caraval.core.formats import BeamReader, BeamWriter, Reader, Writer
 from caraval.core.hookspecs import hookimpl
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
 
+from . import beams
+
 SUFFIXES = (".bmad", ".lat", ".bmd")
+
+BEAMS = (".beam", ".beam0")
+"""Suffixes of beams."""
 
 _MARK = re.compile(
     r"^\s*(?:[\w*%:.#\\]+\s*\[[^\]\n]+\]\s*:?="  # element[attribute] = value
@@ -64,3 +69,15 @@ def register_readers() -> list[Reader]:
 def register_writers() -> list[Writer]:
     """The writer of Bmad's lattice files."""
     return [Writer("bmad", (".bmad", ".bmd"), write)]
+
+
+@hookimpl
+def register_beam_readers() -> list[BeamReader]:
+    """Bmad's beams in ASCII; those in HDF5 are openPMD's."""
+    return [BeamReader("bmad", BEAMS, beams.read, beams.recognises)]
+
+
+@hookimpl
+def register_beam_writers() -> list[BeamWriter]:
+    """Bmad's beams in ASCII."""
+    return [BeamWriter("bmad", BEAMS, beams.write)]

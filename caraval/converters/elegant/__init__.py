@@ -15,10 +15,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from caraval.core.formats import Beside, Reader, Writer
+from caraval.core.formats import BeamReader, BeamWriter, Beside, Reader, Writer
 from caraval.core.hookspecs import hookimpl
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
+
+from . import beams
+
+BEAMS = (".sdds", ".bun")
+"""Suffixes of beams."""
 
 _MARKS = re.compile(
     r"""^\s*&\s*run_setup\b  # a command file
@@ -62,3 +67,15 @@ def register_readers() -> list[Reader]:
 def register_writers() -> list[Writer]:
     """The writer of elegant's lattice files, with command files beside them."""
     return [Writer("elegant", (".lte",), write)]
+
+
+@hookimpl
+def register_beam_readers() -> list[BeamReader]:
+    """Elegant's beams."""
+    return [BeamReader("sdds", BEAMS, beams.read, beams.recognises)]
+
+
+@hookimpl
+def register_beam_writers() -> list[BeamWriter]:
+    """Elegant's beams."""
+    return [BeamWriter("sdds", BEAMS, beams.write)]
