@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -107,6 +108,21 @@ def elements(kind: str) -> Iterator[cv.Element]:
                     yield cls(**{**rest, **together, "name": "el", name: value})
                 except InputError:
                     continue
+
+
+def together(kind: str, draw: random.Random) -> cv.Element | None:
+    """An element with several of its fields set, by chance; None, where they do not go together."""
+    cls = registry().kind(kind)
+    schema = cls.schema()
+    values = dict(BASES.get(kind, {"length": 0.7}))
+    fields = [name for name in schema.fields if name not in ("name", "length", "metadata", "slice_start", "slice_of")]
+    for name in draw.sample(fields, draw.randint(1, 6)):
+        if found := _values(schema, name):
+            values[name] = draw.choice(found)
+    try:
+        return _tracked(cls(name="el", **values))
+    except InputError:
+        return None
 
 
 def _values(schema: Any, name: str) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from caraval.converters.shared.alike import MISALIGNMENT
 from caraval.converters.shared.plain import changed
 from caraval.core import scalar
 from caraval.core.arrays import is_zero
@@ -60,10 +61,11 @@ class Writer:
             length = {} if is_zero(element.length) else {"l": element.length}
             return "drift", list(self._written(element, length))
         if isinstance(element, Fork):  # the other line is not here
-            for name in sorted(changed(element).keys() & OF_FORKS):
+            for name in sorted(changed(element).keys() & {*OF_FORKS, *MISALIGNMENT}):
                 self._losses.note(element.name, name, getattr(element, name), "a marker")
             self._losses.note(element.name, "", element.kind, "a marker, as its line is not in the file")
             keyword = "marker"
+            element = element.with_values({n: 0.0 for n in MISALIGNMENT if element.__dict__.get(n)})  # a fork does not feel it
         given = self._by_strengths(element, reference) if self.is_given_both_ways(element) else element
         values = {n: v for n, v in changed(given).items() if n not in NOT_IN_FILES and n in self._fields(keyword)}
         values.update(self._method(element, keyword, values.pop("tracking_method", None)))

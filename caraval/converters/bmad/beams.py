@@ -10,7 +10,6 @@ The old format (``BEGIN_BUNCH`` ... ``END_BUNCH``) is read, too: it does not say
 from __future__ import annotations
 
 import re
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +18,15 @@ from scipy.constants import elementary_charge
 
 from caraval.converters.shared.beams import Said, beam_of, bunch_of, given, named
 from caraval.converters.shared.bunch import Array, Bunch
-from caraval.converters.shared.tables import head, table, written
+from caraval.converters.shared.tables import head, written
 from caraval.core.beam import ParticleBeam
 from caraval.core.errors import CaravalError, InputError
 from caraval.core.reference import C_LIGHT, Species, as_species
 
-ALIVE, LOST, PRE_BORN = 1, 2, 8
-"""States by number: 2 to 7 are lost, to one side or another."""
-
-STATES = {"alive": ALIVE, "pre_born": PRE_BORN}
-"""States by name; all others are lost."""
-
-PHASE_SPACE = ("x", "px", "y", "py", "z", "pz")
-
-SAME_NAMES = {"s_position": "s", "time": "t"}
+from .beam_tables import ALIVE, LOST, PHASE_SPACE, PRE_BORN, SAME_NAMES, STATES, contents, number_in
 
 IN_EV = 10.0
 """Momenta over the reference's are below this; what is larger is in eV/c, of a bunch that is given with time."""
-
-_HEADER = re.compile(r"#\s*(\w+)\s*=\s*([^!]*)")
-_COLUMNS = re.compile(r"#!\s*(.*)")
 
 
 def recognises(path: Path) -> bool:
@@ -90,61 +78,10 @@ def read(
     with named(path):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         asked, which = given(p0c, s, t), None if species is None else as_species(species)
-        is_old = any(line.split("!")[0].strip().upper() == "BEGIN_BUNCH" for line in lines)
-        said, values = (_old if is_old else _new)(lines, bunch)
+        said, values = contents(lines, bunch)
         found = which or _species(said)
         particles, own = _bunch(said, values, found, asked)
         return beam_of(particles, found, asked, own, backend=backend, dtype=dtype, device=device)
-
-
-# -------------------------------------------------------------------- the two formats
-
-
-def _new(lines: list[str], which: int) -> tuple[dict[str, str], dict[str, Array]]:
-    """Return what the header of a bunch says, and its columns."""
-    starts = [i for i, line in enumerate(lines) if _COLUMNS.match(line)]
-    if not 0 <= which < len(starts):
-        raise InputError(f"there is no bunch {which}; there are {len(starts)}, counted from zero")
-    start = starts[which]
-    above = takewhile(lambda line: not line.strip() or line.startswith("#"), reversed(lines[:start]))
-    pairs = (pair for line in above if (pair := _HEADER.match(line)) is not None)
-    said = {pair[1].lower(): pair[2].strip().strip("\"'") for pair in pairs}
-    names = lines[start][2:].lower().split()
-    rows = list(takewhile(lambda line: not line.startswith("#"), lines[start + 1 :]))
-    state = names.index("state") if "state" in names else None
-    numbers = (_with_state_as_number(row, state) for row in rows)
-    found = table(numbers, len(names), start + 2)
-    return said, dict(zip(names, found.T, strict=True))
-
-
-def _with_state_as_number(row: str, place: int | None) -> str:
-    words = row.split()
-    if place is None or place >= len(words) or words[place].lstrip("+-").isdigit():
-        return row
-    words[place] = str(STATES.get(words[place].lower(), LOST))
-    return " ".join(words)
-
-
-def _old(lines: list[str], which: int) -> tuple[dict[str, str], dict[str, Array]]:
-    bare = [line.split("!")[0].strip() for line in lines]
-    starts = [i for i, line in enumerate(bare) if line.upper() == "BEGIN_BUNCH"]
-    if not 0 <= which < len(starts):
-        raise InputError(f"there is no bunch {which}; there are {len(starts)}, counted from zero")
-    start = starts[which] + 1
-    if len(bare) < start + 4:
-        raise InputError("the header of the bunch ends before its time: species, charge, z and t of the centre")
-    species, charge, z, t = bare[start : start + 4]
-    rows = list(takewhile(lambda line: line.upper() != "END_BUNCH", bare[start + 4 :]))
-    found = table(rows, None, start + 5)
-    names = (*PHASE_SPACE, "charge", "state", "spin_x", "spin_y", "spin_z")
-    if found.shape[1] < len(PHASE_SPACE):
-        raise InputError(f"the table has {found.shape[1]} columns, and a particle has six coordinates")
-    values = dict(zip(names, found.T, strict=False))
-    said = {"species": species, "charge_tot": charge, "old": "T"}
-    for name, centre in (("z", z), ("t", t)):
-        if _number(said | {name: centre}, name):
-            raise InputError(f"{name}_center = {centre} is not understood; shift the bunch instead")
-    return said, values
 
 
 # -------------------------------------------------------------------- what they say
@@ -153,18 +90,11 @@ def _old(lines: list[str], which: int) -> tuple[dict[str, str], dict[str, Array]
 def _species(said: dict[str, str]) -> Species:
     name = said.get("species") or "positron"
     if "caraval_mass" in said:
-        return Species(name, _number(said, "caraval_mass"), _number(said, "caraval_charge"))
+        return Species(name, number_in(said, "caraval_mass"), number_in(said, "caraval_charge"))
     try:
         return as_species(name)
     except CaravalError:
         return as_species(name.lower())
-
-
-def _number(said: dict[str, str], name: str) -> float:
-    try:
-        return float(said.get(name, "0").lower().replace("d", "e"))
-    except ValueError:
-        raise InputError(f"{name} must be a number, not {said[name]!r}") from None
 
 
 def _bunch(said: dict[str, str], values: dict[str, Array], species: Species, asked: Said) -> tuple[Bunch, Said]:
@@ -174,10 +104,10 @@ def _bunch(said: dict[str, str], values: dict[str, Array], species: Species, ask
     for name in ("s", "t", "p0c", *PHASE_SPACE, "charge"):
         if name not in values:
             header = next((key for key in (name, *(k for k, v in SAME_NAMES.items() if v == name)) if key in said), "")
-            values[name] = np.full(count, _number(said, header) if header else 0.0)
+            values[name] = np.full(count, number_in(said, header) if header else 0.0)
     state = values.get("state", np.full(count, float(_state(said))))
     alive = (state == ALIVE) | (state == PRE_BORN)
-    charge = _charges(values["charge"], _number(said, "charge_tot"), species)
+    charge = _charges(values["charge"], number_in(said, "charge_tot"), species)
     x, px, y, py, z, pz = (values[name] for name in PHASE_SPACE)
     if "old" in said and max(np.abs(px).max(), np.abs(py).max(), np.abs(pz).max()) > IN_EV:
         zero = np.zeros(count)  # with time: momenta in eV/c, and the time in place of z
@@ -222,7 +152,7 @@ def _state(said: dict[str, str]) -> int:
 
 
 def _direction(said: dict[str, str], values: dict[str, Array]) -> Any:
-    return values["direction"] if "direction" in values else _number(said, "direction") or 1.0
+    return values["direction"] if "direction" in values else number_in(said, "direction") or 1.0
 
 
 def _charges(each: Array, total: float, species: Species) -> Array:

@@ -96,6 +96,7 @@ def collimator(f: WeighedFields) -> list[Said]:
     values: dict[str, float] = {}
     is_round = f.element.aperture_type == "elliptical"
     if openings.has_opening(f.element):
+        openings.check(f.element, f.losses)
         found = openings.opening(f.element, f.losses, moves=False)
         sizes = [size if is_round or size != UNLIMITED else 0.0 for size in (found.x, found.y)]
         values = dict(zip(("X_MAX", "Y_MAX", "DX", "DY"), (*sizes, found.x_centre, found.y_centre), strict=True))

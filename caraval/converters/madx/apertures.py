@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import hypot
+from math import hypot, inf, nextafter
 from typing import Any, Literal, NamedTuple
 
 from caraval.converters.shared.openings import Opening
@@ -49,6 +49,7 @@ def said(opening: Opening) -> dict[str, Any]:
     half = [min(size, WIDEST) for size in (opening.x, opening.y)]
     values: dict[str, Any] = {"apertype": "ellipse" if opening.is_round else "rectangle", "aperture": half}
     centre = [opening.x_centre, opening.y_centre]
+    half = [nextafter(size, inf) if size == abs(at) else size for size, at in zip(half, centre, strict=True)]  # no edge at zero
     return {**values, "aper_offset": centre} if any(centre) else values
 
 

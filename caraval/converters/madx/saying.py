@@ -257,6 +257,7 @@ def _opening(f: WeighedFields) -> dict[str, Any]:
     if f.element.aperture_at != "entrance_end" or not openings.has_opening(f.element):
         return {}
     f.take(*openings.OF_OPENINGS)
+    openings.check(f.element, f.losses)
     moves = f.element.schema().defaults["offset_moves_aperture"]  # as where it is read
     return opening_said(openings.opening(f.element, f.losses, moves=moves))
 

@@ -39,12 +39,12 @@ def track_alike(first: Element, second: Element, reference: Reference | None) ->
     Returns
     -------
     bool
-        False, if only one of them can be tracked at all.
+        False, if one of them cannot be tracked at all.
     """
     start = reference or STAND_IN
     a, b = (_prepared(_aligned(element, start), start) for element in (first, second))
     if a is None or b is None:
-        return a is b
+        return False
     if len(a.stages) != len(b.stages) or not _same_reference(a.references[-1], b.references[-1]):
         return False
     return all(map(_same_stage, a.stages, b.stages))

@@ -114,11 +114,12 @@ def _said(fields: WeighedFields, language: Language) -> list[Said]:
     said = says(fields) if says is not None else []
     if said:
         return said
+    what = "a drift" if length else "a marker"
     if _is_nothing(fields):
         name = "is_on" if not element.is_on else ""
-        fields.note(name, False if name else element.kind, f"a {nothing.keyword.lower()}")
+        fields.note(name, False if name else element.kind, what)
     else:
-        fields.physics("", element.kind, f"a {nothing.keyword.lower()}")
+        fields.physics("", element.kind, what)
     fields.report_metadata({})
     return [nothing]
 

@@ -14,6 +14,9 @@ from caraval.physics.rcollimator import RCollimator
 OF_OPENINGS = (*LIMITS, "aperture_type", "aperture_at", "offset_moves_aperture")
 """WeighedFields that say an opening."""
 
+SMALLEST = 1e-300
+"""A limit [m] that is none in effect; zero would mean that there is no limit."""
+
 TURNED = ("x_pitch", "y_pitch", "tilt", "z_offset", "roll")
 
 
@@ -36,6 +39,23 @@ def without(element: Element) -> Element:
     """Return an element without its aperture."""
     defaults = element.schema().defaults
     return element.with_values({name: defaults[name] for name in OF_OPENINGS})
+
+
+def check(element: Element, losses: Losses) -> None:
+    """Report an opening that lets nothing through, or is none.
+
+    Raises
+    ------
+    LatticeError
+        If that may not be lost.
+    """
+    name = element.name or element.label
+    for one, other in (LIMITS[:2], LIMITS[2:]):
+        first, second = getattr(element, one), getattr(element, other)
+        if first and second and first + second <= 0:
+            losses.physics(name, one, first, "open: it lets nothing through")
+        elif element.aperture_type == "elliptical" and bool(first) != bool(second):
+            losses.physics(name, one if first else other, first or second, "an ellipse with one edge far away")
 
 
 def opening(element: Element, losses: Losses, *, moves: bool) -> Opening:
@@ -61,7 +81,7 @@ def opening(element: Element, losses: Losses, *, moves: bool) -> Opening:
 
 def _shift(element: Element, losses: Losses, *, moves: bool) -> tuple[float, float]:
     """Return by how much an opening is shifted that is seen from another place [m]."""
-    differs = element.offset_moves_aperture - moves
+    differs = (element.offset_moves_aperture and element.feels_misalignment) - moves
     if differs:
         turned = [name for name in TURNED if not is_zero(getattr(element, name, 0.0))]
         if any(name != "tilt" or element.aperture_follows_tilt for name in turned):
@@ -75,7 +95,7 @@ def thin(element: Element, name: str, losses: Losses) -> Element:
     x, y = _shift(element, losses, moves=False)
     limits = {n: getattr(element, n) for n in LIMITS}
     shifts = {"x1_limit": -x, "x2_limit": x, "y1_limit": -y, "y2_limit": y}
-    values = {name: limit + shifts[name] for name, limit in limits.items() if limit}
+    values = {name: limit + shifts[name] or SMALLEST for name, limit in limits.items() if limit}
     kind: type[Element] = ECollimator if is_round else RCollimator
     return kind(name=name, aperture_at="both_ends").replace(aperture_type=element.aperture_type, **values)
 
@@ -86,6 +106,7 @@ def around(element: Element, losses: Losses) -> tuple[list[Element], Element, li
         return [], without(element), []
     name = element.name or element.label
     where = element.aperture_at
+    check(element, losses)
     losses.note(name, "aperture_at", where, "collimators without length")
     before = [thin(element, f"{element.name}_in", losses)] if where in ("entrance_end", "both_ends", "continuous") else []
     behind = [thin(element, f"{element.name}_out", losses)] if where in ("exit_end", "both_ends", "continuous") else []
