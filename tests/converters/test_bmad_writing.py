@@ -11,6 +11,7 @@ import caraval as cv
 from caraval.core.errors import LatticeError
 from caraval.core.losses import LossWarning
 from caraval.physics.match import Match
+from caraval.physics.patch import Patch
 from tests.converters import round_trips
 from tests.converters.round_trips import MATRIX, REFERENCE, SAME, through
 
@@ -18,7 +19,7 @@ ELECTRON = cv.Reference("electron", 1e8)
 
 FORKS = {"Fork", "PhotonFork"}
 
-MIXED = {"field_master", "b_field", "bl_hkick", "bl_vkick", "hkick", "vkick", "db_field", "dg"} | {
+MIXED = {"field_master", "b_field", "pass_delay", "bl_hkick", "bl_vkick", "hkick", "vkick", "db_field", "dg"} | {
     f"{name}" for name in ("b1_gradient", "k1", "b2_gradient", "k2", "b3_gradient", "k3", "bs_field", "ks")
 }
 """Fields that may be another way of saying the same."""
@@ -48,6 +49,7 @@ def test_every_field_of_every_kind(kind: str, tmp_path: Path) -> None:
         if (element.tracking_method is None or element.tracking_method.name in methods)  # type: ignore[union-attr]
         and not getattr(element, "absolute_time_tracking", False)  # which is all cavities' or none's
         and not (isinstance(element, Match) and element.asks_upstream())  # which the reader answers
+        and not (isinstance(element, Patch) and (element.against or element.orientation == -1))  # which the line says
     ]
     back, losses = through(line(*elements), tmp_path / "out.bmad")
     assert not [loss for loss in losses if loss.is_physics]
@@ -165,10 +167,41 @@ def test_kinds_of_plugins_and_methods(tmp_path: Path) -> None:
     assert [(loss.attribute, loss.is_physics) for loss in losses] == [("tracking_method", True)]
 
 
-def test_slices(tmp_path: Path) -> None:
-    lattice = line(cv.Quadrupole(name="q", length=1.0, k1=1.0).cut(0.25, 0.5))
+@pytest.mark.parametrize("suffix", [".bmad", ".lte", ".madx"])
+def test_slices(suffix: str, tmp_path: Path) -> None:
+    """A slice is written as an element by itself, where it is tracked the same."""
+    q = cv.Quadrupole(name="q", length=1.0, k1=1.0, x_offset=1e-3)
+    pieces = [q.cut(0.0, 0.25), q.cut(0.25, 1.0).replace(name="r")]
+    lattice = line(*pieces, cv.SBend(name="b", length=1.0, angle=0.1, e1=0.1, hgap=0.02, fint=0.5).cut(0.5, 1.0))
+    back, losses = through(lattice, tmp_path / f"out{suffix}")
+    assert not any(loss.is_physics for loss in losses)
+    assert round_trips.tracked_difference(lattice, back) <= SAME
+
+
+def test_slices_that_turn_about_the_middle_of_the_whole(tmp_path: Path) -> None:
+    q = cv.Quadrupole(name="q", length=1.0, k1=1.0, x_pitch=0.01, y_pitch=-0.02, tracking_method=cv.KickDriftKick(num_steps=8))
+    lattice = line(q.cut(0.25, 0.5))
+    back, _ = through(lattice, tmp_path / "out.bmad", "drift")
+    assert back["q"].tracking_method == cv.KickDriftKick(num_steps=2)
+    assert round_trips.tracked_difference(lattice, back) <= SAME
+
+
+def test_slices_of_cavities_are_lost(tmp_path: Path) -> None:
+    cavity = cv.LCavity(name="c", length=1.0, voltage=1e6, rf_frequency=1e9).cut(0.25, 0.5)
     with pytest.raises(LatticeError, match="slice_of"):
-        cv.save(lattice, tmp_path / "out.bmad")
+        cv.save(line(cavity), tmp_path / "out.bmad")
+
+
+def test_patches_that_turn_the_beam_back(tmp_path: Path) -> None:
+    """Which way the beam goes follows from the line."""
+    q = cv.Quadrupole(name="q", length=0.5, k1=1.0, orientation=-1)
+    there = cv.Patch(name="p", x_pitch=np.pi)
+    back_again = cv.Patch(name="r", x_pitch=np.pi, against=True)
+    lattice = line(cv.Drift(name="d", length=1.0), there, q, back_again, cv.Drift(name="f", length=1.0))
+    back, _ = through(lattice, tmp_path / "out.bmad")
+    assert [element.against for element in back if isinstance(element, Patch)] == [False, True]
+    with pytest.raises(LatticeError, match="r: against = False"):
+        cv.save(lattice.replace({"r.against": False}), tmp_path / "out.bmad")
 
 
 def test_batches(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ LOST = {
     "Monitor": "hkick tracking_method vkick",
     "Multipole": "Multipole tracking_method z_offset",
     "Octupole": "elec hkick multipoles tracking_method vkick x_pitch y_pitch",
-    "Patch": "Patch e_tot_offset t_offset tracking_method x_offset x_pitch y_offset y_pitch",
+    "Patch": "Patch against e_tot_offset t_offset tracking_method x_offset x_pitch y_offset y_pitch",
     "PhotonFork": "PhotonFork",
     "Pipe": "Pipe",
     "Quadrupole": "elec fringe_type multipoles tracking_method x_pitch y_pitch",

@@ -39,7 +39,7 @@ LOST = {
     "Monitor": "hkick tracking_method vkick",
     "Multipole": "Multipole tracking_method",
     "Octupole": "elec tracking_method",
-    "Patch": "Patch e_tot_offset length t_offset tracking_method",
+    "Patch": "Patch against e_tot_offset length t_offset tracking_method",
     "PhotonFork": "PhotonFork",
     "Pipe": "tracking_method",
     "Quadrupole": "elec fringe_type tracking_method",

@@ -7,6 +7,7 @@ from typing import Any
 
 from caraval.converters.shared.alike import MISALIGNMENT
 from caraval.converters.shared.plain import changed
+from caraval.converters.shared.slices import whole
 from caraval.core import scalar
 from caraval.core.arrays import is_zero
 from caraval.core.element import Element
@@ -16,6 +17,7 @@ from caraval.core.reference import Reference
 from caraval.core.registry import registry
 from caraval.physics.fork import Fork
 from caraval.physics.sbend import SBend
+from caraval.physics.shared.cavity import CoupledCavity
 from caraval.physics.shared.multipoles import MULTIPOLES
 
 from . import spelling, terms, tracking
@@ -66,13 +68,13 @@ class Writer:
             self._losses.note(element.name, "", element.kind, "a marker, as its line is not in the file")
             keyword = "marker"
             element = element.with_values({n: 0.0 for n in MISALIGNMENT if element.__dict__.get(n)})  # a fork does not feel it
+        element = self._as_files_have_it(whole(element, reference, self._losses))
         given = self._by_strengths(element, reference) if self.is_given_both_ways(element) else element
         values = {n: v for n, v in changed(given).items() if n not in NOT_IN_FILES and n in self._fields(keyword)}
         values.update(self._method(element, keyword, values.pop("tracking_method", None)))
         length = given.__dict__["length"]
         if not is_zero(length):
             values = {"l": length, **values}
-        self._check_slice(element)
         if self._vocabulary.has_terms(keyword):
             values.update({terms.ordered(n): v for n, v in given.terms.items()})  # type: ignore[attr-defined]
         return keyword, [*self._written(element, values), *self._written(element, self._kept(element, keyword))]
@@ -81,6 +83,10 @@ class Writer:
         kind = self._vocabulary.kind(keyword)
         assert kind is not None
         return set(kind.schema().fields)
+
+    def depends_on_reference(self, element: Element) -> bool:
+        """Whether what is written of an element depends on the reference there."""
+        return element.slice_of is not None or self.is_given_both_ways(element)
 
     def is_given_both_ways(self, element: Element) -> bool:
         """Whether an element is given partly by strengths and partly by fields, which Bmad cannot have."""
@@ -114,9 +120,15 @@ class Writer:
             self._losses.physics(element.name, "tracking_method", str(chosen), "the default method")
         return found or {}
 
-    def _check_slice(self, element: Element) -> None:
-        if element.slice_of is not None:
-            self._losses.physics(element.name, "slice_of", element.slice_of, "an element of the slice's length")
+    def _as_files_have_it(self, element: Element) -> Element:
+        """Return an element without what follows from the line, and report what then follows otherwise."""
+        changes: dict[str, Any] = {}
+        if isinstance(element, CoupledCavity) and not is_zero(element.pass_delay):
+            changes = {"pass_delay": 0.0} | ({"phi0": element.turns} if element.absolute_time_tracking else {})
+        if getattr(element, "slips", ()):
+            self._losses.physics(element.name, "slips", element.slips, "phases that do not slip")  # type: ignore[attr-defined]
+            changes["slips"] = ()
+        return element.with_values(changes) if changes else element
 
     def _kept(self, element: Element, keyword: str) -> dict[str, Any]:
         """Return what the metadata have of Bmad's attributes."""

@@ -17,12 +17,13 @@ from caraval.core.reference import Reference, Species, as_species
 from caraval.core.registry import registry
 from caraval.core.species import ATOMIC_MASS, ELECTRON_MASS
 from caraval.physics.marker import Marker
+from caraval.physics.patch import Patch
 from caraval.physics.shared.cavity import CoupledCavity
 
-from . import spelling
+from . import directions, spelling
 from .attributes import Writer
-from .branches import END
 from .parameters import BEGINNING, PARAMETERS
+from .pieces import END
 from .start import ENERGIES
 from .vocabulary import RESERVED, Vocabulary
 
@@ -81,8 +82,9 @@ def _defined(
 ) -> tuple[Definitions, list[str]]:
     """Return the definitions of elements, and the line."""
     writer = Writer(vocabulary, losses)
+    _check_directions(elements, losses)
     references: tuple[Reference, ...] = ()
-    if reference is not None and any(map(writer.is_given_both_ways, elements)):
+    if reference is not None and any(map(writer.depends_on_reference, elements)):
         references = reference_pass(registry(), elements, reference)
     taken = {*RESERVED, *vocabulary.classes, "line", "list"}
     definitions = Definitions((element.name for element in elements), spelling.name, taken, losses)
@@ -92,7 +94,7 @@ def _defined(
     line = []
     for place, element in enumerate(elements):
         here = references[place] if references else None
-        key = (id(element), here if writer.is_given_both_ways(element) else None)
+        key = (id(element), here if writer.depends_on_reference(element) else None)
         if key not in bodies:
             keyword, attributes = writer.definition(element, here)
             bodies[key] = keyword, spelling.statement(keyword, attributes)
@@ -100,6 +102,14 @@ def _defined(
         name = definitions.name(element.name, keyword, body)
         line.append(f"--{name}" if element.orientation == -1 else name)
     return definitions, line
+
+
+def _check_directions(elements: list[Element], losses: Losses) -> None:
+    """Report patches that do not go the way that the line says."""
+    plain = [element.with_values({"against": False}) if isinstance(element, Patch) else element for element in elements]
+    for element, told in zip(elements, directions.told(plain), strict=True):
+        if isinstance(element, Patch) and element.against != told.against:  # type: ignore[attr-defined]
+            losses.physics(element.name, "against", element.against, "as the elements before it say")
 
 
 def _line_name(lattice: Lattice, definitions: Definitions) -> str:

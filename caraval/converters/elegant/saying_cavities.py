@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from caraval.converters.shared.weighed import WeighedFields
+from caraval.converters.shared.weighed import WeighedFields, phase_seen
 from caraval.converters.shared.line import Said
 from caraval.core.methods import BmadStandard, KickDriftKick
 from caraval.core.reference import C_LIGHT
@@ -22,14 +22,14 @@ def accelerating(f: WeighedFields) -> list[Said]:
     steps = f.element.n_rf_steps  # type: ignore[attr-defined]
     if steps >= STEPS:
         f.take("n_rf_steps")
-    values = {"PHASE": 360 * _phase(f) + 90, "CHANGE_P0": 1, "N_KICKS": steps if steps > STEPS else 0, **_focusing(f)}
+    values = {"PHASE": 360 * phase_seen(f) + 90, "CHANGE_P0": 1, "N_KICKS": steps if steps > STEPS else 0, **_focusing(f)}
     return finished(f, "RFCA", {**_common(f), **values})
 
 
 def cavity(f: WeighedFields) -> list[Said]:
     """RFCavity: RFCA that leaves the reference momentum alone."""
     method, element = f.method(), f.element
-    values = {**_common(f), "PHASE": 360 * (0.5 - _phase(f))}
+    values = {**_common(f), "PHASE": 360 * (0.5 - phase_seen(f))}
     if isinstance(method, KickDriftKick):
         frequency: float = element.rf_frequency  # type: ignore[attr-defined]
         if element.n_cell == ceil(2 * f.length * frequency / C_LIGHT):  # type: ignore[attr-defined]
@@ -43,9 +43,8 @@ def cavity(f: WeighedFields) -> list[Said]:
 
 def deflector(f: WeighedFields) -> list[Said]:
     """CrabCavity: RFDF."""
-    f.take("phi0_multipass")
     values: dict[str, Any] = {"VOLTAGE": f.number("voltage"), "FREQUENCY": f.number("rf_frequency")}
-    phase = f.number("phi0") + f.number("phi0_multipass")
+    phase = phase_seen(f)
     method = f.method()
     steps = method.num_steps if isinstance(method, BmadStandard) else None
     values |= {"PHASE": 360 * (0.25 - phase), "N_KICKS": steps or 0, **placed(f)}
@@ -55,13 +54,6 @@ def deflector(f: WeighedFields) -> list[Said]:
 def _common(f: WeighedFields) -> dict[str, Any]:
     values = {"VOLT": f.number("voltage"), "FREQ": f.number("rf_frequency")}
     return {**values, "DX": f.number("x_offset"), "DY": f.number("y_offset")}
-
-
-def _phase(f: WeighedFields) -> float:
-    """Return the phase that the reference sees [2 pi]."""
-    phase = f.number("phi0") + (0.0 if f.get("absolute_time_tracking") else f.number("phi0_multipass"))
-    f.take("phi0_multipass")
-    return phase
 
 
 def _focusing(f: WeighedFields) -> dict[str, Any]:

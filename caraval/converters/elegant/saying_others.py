@@ -41,7 +41,7 @@ def patch(f: WeighedFields) -> list[Said]:
     """Patch: ROTATE, or ENERGY, if it does no more."""
     element = f.element
     assert isinstance(element, Patch)
-    if element.length:
+    if element.length or element.turns():
         return []
     energies = {"CENTRAL_MOMENTUM": f.element.p0c_set, "CENTRAL_ENERGY": f.element.e_tot_set}  # type: ignore[attr-defined]
     given = {name: value / f.reference.species.mass for name, value in energies.items() if value}

@@ -7,7 +7,7 @@ from math import cos, factorial, sin
 from typing import Any
 
 from caraval.converters.shared import openings
-from caraval.converters.shared.weighed import WeighedFields
+from caraval.converters.shared.weighed import WeighedFields, phase_seen
 from caraval.converters.shared.line import Said
 from caraval.core import scalar
 from caraval.core.element import Element
@@ -118,8 +118,7 @@ def crab_cavity(f: WeighedFields) -> list[Said]:
 
 
 def _radio_frequency(f: WeighedFields) -> dict[str, float]:
-    phase = f.number("phi0") if f.get("absolute_time_tracking") else f.number("phi0") + f.number("phi0_multipass")
-    f.take("phi0_multipass")
+    phase = phase_seen(f)
     return {"volt": f.number("voltage") / MEGA, "lag": 0.5 - phase, "freq": f.number("rf_frequency") / MEGA}
 
 
@@ -150,7 +149,7 @@ def patch(f: WeighedFields) -> list[Said]:
     """Patch, as shifts and rotations of the axes, if the reference has no way to go meanwhile."""
     element = f.element
     assert isinstance(element, Patch)
-    if abs(element.length) > 0:
+    if abs(element.length) > 0 or element.turns():
         return []
     f.take("ref_coords", "user_sets_length")
     shift = {name: f.number(field) for name, field in zip(MISALIGNMENT[:3], ALIGNED[:3], strict=True)}

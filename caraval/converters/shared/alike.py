@@ -83,3 +83,13 @@ def _close(a: Any, b: Any) -> bool:
 
 def _close_arrays(a: Any, b: Any) -> bool:
     return bool(np.allclose(np.asarray(a, dtype=float), np.asarray(b, dtype=float), rtol=TOLERANCE, atol=1e-15))
+
+
+def number_of_steps(element: Element, reference: Reference | None) -> int:
+    """Return into how many steps an element is divided; zero, if it cannot be tracked."""
+    start = reference or STAND_IN
+    try:
+        count = Lattice([element], reference=start).planner.counts(start)[0]
+    except CaravalError:
+        return 0
+    return count or 0

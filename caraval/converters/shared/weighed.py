@@ -12,11 +12,12 @@ from caraval.core.errors import InputError
 from caraval.core.losses import Losses
 from caraval.core.methods import TrackingMethod, as_method
 from caraval.core.reference import Reference
-from caraval.physics.shared.cavity import Cavity
+from caraval.physics.shared.cavity import Cavity, CoupledCavity
 from caraval.physics.shared.multipoles import MULTIPOLES, integrated
 
 from .alike import STAND_IN, track_alike
 from .plain import changed
+from .slices import whole
 
 NEVER = ("name", "length", "metadata", "orientation", "tracking_method")
 """WeighedFields that are not looked for among those that are left."""
@@ -135,6 +136,7 @@ def forward(element: Element, reference: Reference | None, losses: Losses) -> El
     name = element.name or element.label
     if element.orientation == -1:
         element = _turned(element, reference, losses)
+    element = whole(element, reference, losses)
     fields = [*getattr(element, "fields", {}).values(), "b_field"]
     given = [field for field in fields if getattr(element, field, None) is not None]
     if not (given or getattr(element, "field_master", False)):
@@ -156,3 +158,10 @@ def _turned(element: Element, reference: Reference | None, losses: Losses) -> El
         return element.with_values({"orientation": 1})
     losses.note(name, "orientation", -1, "what it is to the beam the other way round")
     return turned
+
+
+def phase_seen(f: WeighedFields) -> float:
+    """Return the phase of a cavity that the reference sees [2 pi], whatever it is made up of."""
+    f.take("phi0", "phi0_multipass", "pass_delay", "absolute_time_tracking")
+    cavity: Any = f.element
+    return cavity.turns if isinstance(cavity, CoupledCavity) else cavity.phi0 + cavity.phi0_multipass  # type: ignore[no-any-return]
