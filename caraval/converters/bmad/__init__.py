@@ -2,8 +2,8 @@
 
 ``parser`` makes statements of the text, by the grammar in ``grammar.lark``; ``interpreter`` carries them out;
 ``expansion`` puts the elements of a line in a row; ``superposition`` puts others upon them, on a ``track`` that is cut into
-pieces, of which ``slaves`` makes elements again; ``elements`` makes Caraval's elements of Bmad's, and ``overlaps`` of slaves. ``writing``
-and ``attributes`` go the other way.
+pieces, of which ``slaves`` makes elements again; ``elements`` makes Caraval's elements of Bmad's, and ``overlaps`` of slaves.
+``writing`` and ``attributes`` go the other way.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from caraval.converters.shared import openings
-from caraval.converters.shared.weighed import WeighedFields
 from caraval.converters.shared.line import Said
+from caraval.converters.shared.weighed import WeighedFields
 from caraval.core.element import Element
 from caraval.core.losses import Losses
 from caraval.physics.aperture import UNLIMITED
@@ -100,8 +100,8 @@ def collimator(f: WeighedFields) -> list[Said]:
         found = openings.opening(f.element, f.losses, moves=False)
         sizes = [size if is_round or size != UNLIMITED else 0.0 for size in (found.x, found.y)]
         values = dict(zip(("X_MAX", "Y_MAX", "DX", "DY"), (*sizes, found.x_centre, found.y_centre), strict=True))
-        f.take("x_offset", "y_offset")
-    f.take(*openings.OF_OPENINGS)
+        f.passing("x_offset", "y_offset")
+    f.passing(*openings.OF_OPENINGS)
     return finished(f, "ECOL" if is_round and values else "RCOL", values)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import cos, sin
 from typing import Any
 
-from caraval.converters.shared.weighed import WeighedFields
 from caraval.converters.shared.line import Said
+from caraval.converters.shared.weighed import WeighedFields
 
 from .bends import MATRIX, SHORTEST
 from .cavities import ENDS
@@ -57,7 +57,7 @@ def _edges(f: WeighedFields, type: str) -> dict[str, Any]:
     model = f.element.fringe_type  # type: ignore[attr-defined]
     values["EDGE_ORDER"] = EDGE_ORDERS.get(model, 2)
     if model in EDGE_ORDERS:
-        f.take("fringe_type")
+        f.passing("fringe_type")
     if not f.element.hgap:  # type: ignore[attr-defined]
         return values
     values |= {"HGAP": f.number("hgap"), "FINT": f.number("fint")}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from caraval.converters.shared.weighed import WeighedFields
 from caraval.converters.shared.line import Said
+from caraval.converters.shared.weighed import WeighedFields
 from caraval.physics.patch import Patch
 
 from . import matrices, plain
@@ -45,9 +45,9 @@ def patch(f: WeighedFields) -> list[Said]:
         return []
     energies = {"CENTRAL_MOMENTUM": f.element.p0c_set, "CENTRAL_ENERGY": f.element.e_tot_set}  # type: ignore[attr-defined]
     given = {name: value / f.reference.species.mass for name, value in energies.items() if value}
-    f.take("user_sets_length", "ref_coords")
+    f.passing("user_sets_length", "ref_coords")
     if given and not element.tilt:
-        f.take("p0c_set", "e_tot_set")
+        f.passing("p0c_set", "e_tot_set")
         return finished(f, "ENERGY", given)
     return finished(f, "ROTATE", {"TILT": f.number("tilt")})
 
@@ -60,7 +60,7 @@ def wiggler(f: WeighedFields) -> list[Said]:
     is_flat = element.field_calc == "planar_model"
     if poles < 1 or not (_has(f, whole) or (is_flat and _has(f, poles / 2))) or f.length <= 0:
         return []
-    f.take("l_period", "n_period", "field_calc")
+    f.passing("l_period", "n_period", "field_calc")
     if f.element.kind != "Wiggler":
         f.note("", f.element.kind, "a wiggler")
     if _has(f, whole):

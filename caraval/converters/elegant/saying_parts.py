@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import cos, factorial, sin
 from typing import Any, NamedTuple
 
-from caraval.converters.shared.weighed import OF_MULTIPOLES, WeighedFields
 from caraval.converters.shared.line import Said
+from caraval.converters.shared.weighed import OF_MULTIPOLES, WeighedFields
 from caraval.core import scalar
 from caraval.core.methods import KickDriftKick, TrackingMethod
 from caraval.physics.shared.multipoles import integrated
@@ -43,7 +43,7 @@ def multipoles(f: WeighedFields) -> dict[int, tuple[float, float]]:
 
 def gradients(f: WeighedFields) -> None:
     """Take the multipoles as said."""
-    f.take(*OF_MULTIPOLES)
+    f.passing(*OF_MULTIPOLES)
 
 
 def kicks(f: WeighedFields, type: str) -> tuple[float, float]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import atan2, factorial, hypot
 
-from caraval.converters.shared.weighed import WeighedFields
 from caraval.converters.shared.line import Said
+from caraval.converters.shared.weighed import WeighedFields
 from caraval.core import scalar
 from caraval.physics import multipole as thin
 
@@ -19,7 +19,7 @@ def multipole(f: WeighedFields) -> list[Said]:
     found = thin.strengths(f.element, scalar)
     if 0 in found:
         return []
-    f.take(*thin.NORMAL, *thin.SKEW, *thin.ANGLES, "tilt", "field_master", "multipoles_on", "k0l_status")
+    f.passing(*thin.NORMAL, *thin.SKEW, *thin.ANGLES, "tilt", "field_master", "multipoles_on", "k0l_status")
     return _each(f, {n: (factorial(n) * b, factorial(n) * a) for n, (a, b) in found.items()}, 0.0)
 
 

@@ -7,8 +7,8 @@ from math import cos, factorial, sin
 from typing import Any
 
 from caraval.converters.shared import openings
-from caraval.converters.shared.weighed import WeighedFields, phase_seen
 from caraval.converters.shared.line import Said
+from caraval.converters.shared.weighed import WeighedFields, phase_seen
 from caraval.core import scalar
 from caraval.core.element import Element
 from caraval.core.losses import Losses
@@ -91,10 +91,10 @@ def thin_multipole(f: WeighedFields) -> list[Said]:
     """Multipole; a dipole in it bends the reference."""
     if f.length:
         return []
-    f.take(*thin.NORMAL, *thin.SKEW, *thin.ANGLES, "tilt", "field_master", "multipoles_on")
+    f.passing(*thin.NORMAL, *thin.SKEW, *thin.ANGLES, "tilt", "field_master", "multipoles_on")
     found = thin.strengths(f.element, scalar)
     if 0 not in found or f.are_alike(k0l_status="bends_reference"):
-        f.take("k0l_status")
+        f.passing("k0l_status")
     return _finished(f, "multipole", _lists(f, {n: (factorial(n) * b, factorial(n) * a) for n, (a, b) in found.items()}))
 
 
@@ -139,7 +139,7 @@ def encounter(f: WeighedFields) -> list[Said]:
     values |= {"xma": f.number("x_offset"), "yma": f.number("y_offset")}
     values["npart"] = f.number("n_particle") / force(f.reference)
     values["charge"] = f.number("charge") / f.reference.species.charge
-    f.take("tilt") if f.are_alike(tilt=0.0) else None
+    f.passing("tilt") if f.are_alike(tilt=0.0) else None
     if any(getattr(f.element, name) for name in ("z_offset", "x_pitch", "y_pitch", "tilt")):
         return []
     return _finished(f, "beambeam", values)
@@ -151,7 +151,7 @@ def patch(f: WeighedFields) -> list[Said]:
     assert isinstance(element, Patch)
     if abs(element.length) > 0 or element.turns():
         return []
-    f.take("ref_coords", "user_sets_length")
+    f.passing("ref_coords", "user_sets_length")
     shift = {name: f.number(field) for name, field in zip(MISALIGNMENT[:3], ALIGNED[:3], strict=True)}
     parts = [
         Said("translation", shift, "_shift"),
@@ -255,7 +255,7 @@ def _finished(f: WeighedFields, keyword: str, values: dict[str, Any]) -> list[Sa
 def _opening(f: WeighedFields) -> dict[str, Any]:
     if f.element.aperture_at != "entrance_end" or not openings.has_opening(f.element):
         return {}
-    f.take(*openings.OF_OPENINGS)
+    f.passing(*openings.OF_OPENINGS)
     openings.check(f.element, f.losses)
     moves = f.element.schema().defaults["offset_moves_aperture"]  # as where it is read
     return opening_said(openings.opening(f.element, f.losses, moves=moves))

@@ -15,8 +15,8 @@ from caraval.physics.drift import Drift
 from caraval.physics.marker import Marker
 
 from .alike import track_alike
-from .weighed import WeighedFields, forward
 from .plain import once, plain_element, plain_reference
+from .weighed import WeighedFields, forward
 
 
 class Said(NamedTuple):

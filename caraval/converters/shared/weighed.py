@@ -1,4 +1,4 @@
-"""The fields of one element on their way into a file, and what becomes of those that find no place."""
+"""Fields on their way into a file, of which those that find no place are weighed by what they do to particles."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from caraval.physics.shared.cavity import Cavity, CoupledCavity
 from caraval.physics.shared.multipoles import MULTIPOLES, integrated
 
 from .alike import STAND_IN, track_alike
+from .fields import Fields
 from .plain import changed
 from .slices import whole
 
@@ -26,8 +27,8 @@ OF_MULTIPOLES = (*MULTIPOLES, "scale_multipoles", "multipoles_on", "r0_mag", "fi
 OF_KICKS = ("hkick", "vkick")
 
 
-class WeighedFields:
-    """An element's fields; each that is asked for counts as said.
+class WeighedFields(Fields):
+    """An element's fields, of which those that are left are weighed: whether particles are tracked differently without them.
 
     Parameters
     ----------
@@ -40,11 +41,9 @@ class WeighedFields:
     """
 
     def __init__(self, element: Element, reference: Reference | None, losses: Losses) -> None:
-        self.element = element
+        super().__init__(element, losses)
         self.given_reference = reference
         self.reference = reference or STAND_IN
-        self.losses = losses
-        self._said: set[str] = set()
 
     @property
     def length(self) -> float:
@@ -53,18 +52,12 @@ class WeighedFields:
 
     def number(self, name: str) -> float:
         """Return a number; zero, where the kind has no such field or it is not given."""
-        self._said.add(name)
-        value = getattr(self.element, name, 0.0)
-        return 0.0 if value is None else value
+        return self[name]  # type: ignore[no-any-return]
 
     def get(self, name: str) -> Any:
         """Return a field; None, where the kind has none of that name."""
-        self._said.add(name)
+        self._carried.add(name)
         return getattr(self.element, name, None)
-
-    def take(self, *names: str) -> None:
-        """Take fields as said."""
-        self._said.update(names)
 
     def strengths(self) -> dict[int, tuple[float, float]]:
         """Return the integrated multipoles ``{n: (k_n l, k_n s l)}`` besides the main strength, kicks included.
@@ -74,7 +67,7 @@ class WeighedFields:
         is_cavity = isinstance(self.element, Cavity)
         if not hasattr(self.element, "a0") or is_cavity:
             return {}
-        self.take(*OF_MULTIPOLES, *OF_KICKS)
+        self.passing(*OF_MULTIPOLES, *OF_KICKS)
         found = integrated(self.element, scalar)
         return {n: (factorial(n) * b, factorial(n) * a) for n, (a, b) in found.items() if a or b}
 
@@ -84,15 +77,6 @@ class WeighedFields:
         return None if chosen is None else as_method(chosen)
 
     # ---------------------------------------------------------------- what is lost
-
-    def note(self, attribute: str, value: Any, instead: str = "left out") -> None:
-        """Report something that does not change the tracking."""
-        self.losses.note(self.element.name or self.element.label, attribute, value, instead)
-
-    def physics(self, attribute: str, value: Any, instead: str = "left out") -> None:
-        """Report something that changes the tracking."""
-        self._said.add(attribute)
-        self.losses.physics(self.element.name or self.element.label, attribute, value, instead)
 
     def are_alike(self, **changes: Any) -> bool:
         """Whether the element tracks the same with other values of some fields."""
@@ -108,7 +92,7 @@ class WeighedFields:
         """
         defaults = self.element.schema().defaults
         for name, value in changed(self.element).items():
-            if name in self._said or name in NEVER:
+            if name in self._carried or name in NEVER:
                 continue
             report = self.note if self.are_alike(**{name: defaults[name]}) else self.physics
             report(name, value)
@@ -162,6 +146,6 @@ def _turned(element: Element, reference: Reference | None, losses: Losses) -> El
 
 def phase_seen(f: WeighedFields) -> float:
     """Return the phase of a cavity that the reference sees [2 pi], whatever it is made up of."""
-    f.take("phi0", "phi0_multipass", "pass_delay", "absolute_time_tracking")
+    f.passing("phi0", "phi0_multipass", "pass_delay", "absolute_time_tracking")
     cavity: Any = f.element
     return cavity.turns if isinstance(cavity, CoupledCavity) else cavity.phi0 + cavity.phi0_multipass  # type: ignore[no-any-return]

@@ -14,15 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from caraval.converters.shared.beams import Said, beam_of, bunch_of, given, living, named
+from caraval.converters.shared.bunch import Array, Bunch
 from caraval.core.beam import ParticleBeam
 from caraval.core.errors import CaravalError, InputError
-from caraval.core.formats import BeamReader, BeamWriter
-from caraval.core.hookspecs import hookimpl
 from caraval.core.losses import Losses
 from caraval.core.reference import C_LIGHT, Reference, as_species
-
-from .shared.beams import Said, beam_of, bunch_of, given, living, named
-from .shared.bunch import Array, Bunch
 
 GIGA = 1e9
 PARTICLES, CHARGES = "rparticles", "q_array"
@@ -159,15 +156,3 @@ def write(beam: ParticleBeam, path: str | Path, *, losses: Losses | None = None)
     arrays = {PARTICLES: rows, CHARGES: bunch.charge, "E": reference.energy / GIGA, "s": reference.s}
     with Path(path).open("wb") as file:
         np.savez_compressed(file, **arrays)
-
-
-@hookimpl
-def register_beam_readers() -> tuple[BeamReader]:
-    """Ocelot's particle arrays."""
-    return (BeamReader("ocelot", (".npz",), read, recognises),)
-
-
-@hookimpl
-def register_beam_writers() -> tuple[BeamWriter]:
-    """Ocelot's particle arrays."""
-    return (BeamWriter("ocelot", (".npz",), write),)
