@@ -288,8 +288,16 @@ def corpus_lattice(name: str, path: Path) -> cv.Lattice:
 
 def matrix_difference(before: cv.Lattice, after: cv.Lattice) -> float:
     """How far transfer matrices are apart, over the largest entry if that is large."""
+    return _apart(matrix_of(before), matrix_of(after))
+
+
+def matrix_of(lattice: cv.Lattice) -> np.ndarray:
+    """The transfer matrix."""
     with np.errstate(all="ignore"):  # second derivatives may overflow where the first do not
-        first, second = (np.asarray(lattice.transfer_matrix()) for lattice in (before, after))
+        return np.asarray(lattice.transfer_matrix())
+
+
+def _apart(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.abs(first - second).max() / max(1.0, np.abs(first).max()))
 
 
@@ -301,18 +309,17 @@ def go_through_corpus(path: Path, capsys: Any) -> dict[str, Any]:
     for name, source in corpus().items():
         try:
             lattice = corpus_lattice(name, source)
-            with np.errstate(all="ignore"):
-                is_finite = np.isfinite(np.asarray(lattice.transfer_matrix())).all()
+            matrix = matrix_of(lattice)
         except CaravalError:
             numbers["do not load"] += 1
             continue
-        if not is_finite:
+        if not np.isfinite(matrix).all():
             numbers["overflow"] += 1
             continue
         back, losses = through(lattice, path, "drift")
         physics = {loss.attribute or str(loss.value) for loss in losses if loss.is_physics}
         lost.update(physics)
-        difference = matrix_difference(lattice, back)
+        difference = _apart(matrix, matrix_of(back))
         numbers["are the same" if difference <= MATRIX else "differ" if not physics else "differ, with losses"] += 1
         numbers["lose something"] += bool(physics)
         if difference > MATRIX and not physics:

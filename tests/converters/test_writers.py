@@ -69,3 +69,12 @@ def test_what_counts_as_alike() -> None:
     assert not track_alike(cv.Monitor(length=0.2, x_offset=0.1, x_limit=0.1), cv.Drift(length=0.2), REFERENCE)
     gun = cv.EGun(length=0.2)
     assert not track_alike(gun, gun, REFERENCE)  # it cannot be tracked at all
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_cavities_that_slip(suffix: str, tmp_path: Path) -> None:
+    """Phases of later passes are those of kicks: they go with the number of steps, and no format has them."""
+    slips = tuple(1e-3 * i for i in range(5))
+    cavity = cv.LCavity(name="c", length=1.0, voltage=1e6, rf_frequency=1e9, n_rf_steps=4, slips=slips, field_calc="custom")
+    losses = cv.save(cv.Lattice([cavity], reference=REFERENCE), tmp_path / f"out{suffix}", on_unsupported="drift")
+    assert any(loss.is_physics and loss.attribute == ("" if suffix == ".madx" else "slips") for loss in losses)

@@ -61,6 +61,7 @@ def _aligned(element: Element, start: Reference) -> Element:
 
 def _prepared(element: Element, reference: Reference) -> Prepared | None:
     try:
+        element.validate()  # values may not go together, as nobody has looked at them yet
         lattice = Lattice([element.with_values({"name": "", "metadata": {}})], reference=reference)
         return lattice.planner.plan((), reference).prepare(lattice.elements, reference)
     except CaravalError:

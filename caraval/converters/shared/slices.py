@@ -35,7 +35,8 @@ def whole(element: Element, reference: Reference | None, losses: Losses) -> Elem
 
 
 def _candidates(element: Element, reference: Reference | None) -> Iterator[Element]:
-    bare = element.with_values({"slice_start": None, "slice_of": None})
+    unslipped = {"slips": ()} if getattr(element, "slips", ()) else {}  # which are the whole cavity's, kick by kick
+    bare = element.with_values({"slice_start": None, "slice_of": None, **unslipped})
     moved = _about_its_own_centre(element, bare)
     yield moved
     steps = number_of_steps(element, reference)
