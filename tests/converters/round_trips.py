@@ -80,6 +80,7 @@ METHODS = (
     cv.KickDriftKick(order=4, num_steps=3),
     cv.KickDriftKick(order=6, num_steps=2, split="matrix"),
     cv.KickDriftKick(),
+    cv.KickDriftKick(order=4, num_steps=2, split="free"),
     cv.Linear(),
 )
 

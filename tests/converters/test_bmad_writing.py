@@ -47,6 +47,7 @@ def test_every_field_of_every_kind(kind: str, tmp_path: Path) -> None:
         element.replace(name=f"e{number}")
         for number, element in enumerate(round_trips.elements(kind))
         if (element.tracking_method is None or element.tracking_method.name in methods)  # type: ignore[union-attr]
+        and getattr(element.tracking_method, "split", "drift") != "free"
         and not getattr(element, "absolute_time_tracking", False)  # which is all cavities' or none's
         and not (isinstance(element, Match) and element.asks_upstream())  # which the reader answers
         and not (isinstance(element, Patch) and (element.against or element.orientation == -1))  # which the line says
@@ -165,6 +166,19 @@ def test_kinds_of_plugins_and_methods(tmp_path: Path) -> None:
     back, losses = through(lattice, tmp_path / "out.bmad", "drift")
     assert back["q"].tracking_method is None
     assert [(loss.attribute, loss.is_physics) for loss in losses] == [("tracking_method", True)]
+
+
+def test_bends_split_as_elegant_does(tmp_path: Path) -> None:
+    free = cv.KickDriftKick(order=4, num_steps=5, split="free")
+    bend = cv.SBend(name="b", length=1.0, angle=0.1, tracking_method=free)
+    with pytest.raises(LatticeError, match="split='free'"):
+        cv.save(line(bend), tmp_path / "out.bmad")
+    back, losses = through(line(bend), tmp_path / "out.bmad", "drift")
+    assert back["b"].tracking_method == cv.KickDriftKick(order=4, num_steps=5)
+    assert [(loss.attribute, loss.is_physics) for loss in losses] == [("tracking_method", True)]
+    assert through(line(bend), tmp_path / "out.lte")[0]["b"].tracking_method == free
+    straight = line(cv.Quadrupole(name="q", length=1.0, k1=1.0, tracking_method=free))  # where it is no other split
+    assert through(straight, tmp_path / "out.bmad")[1][0].is_physics is False
 
 
 @pytest.mark.parametrize("suffix", [".bmad", ".lte", ".madx"])

@@ -12,7 +12,7 @@ from caraval.core import scalar
 from caraval.core.arrays import is_zero
 from caraval.core.element import Element
 from caraval.core.losses import Losses
-from caraval.core.methods import TrackingMethod, as_method
+from caraval.core.methods import KickDriftKick, TrackingMethod, as_method
 from caraval.core.reference import Reference
 from caraval.core.registry import registry
 from caraval.physics.fork import Fork
@@ -115,6 +115,10 @@ class Writer:
     def _method(self, element: Element, keyword: str, method: TrackingMethod | str | None) -> dict[str, Any]:
         """Return the attributes that say the tracking method."""
         chosen = None if method is None else as_method(method)
+        if isinstance(chosen, KickDriftKick) and chosen.split == "free":  # which Bmad does not know
+            chosen = chosen.with_options(split="drift")
+            report = self._losses.physics if isinstance(element, SBend) else self._losses.note
+            report(element.name, "tracking_method", str(as_method(method or chosen)), str(chosen))
         found = tracking.settings_of(chosen, keyword, registry().method_names(type(element)))
         if found is None:
             self._losses.physics(element.name, "tracking_method", str(chosen), "the default method")

@@ -96,7 +96,9 @@ def settings_of(method: TrackingMethod | None, keyword: str, names: Sequence[str
         steps = "num_steps" if method.ds_step is None else "ds_step"  # which wins
         return found if getattr(method, steps) is None else {**found, steps: getattr(method, steps)}
     if isinstance(method, KickDriftKick):
-        split = next(word for word, ours in SPLITS.items() if ours == method.split)
+        split = next((word for word, ours in SPLITS.items() if ours == method.split), None)
+        if split is None:
+            return None
         options = {"integrator_order": method.order, "num_steps": method.num_steps}
         return {"tracking_method": SYMPLECTIC[0], **options, "ptc_integration_type": split}
     return {"tracking_method": method.name} if isinstance(method, Linear) else None

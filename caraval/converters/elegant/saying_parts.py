@@ -11,6 +11,7 @@ from caraval.core import scalar
 from caraval.core.methods import KickDriftKick, TrackingMethod
 from caraval.physics.shared.multipoles import integrated
 
+from .methods import split_of
 from .vocabulary import types
 from .words import INERT, RADIATION, of_type
 
@@ -78,6 +79,8 @@ def finished(
     """
     said = {n: v for n, v in {"L": f.length, **values}.items() if _is_news(type, n, v)}
     kept = _kept(f, type, said)
+    if isinstance(method, KickDriftKick):
+        method = method.with_options(split=split_of(type))
     f.report_rest(method)
     f.report_metadata({**kept, **({"elegant_type": type} if f.element.metadata.get("elegant_type") == type else {})})
     return [Said(type, {**said, **kept}, ending)]
