@@ -9,10 +9,13 @@ from typing import Any
 
 from .core.beam import ParticleBeam
 from .core.errors import InputError, LatticeError, UnknownNameError, suggest
-from .core.formats import BeamReader, BeamWriter, Reader, Writer
+from .core.formats import BeamReader, BeamWriter, Beside, Reader, Writer
 from .core.lattice import Lattice
 from .core.losses import Loss, Losses, OnUnsupported
 from .core.registry import Entry, registry
+
+OFFERED = ("losses", "beside")
+"""Arguments of readers and writers that are no options."""
 
 LOOK_AT = 4096
 """Characters of a file that are shown to readers to recognise their format."""
@@ -88,7 +91,9 @@ def save(
     losses = Losses(on_unsupported)
     writer: Writer = _by_suffix(registry().writers, path, format, "write lattices")
     _check_options(writer.write, options, writer.format)
-    _whole(path, lambda scratch: writer.write(lattice, scratch, **options, **_taken(writer.write, losses=losses)))
+    beside = Beside(path)
+    known = _taken(writer.write, losses=losses, beside=beside)
+    _whole(path, lambda scratch: writer.write(lattice, scratch, **options, **known), beside)
     return tuple(losses.found)
 
 
@@ -99,7 +104,7 @@ def load_beam(path: str | Path, *, format: str | None = None, **options: Any) ->
     ----------
     path : str or Path
     format : str, optional
-        Left out: told from the suffix.
+        Left out: told from the suffix, and from the content where that leaves a doubt.
     **options
         For the reader, such as `p0c`, `backend` and `dtype`.
     """
@@ -110,7 +115,14 @@ def load_beam(path: str | Path, *, format: str | None = None, **options: Any) ->
     return beam
 
 
-def save_beam(beam: ParticleBeam, path: str | Path, *, format: str | None = None, **options: Any) -> None:
+def save_beam(
+    beam: ParticleBeam,
+    path: str | Path,
+    *,
+    format: str | None = None,
+    on_unsupported: OnUnsupported = "error",
+    **options: Any,
+) -> tuple[Loss, ...]:
     """Write a beam file, whole or not at all.
 
     Parameters
@@ -119,13 +131,23 @@ def save_beam(beam: ParticleBeam, path: str | Path, *, format: str | None = None
     path : str or Path
     format : str, optional
         Left out: told from the suffix.
+    on_unsupported : "error", "warn" or "drift"
+        What becomes of things that make it another beam and that the format has not (particles of another species, charges
+        that differ), see :func:`load`.
     **options
         For the writer.
+
+    Returns
+    -------
+    tuple of Loss
+        What the format could not carry: lost particles and the reference, too, where it has no place for them.
     """
     path = Path(path)
+    losses = Losses(on_unsupported)
     writer: BeamWriter = _by_suffix(registry().beam_writers, path, format, "write beams")
     _check_options(writer.write, options, writer.format)
-    _whole(path, lambda scratch: writer.write(beam, scratch, **options))
+    _whole(path, lambda scratch: writer.write(beam, scratch, **options, **_taken(writer.write, losses=losses)))
+    return tuple(losses.found)
 
 
 def _taken(function: Callable[..., Any], **offered: Any) -> dict[str, Any]:
@@ -138,7 +160,7 @@ def _check_options(function: Callable[..., Any], options: Mapping[str, Any], for
     known = inspect.signature(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
         return
-    taken = [name for name, p in known.items() if p.kind is p.KEYWORD_ONLY and name != "losses"]
+    taken = [name for name, p in known.items() if p.kind is p.KEYWORD_ONLY and name not in OFFERED]
     for name in options:
         if name not in taken:
             raise UnknownNameError(
@@ -173,7 +195,10 @@ def _reader(path: Path, format: str | None) -> Reader:
 def _by_suffix(table: Mapping[str, Entry[Any]], path: Path, format: str | None, what: str) -> Any:
     if format is not None:
         return _named(table, format, what)
-    fitting = _with_suffix([entry.value for entry in table.values()], path)
+    every = [entry.value for entry in table.values()]
+    fitting = _with_suffix(every, path)
+    if not fitting:  # names of distributions often end in a place or a number
+        fitting = [f for f in every if isinstance(f, BeamReader) and f.recognises is not None and f.recognises(path)]
     if not fitting:
         known = ", ".join(f"{format} ({' '.join(e.value.suffixes)})" for format, e in table.items())
         raise UnknownNameError(f"no plugin can {what} with a name like {path.name!r}; there are {known or 'none'}")
@@ -204,18 +229,25 @@ def _named(table: Mapping[str, Entry[Any]], format: str, what: str) -> Any:
     return table[format].value
 
 
-def _whole(path: Path, write: Any) -> None:
-    """Write beside the target and move it there once it is complete."""
+def _whole(path: Path, write: Callable[[Path], Any], beside: Beside | None = None) -> None:
+    """Write beside the target and move it there once it is complete, with whatever files belong to it."""
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a file")
     if not path.parent.is_dir():
         raise InputError(f"no folder {path.parent} to write {path.name} into")
     scratch = path.with_name(f".{path.name}.part{path.suffix}")
+    files = {scratch: path}
     try:
         write(scratch)
-        scratch.replace(path)
+        for target, text in beside.files() if beside is not None else ():
+            part = target.with_name(f".{target.name}.part{target.suffix}")
+            files[part] = target
+            part.write_text(text, encoding="utf-8", newline="\n")
+        for part, target in files.items():
+            part.replace(target)
     finally:
-        scratch.unlink(missing_ok=True)
+        for part in files:
+            part.unlink(missing_ok=True)
 
 
 __all__ = ["load", "load_beam", "save", "save_beam"]

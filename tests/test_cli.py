@@ -322,7 +322,7 @@ def test_method_that_a_kind_lacks(caraval: Any, matched: Path) -> None:
         (["--species", "elektron"], "unknown species 'elektron'; did you mean 'electron'?"),
         (["--energy", "1"], "total energy 1 eV is not above the rest energy"),
         (["--beam", "none.h5"], "no file none.h5"),
-        (["--out", "beam.xyz"], "no plugin writes beams to files like beam.xyz; known are .h5 .hdf5"),
+        (["--out", "beam.xyz"], "no plugin writes beams to files like beam.xyz; known are .astra"),
         (["--out", "nowhere/beam.h5"], "no folder nowhere to write beam.h5 into"),
         (["--plot", "plot.pgn"], "no figure can be written to plot.pgn; did you mean"),
         (["--plot", "nowhere/plot.png"], "no folder nowhere to write plot.png into"),
@@ -835,3 +835,8 @@ def test_progress_of_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
         told(3, 10)
     assert "scanning" in terminal.text
     assert "3/10" in terminal.text
+
+
+def test_what_a_beam_file_cannot_say_is_told(caraval: Any, fodo: Path, tmp_path: Path) -> None:
+    result = caraval("track", fodo, "--out", tmp_path / "out.npz")
+    assert result.stderr.startswith("warning: reference: t = ")

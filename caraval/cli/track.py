@@ -17,6 +17,7 @@ from .arguments import RESULT, TRACK, LatticeOptions, Methods, WhoseReference, b
 from .beams import BeamOptions, beam_for, check_reference
 from .files import check_beam_target, check_figure_target, write_figure
 from .groups import Group, grouped
+from .messages import say
 
 
 @grouped
@@ -64,7 +65,8 @@ def track(
     report.line(f"\n{report.speed(found, bunch, seconds, compiled=compiled)}")
     report.losses(table.beam, found)
     if out is not None:
-        save_beam(table.beam, out)
+        for loss in save_beam(table.beam, out):
+            say("warning", loss)
         report.line(f"beam written to {out}")
     if plot is not None:
         write_figure(beam_sizes(table, found, title=report.title(found, bunch)), plot)

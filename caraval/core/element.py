@@ -181,7 +181,7 @@ class Element:
         """Return what a reversed element is to the particles: a forward one, mirrored along the beam. Others stay."""
         if self.orientation == 1:
             return self
-        mirrored = [n for n in ("z_offset", "x_pitch", "y_pitch", *self.odd) if getattr(self, n) is not None]
+        mirrored = [n for n in ("z_offset", "x_pitch", "y_pitch", *self.odd) if self.__dict__.get(n) is not None]
         ends = {name: _OTHER_END.get(self.__dict__[name], self.__dict__[name]) for name in _ENDS if name in self.__dict__}
         changes = {**{name: -getattr(self, name) for name in mirrored}, **ends, "orientation": 1}
         if self.slice_of is not None:

@@ -28,8 +28,38 @@ class Reader(NamedTuple):
     recognises: Callable[[str], bool] | None = None
 
 
+class Beside:
+    """Files that belong to the one that is written, with its name and other suffixes; all come into being together.
+
+    Attributes
+    ----------
+    texts : dict
+        Their contents by suffix.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self.texts: dict[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the file that is written."""
+        return self._target.name
+
+    def path(self, suffix: str) -> Path:
+        """Return where a file with another suffix will be, or is."""
+        return self._target.with_suffix(suffix)
+
+    def files(self) -> list[tuple[Path, str]]:
+        """Return where each file will be, and its content."""
+        return [(self.path(suffix), text) for suffix, text in self.texts.items()]
+
+
 class Writer(NamedTuple):
-    """A writer of lattice files: `write` is ``(lattice, path, **options)``; ``losses`` among them as for readers."""
+    """A writer of lattice files: `write` is ``(lattice, path, **options)``; ``losses`` among them as for readers.
+
+    With ``beside`` among them, it gets a :class:`Beside` for files that belong to this one.
+    """
 
     format: str
     suffixes: tuple[str, ...]
@@ -46,7 +76,7 @@ class BeamReader(NamedTuple):
 
 
 class BeamWriter(NamedTuple):
-    """A writer of beam files: `write` is ``(beam, path, **options)``."""
+    """A writer of beam files: `write` is ``(beam, path, **options)``; ``losses`` among them as for lattices."""
 
     format: str
     suffixes: tuple[str, ...]

@@ -3,6 +3,7 @@
 ``parser`` makes statements of the text, by the grammar in ``grammar.lark``; ``interpreter`` carries them out;
 ``expansion`` puts the elements of a line in a row; ``superposition`` puts others upon them, on a ``track`` that is cut into
 pieces, of which ``slaves`` makes elements again; ``elements`` makes Caraval's elements of Bmad's, and ``overlaps`` of slaves.
+``writing`` and ``attributes`` go the other way.
 """
 
 from __future__ import annotations
@@ -11,9 +12,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-from caraval.core.formats import Reader
+from caraval.core.formats import BeamReader, BeamWriter, Reader, Writer
 from caraval.core.hookspecs import hookimpl
+from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
+
+from . import beams
+
+SUFFIXES = (".bmad", ".lat", ".bmd")
+
+BEAMS = (".beam", ".beam0")
+"""Suffixes of beams."""
 
 _MARK = re.compile(
     r"^\s*(?:[\w*%:.#\\]+\s*\[[^\]\n]+\]\s*:?="  # element[attribute] = value
@@ -43,7 +52,32 @@ def read(path: Path, line: str | None = None, branch: str | int | None = None, l
     return reader.read(path, line=line, branch=branch, losses=losses)
 
 
+def write(lattice: Lattice, path: Path, *, losses: Losses | None = None) -> None:
+    """Write a lattice file; see :func:`caraval.converters.bmad.writing.write`."""
+    from . import writing
+
+    writing.write(lattice, path, losses=losses)
+
+
 @hookimpl
 def register_readers() -> list[Reader]:
     """The reader of Bmad's lattice files."""
-    return [Reader("bmad", (".bmad", ".lat", ".bmd"), read, recognises)]
+    return [Reader("bmad", SUFFIXES, read, recognises)]
+
+
+@hookimpl
+def register_writers() -> list[Writer]:
+    """The writer of Bmad's lattice files."""
+    return [Writer("bmad", (".bmad", ".bmd"), write)]
+
+
+@hookimpl
+def register_beam_readers() -> list[BeamReader]:
+    """Bmad's beams in ASCII; those in HDF5 are openPMD's."""
+    return [BeamReader("bmad", BEAMS, beams.read, beams.recognises)]
+
+
+@hookimpl
+def register_beam_writers() -> list[BeamWriter]:
+    """Bmad's beams in ASCII."""
+    return [BeamWriter("bmad", BEAMS, beams.write)]

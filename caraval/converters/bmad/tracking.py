@@ -7,7 +7,7 @@ from math import floor
 from typing import Any
 
 from caraval.core.errors import suggest
-from caraval.core.methods import BmadStandard, KickDriftKick, TrackingMethod, as_method
+from caraval.core.methods import BmadStandard, KickDriftKick, Linear, TrackingMethod, as_method
 
 from .definitions import Element, Settings
 from .vocabulary import TRACKING
@@ -26,6 +26,9 @@ SPLITS = {"matrix_kick": "matrix", "drift_kick": "drift"}
 
 ORDERS = {2: 2, 4: 4, 6: 6, 8: 6}
 """Orders of PTC's integrators; where it has no eighth, it takes the sixth."""
+
+OTHERWISE = {"taylor": "taylor"}
+"""What `bmad_standard` is called in classes that have it under another name."""
 
 STEPPED = ("sbend", "rbend", "quadrupole", "sextupole", "kicker", "hkicker", "vkicker", "ac_kicker")
 """Classes in which Bmad's own number of steps depends on the order of an integrator."""
@@ -70,6 +73,35 @@ def method(element: Element, settings: Settings, length: float, names: Sequence[
         f"{element.label}: tracking_method {name!r} is not understood{suggest(name, understood)}; "
         f"elements of class {element.keyword} have {', '.join(understood) or 'none'}"
     )
+
+
+def settings_of(method: TrackingMethod | None, keyword: str, names: Sequence[str]) -> dict[str, Any] | None:
+    """Return the attributes that say a tracking method; None: Bmad has no such method, or none of the class has.
+
+    Parameters
+    ----------
+    method : TrackingMethod, optional
+        None: the default of the kind.
+    keyword : str
+        Class of the element.
+    names : sequence of str
+        The methods that its kind has.
+    """
+    if method is None:
+        return {}
+    if method.name not in names:
+        return None
+    if isinstance(method, BmadStandard):
+        found: dict[str, Any] = {"tracking_method": OTHERWISE.get(keyword, method.name)}
+        steps = "num_steps" if method.ds_step is None else "ds_step"  # which wins
+        return found if getattr(method, steps) is None else {**found, steps: getattr(method, steps)}
+    if isinstance(method, KickDriftKick):
+        split = next((word for word, ours in SPLITS.items() if ours == method.split), None)
+        if split is None:
+            return None
+        options = {"integrator_order": method.order, "num_steps": method.num_steps}
+        return {"tracking_method": SYMPLECTIC[0], **options, "ptc_integration_type": split}
+    return {"tracking_method": method.name} if isinstance(method, Linear) else None
 
 
 def _standard_options(element: Element, taken: Settings) -> dict[str, Any]:

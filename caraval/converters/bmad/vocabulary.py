@@ -14,6 +14,7 @@ from .words import words
 
 CONTROLLERS = words("classes", "controllers")
 CLASSES = (*CONTROLLERS, *words("classes", "others"))
+_CLASS_OF = {word.replace("_", ""): word for word in CLASSES}
 RESERVED = frozenset(words("reserved"))
 
 TRACKING = frozenset(words("attributes", "tracking"))
@@ -60,7 +61,11 @@ SHORTEST = 4
 
 _WORDS = frozenset(words("attributes", "words"))
 _NUMBERS = frozenset(words("attributes", "numbers"))
-_NOT_IN_FILES = {"name", "length", "metadata", "slice_start", "slice_of", "orientation", "terms", "absolute_time_tracking"}
+NOT_IN_FILES = {
+    "name", "length", "metadata", "slice_start", "slice_of", "orientation", "terms", "absolute_time_tracking", "against",
+    "slips", "pass_delay",
+}  # fmt: skip
+"""Fields of elements that are no attributes."""
 
 
 class Vocabulary:
@@ -90,11 +95,15 @@ class Vocabulary:
         """Return the element kind of a class, if Caraval has it; an `rbend` is an :class:`SBend` here."""
         return self._kinds.get("sbend" if keyword == "rbend" else keyword.replace("_", ""))
 
+    def class_of(self, kind: type[Element]) -> str | None:
+        """Return the class of a kind: one that Bmad has, or None."""
+        return _CLASS_OF.get(kind.__name__.lower()) if self._kinds.get(kind.__name__.lower()) is kind else None
+
     def attributes(self, keyword: str) -> frozenset[str]:
         """Return the names of the attributes that elements of a class may have, so far as they are known here."""
         if keyword not in self._attributes:
             kind = self.kind(keyword)
-            fields = {*kind.schema().fields, *kind.shorthands} - _NOT_IN_FILES if kind is not None else set()
+            fields = {*kind.schema().fields, *kind.shorthands} - NOT_IN_FILES if kind is not None else set()
             shape = BEND_SHAPE if keyword in BENDS else {"l"}
             self._attributes[keyword] = frozenset({*fields, *shape, *SEVERAL}) | TRACKING | SUPERPOSITION | INERT | PHYSICS
         return self._attributes[keyword]

@@ -2,7 +2,7 @@
 
 ``source`` cuts a file into statements, ``syntax`` takes them apart, ``interpreter`` carries them out; ``rpn`` works out
 expressions, ``expansion`` puts the elements of a line in a row; ``namelists`` and ``commands`` read command files;
-``conversion`` makes Caraval's elements, family by family.
+``conversion`` makes Caraval's elements, family by family. ``writing`` and ``saying`` go the other way.
 
 What elegant tracks by matrices is tracked by Bmad's closed forms (``bmad_standard``). What it tracks by a symplectic integrator
 (KQUAD, KSEXT, KOCT, CSBEND, ...) is tracked by ours, in as many steps of the same order. Types and parameters that are not
@@ -15,8 +15,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from caraval.core.formats import Reader
+from caraval.core.formats import BeamReader, BeamWriter, Beside, Reader, Writer
 from caraval.core.hookspecs import hookimpl
+from caraval.core.lattice import Lattice
+from caraval.core.losses import Losses
+
+from . import beams
+
+BEAMS = (".sdds", ".bun")
+"""Suffixes of beams."""
 
 _MARKS = re.compile(
     r"""^\s*&\s*run_setup\b  # a command file
@@ -43,7 +50,32 @@ def read(path: Path, line: str | None = None, branch: str | int | None = None, l
     return reader.read(path, line=line, branch=branch, losses=losses)
 
 
+def write(lattice: Lattice, path: Path, *, losses: Losses | None = None, beside: Beside | None = None) -> None:
+    """Write a lattice file; see :func:`caraval.converters.elegant.writing.write`."""
+    from . import writing
+
+    writing.write(lattice, path, losses=losses, beside=beside)
+
+
 @hookimpl
 def register_readers() -> list[Reader]:
     """The reader of elegant's files."""
     return [Reader("elegant", (".lte", ".ele", ".lat"), read, recognises)]
+
+
+@hookimpl
+def register_writers() -> list[Writer]:
+    """The writer of elegant's lattice files, with command files beside them."""
+    return [Writer("elegant", (".lte",), write)]
+
+
+@hookimpl
+def register_beam_readers() -> list[BeamReader]:
+    """Elegant's beams."""
+    return [BeamReader("sdds", BEAMS, beams.read, beams.recognises)]
+
+
+@hookimpl
+def register_beam_writers() -> list[BeamWriter]:
+    """Elegant's beams."""
+    return [BeamWriter("sdds", BEAMS, beams.write)]

@@ -17,6 +17,9 @@ ENDS = {(True, True): "both_ends", (True, False): "entrance_end", (False, True):
 STEPS = 10
 """How many steps a cavity takes at least; elegant has none where it has no kicks."""
 
+FOCUSING = KickDriftKick(order=4)
+"""The method of cavities that focus and leave the reference momentum alone: Bmad's closed form does not focus."""
+
 GAIN = 1e-9
 """What part of the voltage is no gain of energy."""
 
@@ -48,11 +51,8 @@ def cavity(a: Attributes, here: Surroundings) -> Element:
         return a.make("LCavity", phi0=(phase - 90) / 360, n_rf_steps=steps, field_calc="custom", **values)
     if values["voltage"] and abs(sin(phase / 180 * pi)) > GAIN:
         here.has_own_gain = True
-        if a.number("L") and (is_standing or any(ends)):  # Bmad's closed form does not focus
-            values |= {
-                "tracking_method": KickDriftKick(order=4),
-                "n_cell": ceil(2 * a.number("L") * a.number("FREQ") / C_LIGHT),
-            }
+        if a.number("L") and (is_standing or any(ends)):
+            values |= {"tracking_method": FOCUSING, "n_cell": ceil(2 * a.number("L") * a.number("FREQ") / C_LIGHT)}
     return a.make("RFCavity", phi0=0.5 - phase / 360, **values)
 
 

@@ -23,6 +23,12 @@ CHANGES = of_commands("changes")
 INERT = of_commands("inert")
 """Commands that do not concern it."""
 
+PARTICLES = ("electron", "positron", "proton", "muon")
+"""Species that elegant has a name for."""
+
+_ONE_RUN = (["run_setup"], ["change_particle", "run_setup"])
+"""Commands that say one reference."""
+
 TWISS = {
     "beta_x": "beta_a", "alpha_x": "alpha_a", "eta_x": "eta_x", "etap_x": "etap_x", "beta_y": "beta_b", "alpha_y": "alpha_b",
     "eta_y": "eta_y", "etap_y": "etap_y",
@@ -95,11 +101,13 @@ def beside(path: Path) -> tuple[str, Reference | None]:
         calculator = Calculator()
         try:
             commands = [c for c in namelists(other, str(other), calculator) if c.command in ("run_setup", "change_particle")]
-            if len(commands) != 1 or Path(commands[0].text("lattice")).name != path.name:
+            *particle, setup = commands
+            if [c.command for c in commands] not in _ONE_RUN or Path(setup.text("lattice")).name != path.name:
                 continue
-            lines.add(commands[0].text("use_beamline"))
-            references.append(_reference(commands[0], as_species("electron"), calculator))
-        except (CaravalError, OSError):
+            species = _species(particle[0], calculator) if particle else as_species("electron")
+            lines.add(setup.text("use_beamline"))
+            references.append(_reference(setup, species, calculator))
+        except (CaravalError, OSError, ValueError):  # also one without such commands
             continue
     agreed = references[0] if references and all(r == references[0] for r in references) else None
     return (lines.pop() if len(lines) == 1 else ""), agreed
@@ -160,3 +168,15 @@ def _species(command: Namelist, calculator: Calculator) -> Species:
         return Species("custom", electron.mass * mass, electron.charge * charge)
     except CaravalError as error:
         raise command.place.error(str(error)) from None
+
+
+def particle(species: Species, losses: Losses) -> dict[str, str | float]:
+    """Return what is given to ``change_particle``; nothing for electrons."""
+    if as_species("electron") == species:
+        return {}
+    if species.name in PARTICLES and as_species(species.name) == species:
+        return {"name": species.name}
+    electron = as_species("electron")
+    losses.note("reference", "species", species.name, "a custom particle of the same mass and charge")
+    ratios = {"mass_ratio": species.mass / electron.mass, "charge_ratio": species.charge / electron.charge}
+    return {"name": "custom", **ratios}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import cos, pi, sin, sqrt
 
+import numpy as np
+
 from caraval.core.element import Element
 from caraval.core.reference import Reference
 
@@ -20,12 +22,9 @@ def terms(constants: Mapping[int, float], matrix: Matrix, length: float, referen
     elegant has slopes where we have ``px = (1 + delta) x' / sqrt(1 + x'^2 + y'^2)``, and ``s = beta c t`` where we have
     ``z = -beta c (t - t_ref)``; the time of flight of other momenta is in no matrix of elegant's.
     """
-    a, b, momentum = constants.get(2, 0.0), constants.get(4, 0.0), 1 + constants.get(6, 0.0)
-    n = sqrt(1 + a * a + b * b)
-    turned: dict[int, dict[int, float]] = {i: {i: 1.0} for i in range(1, 7)}
-    turned[2] = {2: momentum * (1 + b * b) / n**3, 4: -momentum * a * b / n**3, 6: a / n}
-    turned[4] = {4: momentum * (1 + a * a) / n**3, 2: -momentum * a * b / n**3, 6: b / n}
-    turned[5] = {5: -1.0}
+    momentum = 1 + constants.get(6, 0.0)
+    a, b = constants.get(2, 0.0), constants.get(4, 0.0)
+    turned, n = _turned(a, b, momentum), sqrt(1 + a * a + b * b)
     start = {2: momentum * a / n, 4: momentum * b / n, 5: length - constants.get(5, 0.0)}
     found: dict[str, float] = {}
     for i, row in turned.items():
@@ -37,6 +36,37 @@ def terms(constants: Mapping[int, float], matrix: Matrix, length: float, referen
         found["tt56"] += length * (reference.species.mass / reference.energy) ** 2
     unit = {f"tt{i}{i}": 1.0 for i in range(1, 7)}
     return {name: value for name, value in found.items() if value != unit.get(name, 0.0)}
+
+
+def _turned(a: float, b: float, momentum: float) -> dict[int, dict[int, float]]:
+    """Return the derivatives of our coordinates by elegant's at slopes `a` and `b`."""
+    n = sqrt(1 + a * a + b * b)
+    turned: dict[int, dict[int, float]] = {i: {i: 1.0} for i in range(1, 7)}
+    turned[2] = {2: momentum * (1 + b * b) / n**3, 4: -momentum * a * b / n**3, 6: a / n}
+    turned[4] = {4: momentum * (1 + a * a) / n**3, 2: -momentum * a * b / n**3, 6: b / n}
+    turned[5] = {5: -1.0}
+    return turned
+
+
+def of_terms(terms: Mapping[str, float], length: float, reference: Reference | None) -> tuple[dict[int, float], Matrix]:
+    """Return constants and matrix of elegant's from the terms of a map of ours, as far as the first order."""
+    unit = {f"tt{i}{i}": 1.0 for i in range(1, 7)}
+    found = {**unit, **terms}
+    if reference is not None:
+        found["tt56"] = found.get("tt56", 0.0) - length * (reference.species.mass / reference.energy) ** 2
+    momentum = 1 + found.get("tt6", 0.0)
+    px, py = (found.get(name, 0.0) / momentum for name in ("tt2", "tt4"))
+    forward = sqrt(1 - px * px - py * py)
+    a, b = px / forward, py / forward
+    ours, change = np.zeros((6, 6)), np.zeros((6, 6))
+    for i, row in _turned(a, b, momentum).items():
+        for j in range(1, 7):
+            ours[i - 1, j - 1] = found.get(f"tt{i}{j}", 0.0) * (-1 if j == 5 else 1)
+            change[i - 1, j - 1] = row.get(j, 0.0)
+    theirs = np.linalg.solve(change, ours)
+    constants = {1: found.get("tt1", 0.0), 2: a, 3: found.get("tt3", 0.0), 4: b}
+    constants |= {5: length - found.get("tt5", 0.0), 6: found.get("tt6", 0.0)}
+    return constants, {(i, j): float(theirs[i - 1, j - 1]) for i in range(1, 7) for j in range(1, 7)}
 
 
 def explicit(a: Attributes, here: Surroundings) -> Element:

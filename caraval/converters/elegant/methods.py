@@ -25,8 +25,12 @@ def integrator(a: Attributes) -> KickDriftKick:
         a.physics("INTEGRATION_ORDER", order, "order 4")
         order = 4
     kicks = 0 if "N_KICKS" in a.element.type.same else a.integer("N_KICKS")
-    split: Literal["drift", "free"] = "free" if a.element.type.name in BENDS else "drift"
     slices = a.integer("N_SLICES") if kicks <= 0 else ceil(kicks / order) if order > 2 else kicks
     if slices < 1:
         raise a.element.place.error(f"{a.element.label}: N_SLICES must be positive, not {slices}")
-    return KickDriftKick(order=cast(Literal[2, 4, 6], order), num_steps=slices, split=split)
+    return KickDriftKick(order=cast(Literal[2, 4, 6], order), num_steps=slices, split=split_of(a.element.type.name))
+
+
+def split_of(type: str) -> Literal["drift", "free"]:
+    """Return what elements of a type solve exactly between their kicks."""
+    return "free" if type in BENDS else "drift"

@@ -2,7 +2,7 @@
 
 ``statements`` and ``formulas`` make statements of the text (by hand, as a large ring has half a million words);
 ``interpreter`` carries them out; ``expansion`` puts the elements of a sequence in a row; ``elements`` makes Caraval's elements
-of MAD-X's.
+of MAD-X's. ``writing`` and ``saying`` go the other way.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from caraval.core.formats import Reader
+from caraval.core.formats import Reader, Writer
 from caraval.core.hookspecs import hookimpl
+from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
 
 _STATEMENT = re.compile(
@@ -38,7 +39,20 @@ def read(path: Path, line: str | None = None, branch: str | int | None = None, l
     return reader.read(path, line=line, branch=branch, losses=losses)
 
 
+def write(lattice: Lattice, path: Path, *, losses: Losses | None = None) -> None:
+    """Write a lattice file; see :func:`caraval.converters.madx.writing.write`."""
+    from . import writing
+
+    writing.write(lattice, path, losses=losses)
+
+
 @hookimpl
 def register_readers() -> list[Reader]:
     """The reader of MAD-X's lattice files."""
     return [Reader("madx", (".madx", ".mad", ".seq", ".mask"), read, recognises)]
+
+
+@hookimpl
+def register_writers() -> list[Writer]:
+    """The writer of MAD-X's lattice files."""
+    return [Writer("madx", (".madx", ".mad", ".seq"), write)]

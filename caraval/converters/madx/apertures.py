@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from math import hypot
+from math import hypot, inf, nextafter
 from typing import Any, Literal, NamedTuple
 
+from caraval.converters.shared.openings import Opening
+
 from .values import Values
+
+WIDEST = 999.0
+"""Half width [m] of what is wide open; whatever is beyond is no opening."""
 
 Shape = Literal["rectangular", "elliptical"]
 
@@ -26,17 +31,26 @@ def limits(v: Values) -> dict[str, Any]:
     if any(value > 0 for value in v.numbers("aper_vx")) and v.numbers("aper_vy"):
         v.note("aper_vx", "a polygon", "no polygon")
     found = _limits(v, kind, [abs(size) for size in sizes])
-    if found is None or not (0 < found.x < 1e3 and 0 < found.y < 1e3):
+    if found is None or not (0 < found.x <= WIDEST and 0 < found.y <= WIDEST):
         return {}
     values = {"x1_limit": found.x, "x2_limit": found.x, "y1_limit": found.y, "y2_limit": found.y}
     if any(offset):
         dx, dy = (*offset, 0.0)[:2]
-        if found.shape == "elliptical" or abs(dx) >= found.x or abs(dy) >= found.y:
+        if abs(dx) == found.x or abs(dy) == found.y:  # a limit of zero is none
             v.note("aper_offset", offset, "the aperture in the middle")
         else:
             moved = {"x1_limit": -dx, "x2_limit": dx, "y1_limit": -dy, "y2_limit": dy}
             values = {name: value + moved[name] for name, value in values.items()}
     return {**values, "aperture_type": found.shape, "aperture_at": "entrance_end"}
+
+
+def said(opening: Opening) -> dict[str, Any]:
+    """Return the attributes that say an opening at the entrance."""
+    half = [min(size, WIDEST) for size in (opening.x, opening.y)]
+    values: dict[str, Any] = {"apertype": "ellipse" if opening.is_round else "rectangle", "aperture": half}
+    centre = [opening.x_centre, opening.y_centre]
+    half = [nextafter(size, inf) if size == abs(at) else size for size, at in zip(half, centre, strict=True)]  # no edge at zero
+    return {**values, "aper_offset": centre} if any(centre) else values
 
 
 def _limits(v: Values, kind: str, sizes: list[float]) -> Limits | None:

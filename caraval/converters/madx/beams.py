@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from math import isfinite, sqrt
+from typing import Any
 
+from caraval.core.losses import Losses
 from caraval.core.reference import Reference, Species, as_species
 
 from .definitions import Doubt
@@ -118,3 +121,17 @@ class Beam:
             if abs(known.mass / (self.mass * _GEV) - 1) > _SAME_MASS or known.charge != self.charge:
                 known = None
         return Reference(known or Species(self.particle, self.mass * _GEV, self.charge), self.pc * _GEV)
+
+
+def said(reference: Reference, losses: Losses) -> dict[str, Any]:
+    """Return the attributes of ``beam`` that say a reference particle."""
+    species = reference.species
+    pc = reference.p0c / _GEV
+    name = next((word for word, (known, _, _) in _NAMES.items() if known == species.name), "")
+    if name and as_species(species.name) == species:
+        return {"particle": name, "pc": pc}
+    word = re.sub(r"\W", "_", species.name.lower())
+    if word != species.name or word in _NAMES:
+        word = f"x{word}" if word in _NAMES or not word[:1].isalpha() else word
+        losses.note("reference", "species", species.name, f"a particle called {word}")
+    return {"particle": word, "mass": species.mass / _GEV, "charge": species.charge, "pc": pc}

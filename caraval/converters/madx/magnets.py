@@ -14,6 +14,9 @@ from .values import Made, Values
 
 HIGHEST_ORDER = 21
 
+ENDS = {(True, True): "both_ends", (True, False): "entrance_end", (False, True): "exit_end", (False, False): "no_end"}
+"""Where a bend has fringes, by whether the entrance has one, and the exit."""
+
 
 def bend(v: Values) -> Made:
     """Bend, sector or rectangular (MAD-X manual, "Bending Magnet"): angles of faces count from those of a sector here."""
@@ -161,8 +164,7 @@ def _thin_solenoid(turn: float, half: float) -> dict[str, float]:
 
 def _fringes(v: Values) -> str:
     """Return at which ends a bend has fringes."""
-    entrance, exit = (not v.number(name) for name in ("kill_ent_fringe", "kill_exi_fringe"))
-    return {(True, True): "both_ends", (True, False): "entrance_end", (False, True): "exit_end"}.get((entrance, exit), "no_end")
+    return ENDS[not v.number("kill_ent_fringe"), not v.number("kill_exi_fringe")]
 
 
 def _turned(v: Values, normal: str, skew: str, order: int) -> tuple[float, float]:

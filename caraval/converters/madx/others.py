@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import pi
 from typing import Any
 
-from caraval.core.reference import C_LIGHT
+from caraval.core.reference import C_LIGHT, Reference
 
 from . import maps
 from .values import Made, Values
 
-_MEGA = 1e6
+MEGA = 1e6
 
 _LONG_BUNCHES = (
     *("width", "copx", "copy", "alfxs", "alfys", "dxs", "dys", "dpxs", "dpys", "sigts", "siges", "cot", "copt", "cox", "coy"),
@@ -25,13 +25,13 @@ def rfcavity(v: Values) -> Made:
     lag = v.number("lag")
     if v.around.direction < 0:
         lag = 0.5 - lag
-    return Made("RFCavity", {"voltage": _MEGA * v.number("volt"), "phi0": 0.5 - lag, "rf_frequency": _frequency(v)})
+    return Made("RFCavity", {"voltage": MEGA * v.number("volt"), "phi0": 0.5 - lag, "rf_frequency": _frequency(v)})
 
 
 def crabcavity(v: Values) -> Made:
     """Crab cavity."""
     v.refuse("volterr", "lagerr", "rv1", "rv2", "rv3", "rv4", "rph1", "rph2", "lagf")
-    values = {"voltage": _MEGA * v.number("volt"), "phi0": 0.5 - v.number("lag"), "rf_frequency": _frequency(v)}
+    values = {"voltage": MEGA * v.number("volt"), "phi0": 0.5 - v.number("lag"), "rf_frequency": _frequency(v)}
     return Made("CrabCavity", {**values, "tilt": v.number("tilt")})
 
 
@@ -55,9 +55,9 @@ def elseparator(v: Values) -> Made:
     reference, fields = v.around.reference, {"hkick": v.number("ex"), "vkick": v.number("ey")}
     integrated = {"hkick": v.number("ex_l"), "vkick": v.number("ey_l")}
     if v.length:
-        scale = _MEGA * abs(v.around.charge) / reference.p0c
+        scale = MEGA * abs(v.around.charge) / reference.p0c
         return Made("ELSeparator", {**{n: scale * f * v.length for n, f in fields.items()}, "tilt": v.number("tilt")})
-    scale = _MEGA * v.around.charge / (reference.p0c * reference.beta)
+    scale = MEGA * v.around.charge / (reference.p0c * reference.beta)
     return Made("Kicker", {**{name: scale * field for name, field in integrated.items()}, "tilt": v.number("tilt")})
 
 
@@ -139,17 +139,21 @@ def beambeam(v: Values) -> Made:
     for name in _LONG_BUNCHES:
         v.number(name)
     v.refuse("angle")
-    beta = float(v.around.reference.beta)
-    force = (1 + beta * beta) / (2 * beta)  # Bmad's does not know how fast the other beam is
     values: dict[str, Any] = {
         "sig_x": v.number("sigx"),
         "sig_y": v.number("sigy"),
-        "n_particle": force * (v.number("npart") or v.around.particles),
+        "n_particle": force(v.around.reference) * (v.number("npart") or v.around.particles),
         "charge": v.number("charge", 1.0) * v.around.charge,
         "x_offset": v.number("xma"),
         "y_offset": v.number("yma"),
     }
     return Made("BeamBeam", values)
+
+
+def force(reference: Reference) -> float:
+    """Return how much stronger the force of a bunch is that comes the opposite way: Bmad's does not know how fast it is."""
+    beta = float(reference.beta)
+    return (1 + beta * beta) / (2 * beta)
 
 
 def matrix(v: Values) -> Made:
@@ -172,7 +176,7 @@ def unknown(v: Values) -> Made:
 
 def _frequency(v: Values) -> float:
     """Return the frequency [Hz]: that given, or the harmonic number times that of the revolution."""
-    frequency, harmonic = _MEGA * v.number("freq"), v.number("harmon")
+    frequency, harmonic = MEGA * v.number("freq"), v.number("harmon")
     if frequency or not harmonic or not v.around.length:
         return frequency
     return harmonic * v.around.reference.beta * C_LIGHT / v.around.length

@@ -70,7 +70,7 @@ def lattice(state: Interpreter, used: Used) -> Lattice:
     converter = Converter(state, around)
     assigned = errors.of_row(state, used, row)
     elements = [e for number, placed in enumerate(row) for e in converter.elements(placed, assigned.get(number))]
-    return Lattice(elements, name=used.name, geometry=_geometry(elements), reference=around.reference)
+    return Lattice(elements, name=used.name, geometry=geometry_of(elements), reference=around.reference)
 
 
 def _last(state: Interpreter, known: list[str], place: Place) -> Used:
@@ -98,7 +98,7 @@ def _of_range(state: Interpreter, row: list[expansion.Placed], used: Used) -> li
     return row[first : last + 1]
 
 
-def _geometry(elements: list[Element]) -> Literal["open", "closed"]:
+def geometry_of(elements: list[Element]) -> Literal["open", "closed"]:
     """Return what MAD-X leaves open: a lattice that bends once round is a ring."""
     plane = [element.angle for element in elements if isinstance(element, SBend) and element.ref_tilt == 0]
     thin = [element.k0l or 0.0 for element in elements if isinstance(element, Multipole)]

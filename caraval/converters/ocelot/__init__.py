@@ -2,7 +2,7 @@
 
 ``source`` reads Python files without executing them, as far as ``language`` goes; ``files`` finds the line in them, and writes
 such files; ``objects`` takes live lattices apart and makes them; ``reading`` says what Ocelot's elements are here, ``writing``
-and ``kinds`` what ours are there.
+and ``kinds`` what ours are there; ``beams`` has particle arrays.
 
 ::
 
@@ -17,9 +17,10 @@ and ``kinds`` what ours are there.
 
 from __future__ import annotations
 
-from caraval.core.formats import Reader, Writer
+from caraval.core.formats import BeamReader, BeamWriter, Reader, Writer
 from caraval.core.hookspecs import hookimpl
 
+from . import beams
 from .files import read, recognises, write
 from .objects import from_ocelot, to_ocelot
 
@@ -39,3 +40,15 @@ def register_readers() -> tuple[Reader]:
 def register_writers() -> tuple[Writer]:
     """Ocelot's files."""
     return (Writer(FORMAT, SUFFIXES, write),)
+
+
+@hookimpl
+def register_beam_readers() -> tuple[BeamReader]:
+    """Ocelot's particle arrays."""
+    return (BeamReader(FORMAT, (".npz",), beams.read, beams.recognises),)
+
+
+@hookimpl
+def register_beam_writers() -> tuple[BeamWriter]:
+    """Ocelot's particle arrays."""
+    return (BeamWriter(FORMAT, (".npz",), beams.write),)

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 from scipy.constants import elementary_charge
 
+from caraval.converters.shared.bunch import Array, Bunch
 from caraval.core.errors import InputError, UnknownNameError
 from caraval.core.reference import C_LIGHT, Species, as_species
 from caraval.core.species import KNOWN
 
-from .bunch import ALIVE, Array, Bunch
 from .files import library, text
+
+ALIVE, LOST = 1, 2
+"""Status of a particle. The standard leaves all values but 1 to the codes; 2 is Bmad's."""
 
 EV_PER_C = elementary_charge / C_LIGHT
 """One eV/c [kg m/s]."""

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from caraval.core.arrays import is_number
+from caraval.converters.shared.beams import bunch_of
+from caraval.converters.shared.bunch import Bunch
 from caraval.core.beam import ParticleBeam
-from caraval.core.errors import BackendError, InputError
-from caraval.core.reference import C_LIGHT, Reference
-from caraval.core.registry import backend_of
+from caraval.core.reference import Reference
 
-from .bunch import ALIVE, LOST, Array
 from .files import library
 from .own import write_own
+from .records import ALIVE, LOST
 
 STANDARD_NAMES = {
     **{name: name for name in ("electron", "positron", "proton", "antiproton", "muon", "antimuon", "deuteron", "H-", "H2+")},
@@ -50,13 +49,11 @@ def write(beam: ParticleBeam, path: str | Path) -> None:
     BackendError
         If openpmd-beamphysics is not installed, or a trace hides the values.
     """
-    if beam.shape:
-        raise InputError(f"an openPMD file holds one bunch, and this beam is a batch {beam.shape} of them; write one at a time")
+    bunch, reference = bunch_of(beam, "an openPMD file")
     writers, units = library("writers"), library("units")
     import h5py
 
-    reference = Reference(beam.species, *(_scalar(name, getattr(beam.reference, name)) for name in ("p0c", "s", "t")))
-    records = _records(beam, reference)
+    records: dict[str, Any] = _records(bunch)
     name = STANDARD_NAMES.get(beam.species.name, f"other:{beam.species.name}")
     if name != beam.species.name:  # the standard's name does not say the charge
         records["chargeState"] = np.full(len(beam), round(beam.species.charge))
@@ -75,45 +72,18 @@ def write(beam: ParticleBeam, path: str | Path) -> None:
         write_own(group, reference)
 
 
-def _records(beam: ParticleBeam, reference: Reference) -> dict[str, Array]:
+def _records(bunch: Bunch) -> dict[str, Any]:
     """Return all records by name: those that openpmd-beamphysics writes by its short ones."""
-    x, px, y, py, z, pz = (_values(name, array).astype(float) for name, array in beam.coordinates._asdict().items())
-    alive = _values("alive", beam.alive).astype(bool)
-    p0c, transverse, total = reference.p0c, np.hypot(px, py), 1 + pz
-    impossible = np.count_nonzero(alive & (transverse > total))
-    if impossible:
-        raise InputError(
-            f"{impossible} living particles have a transverse momentum above their total one; they cannot be written"
-        )
-    longitudinal = np.copysign(np.sqrt(np.maximum((total - transverse) * (total + transverse), 0.0)), total)
-    beta = total * p0c / np.hypot(total * p0c, reference.species.mass)
-
-    def same(value: float) -> Array:
-        return np.full(len(beam), value)
-
     return {
-        "x": x, "y": y, "z": same(0.0),
-        "px": p0c * px, "py": p0c * py, "pz": p0c * longitudinal,
-        "t": np.divide(-z, beta * C_LIGHT, out=same(0.0), where=beta != 0),
-        "status": np.where(alive, ALIVE, LOST),
-        "weight": _values("charge", beam.charge).astype(float),
-        "sPosition": np.where(alive, reference.s, _values("lost_s", beam.lost_s).astype(float)),
-        "timeOffset": same(reference.t),
-        "totalMomentum": p0c * pz, "totalMomentumOffset": same(p0c),
+        "x": bunch.x, "y": bunch.y, "z": np.zeros_like(bunch.x),
+        "px": bunch.px, "py": bunch.py, "pz": bunch.pz,
+        "t": bunch.time,
+        "status": np.where(bunch.alive, ALIVE, LOST),
+        "weight": bunch.charge,
+        "sPosition": bunch.s,
+        "timeOffset": bunch.time_offset,
+        "totalMomentum": bunch.excess, "totalMomentumOffset": bunch.p0c,
     }  # fmt: skip
-
-
-def _values(name: str, array: Any) -> Array:
-    values: Array | None = backend_of(array).value(array)
-    if values is None:
-        raise BackendError(f"{name} is hidden by a trace (jit), so the beam cannot be written from there")
-    if name != "lost_s" and not np.isfinite(values).all():
-        raise InputError(f"{name} must be finite; {np.count_nonzero(~np.isfinite(values))} of {values.size} values are not")
-    return values
-
-
-def _scalar(name: str, value: Any) -> float:
-    return float(value) if is_number(value) else float(_values(name, value).reshape(()))
 
 
 def _frame(writers: ModuleType, file: Any, reference: Reference) -> Any:

@@ -48,14 +48,14 @@ class Fields:
         """Take fields as carried that say nothing here."""
         self._carried.update(names)
 
-    def note(self, attribute: str, value: Any, instead: str) -> None:
+    def note(self, attribute: str, value: Any, instead: str = "left out") -> None:
         """Report something that does not change the tracking."""
-        self.losses.note(self.element.name, attribute, value, instead)
+        self.losses.note(self.element.name or self.element.label, attribute, value, instead)
 
     def physics(self, attribute: str, value: Any, instead: str = "left out") -> None:
         """Report something that changes the tracking."""
         self._carried.add(attribute)
-        self.losses.physics(self.element.name, attribute, value, instead)
+        self.losses.physics(self.element.name or self.element.label, attribute, value, instead)
 
     def drift(self) -> None:
         """Report an element that becomes a drift, whatever its fields."""

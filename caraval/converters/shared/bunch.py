@@ -1,13 +1,10 @@
-"""Particles as the files have them."""
+"""Particles as files have them: in SI units and eV/c, each with its own place and time."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 import numpy as np
-
-ALIVE, LOST = 1, 2
-"""Status of a particle. The standard leaves all values but 1 to the codes; 2 is Bmad's."""
 
 SAME = 1e-12
 """Offsets that differ relatively by less than this are one: Bmad writes reference times with their rounding."""
