@@ -60,7 +60,8 @@ class Line(NamedTuple):
     def stages(self, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the numbers of the stages: as tensors, which compiled programs take without compiling anew."""
         count = len(self.rows)
-        return torch.arange(self.first, self.first + count, dtype=like.dtype, device=like.device).unbind()
+        numbers = torch.arange(self.first, self.first + count, dtype=like.dtype, device=like.device)
+        return tuple(number.clone() for number in numbers)
 
 
 def run(rows: Sequence[Row], q: Coordinates, lost: Any, first: int, chunk: int) -> tuple[Coordinates, Any]:
@@ -100,6 +101,9 @@ def _table(row: Row, like: torch.Tensor) -> torch.Tensor:
     return torch.stack(full)
 
 
+# Parts of arrays are cloned: for a view, a program is compiled anew if what it is a view of has another shape.
+
+
 def _parts(n: int, chunk: int) -> Iterator[slice]:
     return (slice(start, min(start + chunk, n)) for start in range(0, n, chunk))
 
@@ -109,7 +113,7 @@ def _forward(line: Line, state: State, lost: torch.Tensor) -> State:
     out = tuple(torch.empty_like(lost) for _ in range(7))
     stages = line.stages(lost)
     for part in _parts(lost.shape[-1], line.chunk):
-        q, gone = Coordinates(*(a[..., part].contiguous() for a in state)), lost[..., part].contiguous()
+        q, gone = Coordinates(*(a[..., part].clone() for a in state)), lost[..., part].clone()
         for row, stage in zip(line.rows, stages, strict=True):
             q, gone = forwards(row.variant)(line.tables[id(row)], stage, q, gone)
         for target, source in zip(out, (*q, gone), strict=True):
@@ -190,8 +194,8 @@ def _backward(
     gradients = {key: torch.zeros_like(line.tables[key][list(places)]) for key, places in line.open.items() if places}
     upstream = [torch.empty_like(lost) for _ in range(6)] if by_beam else None
     for part in _parts(n, chunk):
-        *ends, gone = (a[..., part].contiguous() for a in (*out, lost))
-        end, end_slope = Coordinates(*ends), Coordinates(*(a[..., part].contiguous() for a in slopes))
+        *ends, gone = (a[..., part].clone() for a in (*out, lost))
+        end, end_slope = Coordinates(*ends), Coordinates(*(a[..., part].clone() for a in slopes))
         # the lost wait on the axis until the way back comes to where they were lost
         joining = _ends(line, gone)
         q, slope = (_chosen(gone == ALIVE, a, 0.0) for a in (end, end_slope)) if len(joining) else (end, end_slope)
@@ -223,7 +227,7 @@ def _inputs(
     line: Line, stages: State, start: State, part: slice, stored: set[int], gone: torch.Tensor
 ) -> dict[int, Coordinates]:
     """Run a chunk forwards and return what goes into the rows whose inputs must be kept; the lost wait on the axis."""
-    _, *state = (a[..., part].contiguous() for a in start)
+    _, *state = (a[..., part].clone() for a in start)
     ending = _ends(line, gone)
     q = _chosen(gone >= line.first, Coordinates(*state), 0.0)
     found = {}
