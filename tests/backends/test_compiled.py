@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import caraval as cv
+from caraval.backends.numba import NumbaBackend
 
 from ..cases import ELEMENTS, beam
 
@@ -104,3 +105,50 @@ def test_single_precision_stays_single():
         assert str(out.x.dtype) == "float32"
         truth = lattice.track(incoming.to(dtype="float64"))
         assert np.abs(np.asarray(out.x) - truth.x)[truth.alive].max() < 1e-8
+
+
+def test_big_beams_of_numpy_are_compiled(monkeypatch):
+    lattice, incoming = line(SHORT), beam(n=3000)
+    truth = lattice.track(incoming)
+    monkeypatch.setattr("caraval.backends.numpy.WORTH_COMPILING", 1)
+    ran = []
+    original = NumbaBackend.run
+    monkeypatch.setattr(NumbaBackend, "run", lambda self, *a: ran.append(1) or original(self, *a))
+    assert_same(lattice.track(incoming), truth)
+    assert ran
+
+
+def test_without_numba_numpy_runs_uncompiled(monkeypatch):
+    monkeypatch.setattr("caraval.backends.numpy.has_compiler", lambda: False)
+    lattice, incoming = line(SHORT), beam(n=300)
+    with pytest.warns(UserWarning, match="Numba is not installed"):
+        tracker = lattice.compile(backend="numpy")
+    assert_same(tracker(incoming), lattice.track(incoming))
+
+
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_few_particles_of_torch_go_the_same_way(few, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr("caraval.backends.torch.FEW", few)
+    lattice, incoming = line(SHORT), beam(n=400).to("torch")
+    tracker = lattice.compile(backend="torch", parameters=["quadrupole_shifted.k1"])
+    k1 = torch.tensor([0.5, 1.5], dtype=torch.float64)
+    out = tracker(incoming, {"quadrupole_shifted.k1": k1})
+    for i in range(2):
+        single = lattice.replace({"quadrupole_shifted.k1": float(k1[i])}).track(beam(n=400))
+        assert 0 < single.transmission < 1
+        np.testing.assert_allclose(out.x[i].numpy(), single.x, rtol=1e-11, atol=1e-15)
+        np.testing.assert_allclose(out.lost_s[i].numpy(), single.lost_s, rtol=1e-15)
+
+
+def test_one_lost_particle_of_torch_keeps_where_it_was(monkeypatch):
+    monkeypatch.setattr("caraval.backends.torch.FEW", 0)
+    lattice, incoming = line(SHORT), beam(n=60, scale=0.02)
+    x = incoming.x.copy()
+    x[17] = 0.5
+    incoming = incoming.replace(x=x)
+    truth = lattice.track(incoming)
+    assert (~truth.alive).sum() == 1
+    out = lattice.compile(backend="torch")(incoming.to("torch"))
+    assert_same(out, truth)
+    assert out.px[17] == pytest.approx(truth.px[17], rel=1e-12)
