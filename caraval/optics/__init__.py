@@ -1,0 +1,9 @@
+"""Optics of lines and rings, by the elements' own tracking and its own derivatives."""
+
+from __future__ import annotations
+
+from .orbit import closed_orbit
+from .table import Table
+from .twiss import Chromaticities, Tunes, chromaticities, tunes, twiss
+
+__all__ = ["Chromaticities", "Table", "Tunes", "chromaticities", "closed_orbit", "tunes", "twiss"]
