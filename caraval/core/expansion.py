@@ -34,7 +34,7 @@ class Piece(NamedTuple):
     orbit: Vector
 
 
-def pieces(prepared: Prepared, start: Sequence[Any]) -> Iterator[Piece]:
+def pieces(prepared: Prepared, start: Sequence[Any], backend: Any = None) -> Iterator[Piece]:
     """Yield the maps between the looks of a plan, expanded about the orbit that begins at `start`.
 
     Parameters
@@ -43,6 +43,8 @@ def pieces(prepared: Prepared, start: Sequence[Any]) -> Iterator[Piece]:
         For a single orbit (``particles=False``), ending with a look.
     start : six numbers
         Plain numbers, arrays of settings, or jets with one derivative; then the maps and the orbit are such jets, too.
+    backend : Backend, optional
+        Of arrays, which may have a quicker way to run what is run again and again.
 
     Raises
     ------
@@ -60,7 +62,8 @@ def pieces(prepared: Prepared, start: Sequence[Any]) -> Iterator[Piece]:
         if not isinstance(stage, int):
             if id(stage) not in rows:
                 row = stage if isinstance(stage, Row) else map_row(stage, particles=False)
-                rows[id(stage)] = row.variant.tracks, tuple(lifted(c, order) for c in row.constants)
+                tracks = row.variant.tracks if backend is None else [backend.program(track) for track in row.variant.tracks]
+                rows[id(stage)] = tracks, tuple(lifted(c, order) for c in row.constants)
             for track, constants in zip(*rows[id(stage)], strict=False):
                 try:
                     q = track(constants, q, xp)
@@ -85,7 +88,9 @@ def expanded(q: Any) -> tuple[Vector, Entries]:
 
 def _library(prepared: Prepared, start: Sequence[Any]) -> Any:
     """Return the namespace of all numbers that come together."""
-    rows = (stage if isinstance(stage, Row) else map_row(stage, False) for stage in prepared.stages if not isinstance(stage, int))
+    rows = (
+        stage if isinstance(stage, Row) else map_row(stage, False) for stage in prepared.stages if not isinstance(stage, int)
+    )
     inner = (value.value if isinstance(value, Jet) else value for value in start)
     slopes = (s for value in start if isinstance(value, Jet) for s in value.slopes if s is not None)
     return namespace(*(v for row in rows if not row.is_plain for v in row.values if not is_number(v)), *inner, *slopes)

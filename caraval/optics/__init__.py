@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .orbit import closed_orbit
+from .survey import survey
 from .table import Table
 from .twiss import Chromaticities, Tunes, chromaticities, tunes, twiss
 
-__all__ = ["Chromaticities", "Table", "Tunes", "chromaticities", "closed_orbit", "tunes", "twiss"]
+__all__ = ["Chromaticities", "Table", "Tunes", "chromaticities", "closed_orbit", "survey", "tunes", "twiss"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from caraval.core.arrays import arrays, is_number
+from caraval.core.arrays import arrays, is_number, namespace
 from caraval.core.errors import InputError
 from caraval.core.expansion import Piece, pieces
 from caraval.core.lattice import Lattice
@@ -14,6 +14,7 @@ from caraval.core.maps import IDENTITY
 from caraval.core.plan import Prepared
 from caraval.core.reference import Reference
 from caraval.core.registry import backend_of, registry
+from caraval.physics.match import Match, matrix_of
 from caraval.physics.rfcavity import RFCavity
 from caraval.physics.shared.modes import multiplied
 
@@ -61,8 +62,15 @@ class Line:
         return not arrays([*settings, self.reference.p0c, self.reference.s, self.reference.t])
 
     def pieces(self, start: Sequence[Any]) -> Iterator[Piece]:
-        """Yield the map of every element about the orbit that begins at `start`, six numbers or jets."""
-        return pieces(self.prepared, start)
+        """Yield the map of every element about the orbit that begins at `start`, six numbers or jets.
+
+        That of a match which takes all particles to one orbit is the map of its optics.
+        """
+        for piece in pieces(self.prepared, start, None if self.is_plain else self.backend):
+            element = self.lattice.elements[piece.place]
+            if isinstance(element, Match) and element.lands():
+                piece = piece._replace(matrix=tuple(map(tuple, matrix_of(element, namespace(*element.parameters.values())))))
+            yield piece
 
     def turn(self, start: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Return the map of the whole line about an orbit, entry by entry, and where the orbit ends."""

@@ -112,8 +112,12 @@ def _iterated(line: Line, start: Sequence[Any], dimensions: int) -> Coordinates:
     for _ in range(STEPS):
         try:
             orbit, size = _improved(line, orbit, dimensions)
-        except (InputError, np.linalg.LinAlgError) as error:
+        except InputError as error:
             raise LatticeError(f"no closed orbit was found: {error}") from error
+        except np.linalg.LinAlgError as error:
+            raise LatticeError(
+                "no closed orbit was found: a turn leaves some motion as it is, as if nothing focused"
+            ) from error
         largest = float(np.max(size))
         if largest < CONVERGED or (largest >= before and largest < CONVERGED**0.75):
             return orbit
@@ -180,8 +184,7 @@ def _stable_phase(line: Line, flat: Line, orbit: Coordinates) -> Coordinates:
 
 def _wavelength(line: Line) -> Any:
     """Return the longest wavelength of the cavities [m]; None if there is none."""
-    frequencies = [e.at(r, np).rf_frequency for e, r in zip(line.lattice, line.prepared.references, strict=False)
-                   if isinstance(e, RFCavity) and e.is_on]  # fmt: skip
+    frequencies = [element.rf_frequency for element in line.lattice if isinstance(element, RFCavity) and element.is_on]
     known = [float(np.min(f)) for f in frequencies if np.min(f) > 0]
     return float(np.min(line.reference.beta)) * C_LIGHT / min(known) if known else None
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace, device
 
-from caraval.core.arrays import is_number
+from caraval.core.arrays import is_number, stack
 from caraval.core.errors import UnknownNameError, suggest
 from caraval.core.registry import backend_of
 
@@ -85,7 +86,7 @@ class Table(Mapping[str, Any]):
     def to_csv(self, path: str | Path) -> None:
         """Write the columns to a file, one line per place, numbers with all their digits."""
         columns = self.to_numpy()
-        with open(path, "w", newline="", encoding="utf-8") as file:
+        with Path(path).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(columns)
             writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
@@ -98,15 +99,18 @@ def column(values: list[Any]) -> Any:
     """Return values along the line as an array with the line as its last axis."""
     if all(isinstance(value, (bool, np.bool_, str)) for value in values):
         return np.array(values)
+    if any(isinstance(value, (bool, np.bool_)) for value in values):
+        return _masks(values)
     if all(is_number(value) for value in values):
         return np.array(values, dtype=float)
-    return _stacked(values)
-
-
-def _stacked(values: list[Any]) -> Any:
-    from caraval.core.arrays import arrays, stack
-
-    first = arrays(values)[0]
-    if str(getattr(first, "dtype", "")).rpartition(".")[2].startswith("bool"):
-        return np.stack(np.broadcast_arrays(*(np.asarray(value) for value in values)), axis=-1)
     return stack(values)
+
+
+def _masks(values: list[Any]) -> Any:
+    """Return plain truths beside arrays of them as one array."""
+    known = [value for value in values if not isinstance(value, (bool, np.bool_))]
+    xp, place = array_namespace(*known), device(known[0])
+    shape = np.broadcast_shapes(*(tuple(value.shape) for value in known))
+    plain = {truth: xp.full(shape, truth, dtype=xp.bool, device=place) for truth in (True, False)}
+    full = [plain[bool(v)] if isinstance(v, (bool, np.bool_)) else xp.broadcast_to(v, shape) for v in values]
+    return xp.stack(full, axis=-1)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from caraval.core.arrays import is_number, namespace
 from caraval.core.coordinates import Coordinates
+from caraval.core.element import Element
 from caraval.core.errors import InputError, UnknownNameError, suggest
 from caraval.core.jet import Jet, jet_namespace
 from caraval.core.lattice import Lattice
@@ -214,12 +215,9 @@ def _given(start: Mapping[str, Any]) -> Optics:
 
 
 def _around(line: Line, orbit: Sequence[Any]) -> Optics:
-    """Return the periodic optics about a closed orbit."""
-    matrix, _ = line.turn(orbit)
-    return _periodic(line, matrix, orbit)
-
-
-def _periodic(line: Line, matrix: Sequence[Sequence[Any]], orbit: Sequence[Any]) -> Optics:
+    """Return the periodic optics about a closed orbit: that of a turn with cavities off, as in Bmad."""
+    flat = Line(without_rf(line.lattice)) if has_rf(line.lattice) else line
+    matrix, _ = flat.turn(orbit)
     transverse = [list(row[:4]) for row in matrix[:4]]
     xp = _namespace(transverse)
     modes = periodic(transverse, xp)
@@ -234,7 +232,7 @@ def _off_momentum(line: Line, begin: Optics, start: Mapping[str, Any] | None) ->
     along = [*begin.dispersion[:4], 0.0, 1.0]
     orbit = [Jet(value, (slope, *[None] * 5)) for value, slope in zip(begin.orbit, along, strict=True)]
     if start is None and line.lattice.geometry == "closed":
-        return _periodic(line, line.turn(orbit)[0], orbit)
+        return _around(line, orbit)
     return begin._replace(orbit=orbit)
 
 
@@ -257,15 +255,33 @@ def passed(line: Line, begin: Optics) -> Iterator[Optics]:
     """Yield the optics at the start and after every element."""
     optics = begin
     yield optics
+    step = _carried if line.is_plain else line.backend.program(_carried)
     for piece in line.pieces(begin.orbit):
         xp = _namespace((*piece.matrix, optics.modes[:8]))
-        columns = multiplied([row[:4] for row in piece.matrix[:4]], columns_of(optics.modes._asdict(), xp))
-        modes, turned = modes_of(columns, optics.modes.mode_flip, xp)
+        modes, turned, dispersion = step(piece.matrix, optics.modes, optics.dispersion, xp)
         element = line.lattice.elements[piece.place]
-        more = turned if isinstance(element, Patch) else [advance(phase, element.length, xp) for phase in turned]
+        more = [_advance(phase, element, xp) for phase in turned]
         phases = optics.phases[0] + more[0], optics.phases[1] + more[1]
-        optics = Optics(modes, phases, dispersed(piece.matrix, optics.dispersion), piece.orbit)
+        optics = Optics(modes, phases, dispersion, piece.orbit)
         yield optics
+
+
+def _carried(matrix: Any, modes: Modes, dispersion: Sequence[Any], xp: Any) -> tuple[Modes, tuple[Any, Any], list[Any]]:
+    """Return modes after a map, by how much their phases grow, and dispersion."""
+    columns = multiplied([row[:4] for row in matrix[:4]], columns_of(modes._asdict(), xp))
+    after, turned = modes_of(columns, modes.mode_flip, xp)
+    return after, turned, dispersed(matrix, dispersion)
+
+
+def _advance(phase: Any, element: Element, xp: Any) -> Any:
+    """Return the phase advance in an element; patches turn the coordinates, backwards where they turn the line back."""
+    if not isinstance(element, Patch):
+        return advance(phase, element.length, xp)
+    if not element.turns():
+        return phase
+    if element.against:
+        return xp.where(phase < -pi / 2, phase + 2 * pi, phase)
+    return xp.where(phase > pi / 2, phase - 2 * pi, phase)
 
 
 def _row(optics: Optics) -> dict[str, Any]:

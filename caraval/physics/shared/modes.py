@@ -24,7 +24,6 @@ from ..match import COUPLINGS, coupled
 
 Matrix = Sequence[Sequence[Any]]
 Block = tuple[tuple[Any, Any], tuple[Any, Any]]
-MODES = ("a", "b")
 
 
 class Modes(NamedTuple):
@@ -60,7 +59,11 @@ def columns_of(twiss: Mapping[str, Any], xp: Any) -> list[list[Any]]:
     for i, mode in ((0, "a"), (2, "b")):
         root = xp.sqrt(twiss[f"beta_{mode}"])
         normal[i][i], normal[i + 1][i], normal[i + 1][i + 1] = root, -twiss[f"alpha_{mode}"] / root, 1 / root
-    return multiplied(coupled([twiss[name] for name in COUPLINGS], twiss["mode_flip"], xp), normal)
+    c, flipped = [twiss[name] for name in COUPLINGS], twiss["mode_flip"]
+    if isinstance(flipped, (bool, np.bool_)):
+        return multiplied(coupled(c, bool(flipped), xp), normal)
+    crossed, straight = (tuple(map(tuple, coupled(c, flip, xp))) for flip in (True, False))
+    return multiplied(_either(flipped, crossed, straight, xp), normal)
 
 
 def modes_of(columns: Matrix, flipped: Any, xp: Any) -> tuple[Modes, tuple[Any, Any]]:
@@ -132,8 +135,10 @@ def periodic(matrix: Matrix, xp: Any) -> Modes:
     there = coupled(couplings, False, xp)
     back = coupled([-v for v in couplings], False, xp)
     own = multiplied(multiplied(back, matrix), there)
-    twiss = [value for i, mode in enumerate(MODES) for value in _closed(_block(own, i, i), mode, xp)]
-    return Modes(*twiss, *couplings, gamma, False)
+    beta_a, alpha_a = _closed(_block(own, 0, 0), "a", xp)
+    beta_b, alpha_b = _closed(_block(own, 1, 1), "b", xp)
+    (c11, c12), (c21, c22) = c
+    return Modes(beta_a, alpha_a, beta_b, alpha_b, c11, c12, c21, c22, gamma, False)
 
 
 def _closed(block: Block, mode: str, xp: Any) -> tuple[Any, Any]:
@@ -198,9 +203,9 @@ def det(block: Matrix) -> Any:
 
 def determinant(matrix: Matrix) -> Any:
     """Return the determinant of a 4 x 4 matrix, by the minors of its upper and lower half."""
-    (a, b, c, d), (e, f, g, h), (i, j, k, l), (m, n, o, p) = matrix
+    (a, b, c, d), (e, f, g, h), (i, j, k, t), (m, n, o, p) = matrix
     upper = a * f - b * e, a * g - c * e, a * h - d * e, b * g - c * f, b * h - d * f, c * h - d * g
-    lower = k * p - l * o, l * n - j * p, j * o - k * n, i * p - l * m, k * m - i * o, i * n - j * m
+    lower = k * p - t * o, t * n - j * p, j * o - k * n, i * p - t * m, k * m - i * o, i * n - j * m
     return product(upper, lower)
 
 
