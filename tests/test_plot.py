@@ -300,6 +300,7 @@ def test_little_to_draw(elements: list[cv.Element]) -> None:
 
 
 def test_optics_have_panels_for_what_there_is(fodo: cv.Lattice) -> None:
+    fodo = fodo.replace(reference=cv.Reference("electron", p0c=1e8))
     start = {"beta_a": 4.0, "beta_b": 2.0}
     plain = plot.twiss_functions(cv.optics.twiss(fodo, start), fodo)
     assert [axes.get_ylabel() for axes in plain.axes] == ["beta [m]", ""]

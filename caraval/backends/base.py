@@ -136,6 +136,12 @@ class Backend:
         """Return what a function makes of things; in turn, or on several cores."""
         return [function(thing) for thing in things]
 
+    def run_turns(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
+        """Take particles through the same rows turn after turn, see :meth:`run`; the turn of a loss is not known."""
+        for _ in range(turns):
+            q, lost = self.run(rows, q, lost)
+        return q, lost
+
     def _may_chunk(self, rows: Sequence[Row], q: Coordinates) -> bool:
         return True
 
