@@ -12,6 +12,8 @@ from caraval.core.arrays import is_number, namespace
 from caraval.core.maps import stack_entries
 from caraval.core.registry import backend_of
 
+from .equations import solved
+
 UNIT = np.kron(np.eye(3), [[0.0, 1.0], [-1.0, 0.0]])
 """The symplectic form."""
 
@@ -70,3 +72,10 @@ def _attached(matrix: Sequence[Sequence[Any]], tune: np.ndarray) -> Any:
     value = x * x * x - e1 * x * x + (e2 - 3) * x + 2 * e1 - e3
     derivative = 3 * x * x - 2 * e1 * x + e2 - 3
     return here - value / (derivative * per_tune)
+
+
+def slip_of(matrix: Sequence[Sequence[Any]]) -> Any:
+    """Return by how much z changes in a turn with pz [m], on the closed orbits of that momentum."""
+    size = range(4)
+    eta = solved([[(1.0 if i == j else 0.0) - matrix[i][j] for j in size] for i in size], [matrix[i][5] for i in size], None)
+    return sum(matrix[4][j] * eta[j] for j in size) + matrix[4][5]

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from caraval.core.arrays import is_number
 from caraval.core.beam import ParticleBeam
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import InputError, LatticeError
 from caraval.core.lattice import Lattice
-from caraval.core.maps import stack_entries
 from caraval.core.reference import C_LIGHT
 from caraval.core.registry import backend_of
 from caraval.physics.rfcavity import RFCavity
 
+from .equations import solved
 from .line import Line, without_rf
+from .longitudinal import slip_of
 
 CONVERGED = 1e-13
 """A step of Newton's method below this [m, rad] is the last: more than it, rounding errors cannot be told from an orbit."""
@@ -141,18 +141,6 @@ def _known(value: Any) -> Any:
     return 0.0 if known is None else known
 
 
-def solved(matrix: Sequence[Sequence[Any]], right: Sequence[Any], backend: Any) -> list[Any]:
-    """Return the solution of a few linear equations: plain numbers, or arrays of settings."""
-    a, b = stack_entries(matrix), stack_entries([[value] for value in right])
-    if isinstance(a, np.ndarray) != isinstance(b, np.ndarray):
-        a, b = (backend.asarray(part) for part in (a, b))
-    if isinstance(a, np.ndarray):
-        x = np.linalg.solve(a, b)[..., 0]
-        return x.tolist() if x.ndim == 1 else [x[..., i] for i in range(len(right))]
-    x = array_namespace(a).linalg.solve(a, b)[..., 0]
-    return [x[..., i] for i in range(len(right))]
-
-
 # -------------------------------------------------------------------- longitudinal
 
 
@@ -171,7 +159,7 @@ def _stable_phase(line: Line, flat: Line, orbit: Coordinates) -> Coordinates:
     start[4] = z + 0.0 * start[4]
     with np.errstate(all="ignore"):  # of particles that are lost
         gain = line.lattice.track(ParticleBeam(*start, reference=line.reference)).pz - start[5]
-    slip = np.asarray(_slip(matrix, orbit))[..., None]
+    slip = np.asarray(slip_of(matrix))[..., None]
     rises = np.diff(gain, axis=-1) * -np.sign(slip)
     crosses = (gain[..., :-1] * gain[..., 1:] <= 0) & (rises > 0)
     share = np.where(crosses, gain[..., :-1] / np.where(crosses, gain[..., :-1] - gain[..., 1:], 1.0), 0.0)
@@ -187,10 +175,3 @@ def _wavelength(line: Line) -> Any:
     frequencies = [element.rf_frequency for element in line.lattice if isinstance(element, RFCavity) and element.is_on]
     known = [float(np.min(f)) for f in frequencies if np.min(f) > 0]
     return float(np.min(line.reference.beta)) * C_LIGHT / min(known) if known else None
-
-
-def _slip(matrix: Any, orbit: Coordinates) -> Any:
-    """Return by how much z changes in a turn with pz, on the orbits of that momentum."""
-    size = range(4)
-    eta = solved([[(1.0 if i == j else 0.0) - matrix[i][j] for j in size] for i in size], [matrix[i][5] for i in size], None)
-    return sum(matrix[4][j] * eta[j] for j in size) + matrix[4][5]

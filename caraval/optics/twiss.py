@@ -12,15 +12,15 @@ from caraval.core.element import Element
 from caraval.core.errors import InputError, UnknownNameError, suggest
 from caraval.core.jet import Jet, jet_namespace
 from caraval.core.lattice import Lattice
-from caraval.core.maps import product
 from caraval.physics.match import COUPLINGS, DISPERSIONS
 from caraval.physics.patch import Patch
 from caraval.physics.shared.modes import Modes, advance, columns_of, dispersed, modes_of, multiplied, periodic
 from caraval.physics.shared.upstream import at_beginning
 
+from .equations import slope_of, solved_jets, value_of
 from .line import Line, has_rf, without_rf
 from .longitudinal import synchrotron_tune
-from .orbit import closed_on, solved
+from .orbit import closed_on
 from .table import Table, column
 
 CHROM_DELTA_E = 1e-4
@@ -119,7 +119,7 @@ def twiss(lattice: Lattice, start: Mapping[str, Any] | None = None, *, chromatic
     if chromatic:
         off = [_row(optics) for optics in passed(line, _off_momentum(line, begin, start))]
         for row, jets in zip(rows, off, strict=True):
-            row |= {_CHROMATIC[name]: _slope(jets[name]) for name in _CHROMATIC}
+            row |= {_CHROMATIC[name]: slope_of(jets[name]) for name in _CHROMATIC}
     references = line.prepared.references
     names = {"s": column([r.s for r in references]), "name": column([START, *lattice.names])}
     columns = {name: column([row[name] for row in rows]) for name in rows[0]}
@@ -175,7 +175,7 @@ def chromaticities(lattice: Lattice, *, exact: bool = False, delta: float = CHRO
     line = Line(without_rf(lattice))
     if exact:
         begin = _off_momentum(line, begun(line, None, closed=True), None)
-        return Chromaticities(*(_slope(phase) / (2 * pi) for phase in _last(passed(line, begin)).phases))
+        return Chromaticities(*(slope_of(phase) / (2 * pi) for phase in _last(passed(line, begin)).phases))
     above, below = (_last(passed(line, _around(line, closed_on(line, 4, pz)))).phases for pz in (delta, -delta))
     return Chromaticities(*((up - down) / (4 * pi * delta) for up, down in zip(above, below, strict=True)))
 
@@ -223,7 +223,7 @@ def _around(line: Line, orbit: Sequence[Any]) -> Optics:
     modes = periodic(transverse, xp)
     size = range(4)
     closing = [[(1.0 if i == j else 0.0) - transverse[i][j] for j in size] for i in size]
-    dispersion = _solved(closing, [matrix[i][5] for i in size], line.backend)
+    dispersion = solved_jets(closing, [matrix[i][5] for i in size], line.backend)
     return Optics(modes, (0.0, 0.0), [*dispersion, None], orbit)
 
 
@@ -234,18 +234,6 @@ def _off_momentum(line: Line, begin: Optics, start: Mapping[str, Any] | None) ->
     if start is None and line.lattice.geometry == "closed":
         return _around(line, orbit)
     return begin._replace(orbit=orbit)
-
-
-def _solved(matrix: Sequence[Sequence[Any]], right: Sequence[Any], backend: Any) -> list[Any]:
-    """Return the solution of linear equations; of jets by the derivative ``A x' = b' - A' x``."""
-    jets = [value for row in (*matrix, right) for value in row if isinstance(value, Jet)]
-    if not jets:
-        return solved(matrix, right, backend)
-    values = [[_value(v) for v in row] for row in matrix]
-    found = solved(values, [_value(v) for v in right], backend)
-    rest = [_slope(b) - product([_slope(a) for a in row], found) for row, b in zip(matrix, right, strict=True)]
-    slopes = solved(values, rest, backend)
-    return [Jet(value, (slope, *[None] * 5)) for value, slope in zip(found, slopes, strict=True)]
 
 
 # -------------------------------------------------------------------- along the line
@@ -326,16 +314,6 @@ def _namespace(rows: Any) -> Any:
     """Return the namespace for rows of numbers, or of jets."""
     values = [value for row in rows for value in row]
     jets = [value for value in values if isinstance(value, Jet)]
-    inner = [_value(value) for value in values] + [s for jet in jets for s in jet.slopes if s is not None]
+    inner = [value_of(value) for value in values] + [s for jet in jets for s in jet.slopes if s is not None]
     xp = namespace(*inner)
     return jet_namespace(xp) if jets else xp
-
-
-def _value(number: Any) -> Any:
-    return number.value if isinstance(number, Jet) else number
-
-
-def _slope(number: Any) -> Any:
-    """Return the derivative by pz that a jet carries."""
-    slope = number.slopes[0] if isinstance(number, Jet) else None
-    return 0.0 if slope is None else slope

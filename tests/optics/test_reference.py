@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 import caraval as cv
-from caraval.optics import chromaticities, survey, tunes, twiss
+from caraval.optics import chromaticities, equilibrium, radiation_integrals, survey, tunes, twiss
 
 REFERENCE = Path(__file__).resolve().parents[2].parent / "shared" / "reference"
 pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")
 
-TUNE, RELATIVE, ORBIT, CHROMATICITY, FLOOR = 1e-9, 1e-8, 1e-10, 1e-6, 1e-9
-"""How far tunes, Twiss parameters, orbits [m], chromaticities and floor positions [m] may be from Bmad's."""
+TUNE, RELATIVE, ORBIT, CHROMATICITY, FLOOR, RADIATION = 1e-9, 1e-8, 1e-10, 1e-6, 1e-9, 1e-6
+"""How far from Bmad's tunes, Twiss parameters, orbits [m], chromaticities, floor positions [m] and radiation integrals are."""
 
 
 def loaded(path: Path) -> Any:
@@ -56,6 +56,22 @@ def test_own_rings(name: str) -> None:
     assert_alike(table, columns(elements))
     orbit = np.array([table[name] for name in ("x", "px", "y", "py", "z", "pz")]).T
     np.testing.assert_allclose(orbit, [e["orbit"] for e in elements], rtol=0, atol=ORBIT)
+
+
+@pytest.mark.parametrize("name", ["fodo_ring", "fodo_ring_rf"])
+def test_radiation_of_own_rings(name: str) -> None:
+    lattice = cv.load(REFERENCE / "own_lattices" / f"{name}.source.bmad")
+    expected = loaded(REFERENCE / "own_lattices" / f"{name}.json.gz")["branches"][0]["radiation"]
+    i, found = radiation_integrals(lattice), equilibrium(lattice)
+    assert i[:4] == pytest.approx(expected["synch_int_0_3"], rel=RADIATION)
+    assert [i.i4_a, i.i5_a, 0.0] == pytest.approx(expected["synch_int_a_4_6"], rel=RADIATION, abs=1e-9)
+    assert [i.i4_b, i.i5_b, i.i6_b] == pytest.approx(expected["synch_int_b_4_6"], rel=RADIATION, abs=1e-9)
+    names = {"emittance_a": "emit_a", "emittance_b": "emit_b", "energy_spread": "sigE_E", "energy_loss": "e_loss"}
+    for mine, theirs in {**names, "j_a": "j_a", "j_b": "j_b", "j_z": "j_z"}.items():
+        assert getattr(found, mine) == pytest.approx(expected[theirs], rel=RADIATION), mine
+    turn = lattice.length / (lattice.reference.beta * 299792458.0)
+    damping = [turn / time for time in (found.damping_a, found.damping_b, found.damping_z)]
+    assert damping == pytest.approx(expected["alpha_damp_abz"], rel=RADIATION)
 
 
 @pytest.mark.parametrize("name", ["chicane", "syntax", "linac", "bends_patches"])
