@@ -154,7 +154,7 @@ __all__ = [
 ]
 
 
-_SUBMODULES = ("converters", "demo", "plot")
+_SUBMODULES = ("converters", "demo", "optics", "plot")
 """Modules that are imported when they are first used."""
 
 

@@ -410,6 +410,32 @@ def test_batches_are_refused(caraval: Any, tmp_path: Path) -> None:
 # -------------------------------------------------------------------- the other commands
 
 
+def test_twiss(caraval: Any, fodo: Path, tmp_path: Path) -> None:
+    shown = caraval("twiss", fodo, "--csv", tmp_path / "t.csv", "--plot", tmp_path / "t.png").output
+    assert re.search(r"place +s \[m\] +beta_a \[m\]", shown)
+    assert re.search(r"beginning +0\.000 +8 +0\.5", shown)
+    assert "tunes" not in shown
+    table = np.genfromtxt(tmp_path / "t.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
+    np.testing.assert_array_equal(table["beta_b"], cv.optics.twiss(cv.load(fodo)).beta_b)
+    assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_twiss_of_a_ring(caraval: Any, fodo: Path) -> None:
+    fodo.write_text(FODO.replace("= open", "= closed"))
+    shown = caraval("twiss", fodo).output
+    found = cv.optics.tunes(cv.load(fodo))
+    assert f"tunes            a {found.a:.9f}, b {found.b:.9f}" in shown
+    assert "chromaticities" in shown
+
+
+def test_survey(caraval: Any, fodo: Path, tmp_path: Path) -> None:
+    shown = caraval("survey", fodo, "--plot", tmp_path / "s.png", "--csv", tmp_path / "s.csv").output
+    assert re.search(r"s1 +5\.100 +0 +0 +5\.1 +0 +0 +0", shown)
+    assert (tmp_path / "s.png").exists()
+    assert (tmp_path / "s.csv").read_text().startswith("s,name,x,y,z,theta,phi,psi")
+    assert "no folder" in caraval("survey", fodo, "--csv", tmp_path / "none" / "s.csv", code=1).stderr
+
+
 def test_info(caraval: Any) -> None:
     output = caraval("info", demo.FILE).stdout
     assert re.search(r"lattice +linac +\n", output)

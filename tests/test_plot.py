@@ -299,6 +299,30 @@ def test_little_to_draw(elements: list[cv.Element]) -> None:
     figure.savefig(BytesIO())
 
 
+def test_optics_have_panels_for_what_there_is(fodo: cv.Lattice) -> None:
+    fodo = fodo.replace(reference=cv.Reference("electron", p0c=1e8))
+    start = {"beta_a": 4.0, "beta_b": 2.0}
+    plain = plot.twiss_functions(cv.optics.twiss(fodo, start), fodo)
+    assert [axes.get_ylabel() for axes in plain.axes] == ["beta [m]", ""]
+    more = plot.twiss_functions(cv.optics.twiss(fodo, {**start, "eta_x": 0.2, "y": 1e-3}))
+    assert [axes.get_ylabel().split()[0] for axes in more.axes] == ["beta", "dispersion", "orbit"]
+
+
+def test_beta_functions_are_parabolas_in_drifts() -> None:
+    line = cv.Lattice([cv.Drift(length=4.0)], reference=cv.Reference("electron", p0c=1e9))
+    figure = plot.twiss_functions(cv.optics.twiss(line, {"beta_a": 5.0, "alpha_a": 2.0, "beta_b": 1.0}))
+    s, beta = figure.axes[0].lines[0].get_data()
+    np.testing.assert_allclose(beta, 5.0 - 4.0 * s + s**2, rtol=0, atol=1e-12)
+
+
+def test_a_line_on_the_floor_is_seen_from_the_side_where_it_leaves_the_level() -> None:
+    bend = cv.SBend(length=1.0, angle=0.3)
+    reference = cv.Reference("electron", p0c=1e9)
+    for tilt, panels in ((0.0, 1), (0.5, 2)):
+        line = cv.Lattice([bend.replace(ref_tilt=tilt), bend], reference=reference)
+        assert len(plot.floor_plan(cv.optics.survey(line)).axes) == panels
+
+
 def test_no_state_is_left(fodo: cv.Lattice) -> None:
     pytest.importorskip("matplotlib")
     before = "matplotlib.pyplot" in sys.modules

@@ -79,6 +79,13 @@ class Backend:
         """Whether a mask is True throughout; None where a trace hides it."""
         return bool(self.xp.all(mask))
 
+    def program(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``function(*trees, xp)`` as what runs it quickest where it is called with the same shapes again and again.
+
+        Trees are nests of numbers and arrays; `xp` is fixed. Here it is the function itself.
+        """
+        return function
+
     # ---------------------------------------------------------------- running
 
     def cast(self, row: Row, dtype: Any, device: Any) -> Row:
@@ -128,6 +135,12 @@ class Backend:
     def each(self, function: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
         """Return what a function makes of things; in turn, or on several cores."""
         return [function(thing) for thing in things]
+
+    def run_turns(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
+        """Take particles through the same rows turn after turn, see :meth:`run`; the turn of a loss is not known."""
+        for _ in range(turns):
+            q, lost = self.run(rows, q, lost)
+        return q, lost
 
     def _may_chunk(self, rows: Sequence[Row], q: Coordinates) -> bool:
         return True

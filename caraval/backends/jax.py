@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from inspect import signature
 from typing import Any
 
 import jax
@@ -78,6 +80,10 @@ class JaxBackend(Backend):
         except jax.errors.TracerBoolConversionError:
             return None
 
+    def program(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function compiled, see :meth:`Backend.program`: one dispatch instead of one for every operation."""
+        return _program(function)
+
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
         if q.x.size * len(rows) <= EAGER_WORK and not self._hides(rows, q, lost):
@@ -116,6 +122,13 @@ class JaxBackend(Backend):
             return programs[key](found, arrays)  # type: ignore[no-any-return]
 
         return evaluate
+
+
+@cache
+def _program(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the one compiled form of a function, whose last argument is fixed."""
+    names = list(signature(function).parameters)
+    return jax.jit(function, static_argnums=len(names) - 1)
 
 
 class CompiledJax(JaxBackend):

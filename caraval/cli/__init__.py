@@ -1,4 +1,4 @@
-"""The command line: ``caraval track``, ``scan``, ``convert``, ``info``, ``methods``, ``plugins``, ``demo``."""
+"""The command line: ``caraval track``, ``scan``, ``twiss``, ``survey``, ``convert``, ``info``, ``methods``, ``plugins``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .demo import demo
 from .info import info
 from .listing import methods, plugins
 from .messages import Commands, print_version
+from .optics import survey, twiss
 from .scan import scan
 from .track import track
 
@@ -34,7 +35,7 @@ def main(
     """Particle beams through accelerators: Bmad's physics on NumPy, PyTorch and JAX."""
 
 
-for command in (track, scan, convert, info, methods, plugins, demo):
+for command in (track, scan, convert, info, twiss, survey, methods, plugins, demo):
     app.command()(command)
 
 __all__ = ["app"]

@@ -30,7 +30,7 @@ def check_beam_target(path: Path) -> None:
     InputError
         If there is no such folder, or no writer for such a name.
     """
-    _check_folder(path)
+    check_folder(path)
     known = [suffix for entry in registry().beam_writers.values() for suffix in entry.value.suffixes]
     if not path.name.lower().endswith(tuple(known)):
         raise InputError(f"no plugin writes beams to files like {path.name}; known are {' '.join(known)}")
@@ -46,7 +46,7 @@ def check_figure_target(path: Path) -> None:
     BackendError
         If matplotlib is not installed.
     """
-    _check_folder(path)
+    check_folder(path)
     try:
         from matplotlib.backend_bases import FigureCanvasBase
     except ImportError as error:
@@ -64,7 +64,14 @@ def write_figure(figure: Figure, path: Path) -> None:
     path.write_bytes(drawn.getvalue())
 
 
-def _check_folder(path: Path) -> None:
+def check_folder(path: Path) -> None:
+    """Check that a file can be written there.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder.
+    """
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a file")
     if not path.parent.is_dir():

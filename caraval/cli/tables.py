@@ -47,7 +47,7 @@ def plain_table(*columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         side: Literal["left", "right"] = "right" if column.startswith(">") else "left"
-        table.add_column(column.removeprefix(">"), justify=side, no_wrap=column is not columns[-1])
+        table.add_column(escape(column.removeprefix(">")), justify=side, no_wrap=column is not columns[-1])
     return table
 
 

@@ -19,6 +19,7 @@ from array_api_compat import array_namespace
 from .arrays import is_number
 from .coordinates import Coordinates
 from .maps import LinearMap, SecondOrderMap
+from .tree import tree
 
 DIMENSIONS = 6
 
@@ -28,6 +29,7 @@ NOTHING: Slopes = (None,) * DIMENSIONS
 """Derivatives of a constant."""
 
 
+@tree
 class Jet:
     """A value and its six derivatives, numbers, arrays or jets; None stands for a derivative that is zero."""
 
@@ -37,6 +39,16 @@ class Jet:
     def __init__(self, value: Any, slopes: Slopes) -> None:
         self.value = value
         self.slopes = slopes
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
+        """Value and slopes."""
+        return (self.value, *self.slopes), None
+
+    @classmethod
+    def tree_unflatten(cls, rest: None, children: Any) -> Jet:
+        """Put together again."""
+        value, *slopes = children
+        return cls(value, NOTHING if all(s is None for s in slopes) else tuple(slopes))
 
     def chain(self, value: Any, slope: Any) -> Jet:
         """Return a function of this jet from its value and its derivative here."""

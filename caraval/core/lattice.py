@@ -23,6 +23,7 @@ from .registry import backend_of, registry
 from .tracker import Tracker
 from .tracking import Beam
 from .tree import Fixed, tree
+from .turns import ObserveTurns, track_turns, watched
 
 log = logging.getLogger("caraval")
 
@@ -261,7 +262,9 @@ class Lattice:
         self,
         beam: Beam,
         *,
+        turns: int = 1,
         observe: Observe = None,
+        observe_turns: ObserveTurns = None,
         keep: Callable[[Any], Any] = tracking.everything,
         reference: Literal["lattice", "beam"] = "lattice",
     ) -> Any:
@@ -270,8 +273,12 @@ class Lattice:
         Parameters
         ----------
         beam : ParticleBeam or MomentBeam
+        turns : int
+            How often to go round, always from the same reference, from which z counts. The lost keep their places in the beam.
         observe : name, pattern, place, or sequence of them, optional
             Elements after which to keep the beam; ``"all"`` for every element.
+        observe_turns : int or sequence of int, optional
+            In which turns, counted from one: every so many, or these; in all, if left out.
         keep : callable, optional
             What to keep of each beam observed, ``beam -> anything``; the beam itself, if left out.
         reference : "lattice" or "beam"
@@ -280,12 +287,23 @@ class Lattice:
         Returns
         -------
         beam
-            Or ``(beam, history)`` with `observe`: ``history["bpm1"]`` is a list of beams, one per occurrence.
+            Or ``(beam, history)`` with `observe`: ``history["bpm1"]`` is a list of beams, one per turn and occurrence.
+
+        Raises
+        ------
+        InputError
+            If several turns are asked for, and the reference momentum is not the same after one.
         """
         backend = backend_of(tracking.first_array(beam))
         keys = self.planner.keys(observe)
         plan = self.planner.plan(list(keys), beam.reference)
-        out, looks = self.planner.track(plan, beam, backend, keep, reference)
+        if turns == 1 and observe_turns is None:
+            out, looks = self.planner.track(plan, beam, backend, keep, reference)
+        else:
+            quiet = self.planner.plan([], beam.reference)
+            watching = self.planner.prepare(plan, beam, reference)
+            wanted = watched(turns, observe_turns) if keys else []
+            out, looks = track_turns(self.planner.prepare(quiet, beam, reference), watching, beam, backend, keep, turns, wanted)
         return out if observe is None else (out, tracking.observed(looks, keys))
 
     def transfer_matrix(self, reference: Reference | None = None) -> Any:

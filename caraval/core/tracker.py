@@ -7,12 +7,15 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from . import tracking
+from .beam import ParticleBeam
 from .element import Element
 from .errors import BackendError, InputError, UnknownNameError, suggest
 from .names import parameter_of
+from .plan import Plan, Prepared
 from .planner import Observe, check_array
 from .registry import backend_of, registry
 from .tracking import Beam
+from .turns import ObserveTurns, track_turns, watched
 
 if TYPE_CHECKING:
     from .lattice import Lattice
@@ -52,6 +55,8 @@ class Tracker:
         beam: Beam,
         settings: Mapping[str, Any] | None = None,
         *,
+        turns: int = 1,
+        observe_turns: ObserveTurns = None,
         keep: Callable[[Any], Any] = tracking.everything,
         reference: str = "lattice",
     ) -> Any:
@@ -63,7 +68,7 @@ class Tracker:
             On the tracker's backend.
         settings : mapping
             New values of the `parameters` that the tracker was compiled for; numbers, or arrays of settings.
-        keep, reference
+        turns, observe_turns, keep, reference
             As in :meth:`Lattice.track`.
 
         Returns
@@ -79,8 +84,23 @@ class Tracker:
         planner = self.lattice.planner
         plan = planner.plan(list(self._keys), beam.reference, self._elements)
         elements = self._with(self._known(settings), used) if settings else None
-        out, looks = planner.track(plan, beam, self._compiled, keep, reference, elements, (settings or {}).values())
+        if turns == 1 and observe_turns is None:
+            out, looks = planner.track(plan, beam, self._compiled, keep, reference, elements, (settings or {}).values())
+        else:
+            quiet, watching = (
+                self._prepared(planner.plan(places, beam.reference, self._elements), beam, elements, reference)
+                for places in ([], list(self._keys))
+            )
+            wanted = watched(turns, observe_turns) if self._keys else []
+            out, looks = track_turns(quiet, watching, beam, self._compiled, keep, turns, wanted)
         return out if self._observe is None else (out, tracking.observed(looks, self._keys))
+
+    def _prepared(self, plan: Plan, beam: Beam, elements: Sequence[Element] | None, reference: str) -> Prepared:
+        """Return a plan with the numbers of these elements, or with the lattice's own."""
+        prepared = self.lattice.planner.prepare(plan, beam, reference)
+        if elements is None:
+            return prepared
+        return plan.prepare(elements, beam.reference, particles=isinstance(beam, ParticleBeam), known=prepared)
 
     def value_and_grad(self, function: Callable[[Any], Any]) -> Callable[..., tuple[Any, dict[str, Any]]]:
         """Return ``(beam, settings) -> (value, gradients)`` of a scalar function of what tracking returns.

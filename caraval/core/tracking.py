@@ -55,7 +55,7 @@ def track(prepared: Prepared, beam: Beam, backend: Any, keep: Keep = everything)
 
 
 def track_particles(
-    prepared: Prepared, beam: ParticleBeam, backend: Any, keep: Keep = everything
+    prepared: Prepared, beam: ParticleBeam, backend: Any, keep: Keep = everything, turns: int = 1
 ) -> tuple[ParticleBeam, Looks]:
     """Return the beam after a prepared plan, and the beams that were looked at on the way.
 
@@ -67,6 +67,8 @@ def track_particles(
         Runs the rows, eagerly or compiled.
     keep : callable
         What to keep of a beam that is looked at.
+    turns : int
+        How often to go through a plan that looks nowhere.
     """
     q, lost = beam.coordinates, _start(beam, backend)
     kind = (q.x.dtype, device(q.x))
@@ -84,7 +86,7 @@ def track_particles(
             row = stage if isinstance(stage, Row) else map_row(stage)
             cast[id(stage)] = backend.cast(row, *kind)
         rows.append(cast[id(stage)])
-    q, lost = backend.run(rows, q, lost, first)
+    q, lost = backend.run_turns(rows, q, lost, turns) if turns > 1 else backend.run(rows, q, lost, first)
     return _finish(prepared, beam, backend, q, lost, len(prepared.references) - 1), looks
 
 

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 
 import caraval as cv
-from caraval.converters.bmad.floor import Frame, rotation, standing
 from caraval.converters.bmad.reader import read
 from caraval.core import plan, scalar
 from caraval.core.errors import LatticeError
 from caraval.core.registry import registry
+from caraval.physics.floor import Frame, rotation, standing
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REFERENCE = REPOSITORY.parent / "shared" / "reference"

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from math import asin, atan2
 from typing import Any
 
-import numpy as np
-
 from caraval.core.element import Element as CaravalElement
+from caraval.physics import floor
+from caraval.physics.floor import FLOOR, Frame
 
-from . import floor
 from .definitions import Branch, Element
-from .floor import FLOOR, Frame
 
 
 def converted(branch: Branch, convert: Callable[[Element], CaravalElement], count: int | None = None) -> list[CaravalElement]:
@@ -62,6 +59,5 @@ def _first_pass(branch: Branch, patch: int) -> int:
 def _between(here: Frame, there: Frame) -> dict[str, Any]:
     """Return offsets and angles of the patch from one frame to another."""
     turn, step = here.axes.T @ there.axes, here.axes.T @ (there.origin - here.origin)
-    x_pitch, y_pitch = atan2(turn[0, 2], turn[2, 2]), asin(np.clip(turn[1, 2], -1, 1))
-    angles = {"x_pitch": x_pitch, "y_pitch": y_pitch, "tilt": atan2(turn[1, 0], turn[1, 1])}
+    angles = dict(zip(("x_pitch", "y_pitch", "tilt"), floor.angles(turn), strict=True))
     return {**dict(zip(("x_offset", "y_offset", "z_offset"), map(float, step), strict=True)), **angles}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import asin, atan2
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,13 +13,13 @@ from caraval.core.element import Element as CaravalElement
 from caraval.core.plan import reference_pass
 from caraval.core.reference import Reference
 from caraval.core.registry import registry
+from caraval.physics import floor
+from caraval.physics.floor import Array, Frame, Standing
 from caraval.physics.misalignment import rigid_motion
 from caraval.physics.sbend import SBend
 
-from . import floor
 from .braces import members
 from .definitions import Branch, Element, Lord, Slave, bodies, body
-from .floor import Array, Frame, Standing
 from .positions import Position
 from .supports import Support, supported
 from .syntax import Control
@@ -211,7 +210,7 @@ def _totals(element: Any, center: Frame, motion: Motion) -> dict[str, float]:
     about, untilted = ("roll", {"ref_tilt": 0.0}) if is_bend else ("tilt", {})
     own = floor.rotation(element.x_pitch, element.y_pitch, getattr(element, about))
     turn = center.axes.T @ motion.turn @ center.axes @ own
-    angles = {"x_pitch": atan2(turn[0, 2], turn[2, 2]), "y_pitch": asin(turn[1, 2]), about: atan2(turn[1, 0], turn[1, 1])}
+    angles = dict(zip(("x_pitch", "y_pitch", about), floor.angles(turn), strict=True))
     offset = np.array([getattr(element, name) for name in MOVES[:3]], dtype=float)
     place = motion.turn @ (center.axes @ offset + center.origin) + motion.step
     rolled = rigid_motion(element.replace(**dict.fromkeys(MOVES[:3], 0.0), **angles, **untilted), scalar)[1]

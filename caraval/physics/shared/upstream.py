@@ -13,7 +13,8 @@ from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.maps import LinearMap
 
-from ..match import COUPLINGS, DISPERSIONS, Match, coupled
+from ..match import COUPLINGS, DISPERSIONS, Match
+from .modes import columns_of, dispersed, modes_of, multiplied
 
 TWISS = ("beta_a", "alpha_a", "beta_b", "alpha_b", *DISPERSIONS, *COUPLINGS)
 """What a match may take, by its names there but for the ends."""
@@ -73,39 +74,17 @@ def at_beginning(lattice: Lattice) -> dict[str, Any]:
 def carried(start: dict[str, Any], through: LinearMap) -> dict[str, Any]:
     """Return the Twiss parameters after a map.
 
-    The columns of the matrix from normalised coordinates to those of the laboratory are carried along, and taken apart again.
-    Modes exchange their names only where there is no other way.
+    Modes exchange their names only where there is no other way. `etap_x` and `etap_y` are those of the momenta, which a match
+    with no orbit of its own means as well.
     """
-    matrix, orbit = np.asarray(through.matrix), np.asarray(through.offset)
-    columns = matrix[:4, :4] @ normal_modes(start)
-    columns /= np.linalg.det(columns) ** 0.25  # of momenta that are relative to another one
-    order = [1, 0] if start["mode_flip"] else [0, 1]
-    if np.linalg.det(_block(columns, 0, order[0])) <= 0:
-        order.reverse()
-    share = np.sqrt(np.linalg.det(_block(columns, 0, order[0])))
-    own = {order[0]: _block(columns, 0, order[0]) / share, order[1]: _block(columns, 1, order[1]) / share}
-    coupling = _block(columns, 0, order[1]) @ np.linalg.inv(own[order[1]])
-    out: dict[str, Any] = {"mode_flip": order == [1, 0]}
-    for number, mode in enumerate("ab"):
-        (u, v), (pu, pv) = own[number]
-        out |= {f"beta_{mode}": float(u * u + v * v), f"alpha_{mode}": float(-u * pu - v * pv)}
-    out |= {name: float(value) for name, value in zip(COUPLINGS, coupling.ravel(), strict=True)}
-    dispersion = matrix @ [*(start[name] for name in DISPERSIONS), 0.0, 1.0]
-    dispersion = dispersion / dispersion[5]
-    momentum = 1 + orbit[5]
-    slopes = [0.0, orbit[1] / momentum, 0.0, orbit[3] / momentum]  # momenta grow with pz by themselves
-    scales = [1.0, momentum, 1.0, momentum]
-    return out | {name: float((dispersion[i] - slopes[i]) / scales[i]) for i, name in enumerate(DISPERSIONS)}
+    matrix = through.matrix.tolist()
+    columns = multiplied([row[:4] for row in matrix[:4]], columns_of(start, scalar))
+    modes, _ = modes_of(columns, start["mode_flip"], scalar)
+    dispersion = dispersed(matrix, [*(start[name] for name in DISPERSIONS), 0.0])
+    found = {name: value for name, value in modes._asdict().items() if name != "gamma_c"}
+    return found | dict(zip(DISPERSIONS, dispersion, strict=False))
 
 
 def normal_modes(twiss: dict[str, Any]) -> Any:
     """Return the matrix ``(4, 4)`` from normalised coordinates of the modes to those of the laboratory."""
-    normal = np.zeros((4, 4))
-    for number, mode in enumerate("ab"):
-        root, block = np.sqrt(twiss[f"beta_{mode}"]), slice(2 * number, 2 * number + 2)
-        normal[block, block] = [[root, 0.0], [-twiss[f"alpha_{mode}"] / root, 1 / root]]
-    return np.array(coupled([twiss[name] for name in COUPLINGS], twiss["mode_flip"], scalar)) @ normal
-
-
-def _block(columns: Any, row: int, column: int) -> Any:
-    return columns[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+    return np.array(columns_of(twiss, scalar))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import cos, sin
+from math import atan2, cos, hypot, pi, sin
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from caraval.core.element import Element
 from caraval.core.errors import InputError
-from caraval.physics.patch import Patch
+
+from .floor_shift import FloorShift
+from .patch import Patch
 
 Array = npt.NDArray[np.float64]
 
@@ -35,6 +37,12 @@ class Standing(NamedTuple):
     exit: Frame
 
 
+Angles = tuple[float, float, float]
+"""``theta, phi, psi`` [rad]: azimuth, pitch and roll (Bmad manual, "Global Coordinates")."""
+
+STEEP = 1e-12
+"""Cosine of a pitch at which azimuth and roll are about the same axis."""
+
 FLOOR = Frame(np.zeros(3), np.eye(3))
 """The axes of the floor."""
 
@@ -44,15 +52,67 @@ def rotation(x_pitch: float, y_pitch: float, tilt: float) -> Array:
     return _about_y(x_pitch) @ _about_x(y_pitch) @ _about_z(tilt)
 
 
+def angles(axes: Array, near: Angles | None = None) -> Angles:
+    """Return the angles of a rotation: those with a pitch of up to a right angle, or the ones nearest to others."""
+    level = hypot(axes[0, 2], axes[2, 2])
+    if level < STEEP:  # straight up or down: the azimuth stays what it was
+        theta, phi = near[0] if near else 0.0, atan2(axes[1, 2], 0.0)
+        rest = (_about_y(theta) @ _about_x(phi)).T @ axes
+        found = (theta, phi, atan2(rest[1, 0], rest[0, 0]))
+        return _nearest(found, near) if near else found
+    theta, phi, psi = atan2(axes[0, 2], axes[2, 2]), atan2(axes[1, 2], level), atan2(axes[1, 0], axes[1, 1])
+    if near is None:
+        return theta, phi, psi
+    same = _nearest((theta, phi, psi), near), _nearest((theta + pi, pi - phi, psi + pi), near)
+    return min(same, key=lambda found: sum(abs(a - b) for a, b in zip(found, near, strict=True)))
+
+
+def _nearest(found: Angles, near: Angles) -> Angles:
+    """Return angles with such whole turns added that they are nearest to others."""
+    theta, phi, psi = (a - 2 * pi * round((a - b) / (2 * pi)) for a, b in zip(found, near, strict=True))
+    return theta, phi, psi
+
+
 def standing(elements: Sequence[Element], start: Frame = FLOOR) -> list[Standing]:
-    """Return where each element of a line stands, in normalised strengths; the beam goes through reversed ones against z."""
-    found, entrance = [], start
-    for element in elements:
+    """Return where each element of a line stands, in normalised strengths; the beam goes through reversed ones against z.
+
+    Raises
+    ------
+    InputError
+        If a floor shift counts from an element that the line has not passed.
+    """
+    found: list[Standing] = []
+    entrance = start
+    for place, element in enumerate(elements):
+        if isinstance(element, FloorShift):
+            origin = _origin(element, elements[:place], found, entrance)
+            found.append(Standing(entrance, entrance, origin.moved(_step(element), _turn(element))))
+            entrance = found[-1].exit
+            continue
         begin = entrance if element.orientation == 1 else _back(_along(element, FLOOR, 1.0), entrance)
         center, end = (_along(element, begin, share) for share in (_half(element), 1.0))
         found.append(Standing(entrance, center, end if element.orientation == 1 else begin))
         entrance = found[-1].exit
     return found
+
+
+def _origin(shift: FloorShift, before: Sequence[Element], found: Sequence[Standing], here: Frame) -> Frame:
+    """Return the frame from which a floor shift counts."""
+    if not shift.origin_ele:
+        return here
+    names = [element.name for element in before]
+    if shift.origin_ele not in names:
+        raise InputError(f"{shift.label}: origin_ele {shift.origin_ele!r} is no element before it in the line")
+    point = ("entrance_end", "center", "exit_end").index(shift.origin_ele_ref_pt)
+    return found[names.index(shift.origin_ele)][point]
+
+
+def _step(element: Any) -> list[Any]:
+    return [element.x_offset, element.y_offset, element.z_offset]
+
+
+def _turn(element: Any) -> Array:
+    return rotation(element.x_pitch, element.y_pitch, element.tilt)
 
 
 def _half(element: Element) -> float:
@@ -72,9 +132,7 @@ def _along(element: Any, entrance: Frame, share: float) -> Frame:
     if isinstance(element, Patch):
         if share < 1:
             return entrance
-        return entrance.moved(
-            [element.x_offset, element.y_offset, element.z_offset], rotation(element.x_pitch, element.y_pitch, element.tilt)
-        )
+        return entrance.moved(_step(element), _turn(element))
     if getattr(element, "b_field", None) is not None:
         raise InputError(f"{element.label}: how far it bends follows from b_field and the energy; give angle or g instead")
     length, angle = share * element.length, share * element.length * element.g

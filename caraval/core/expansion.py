@@ -1,0 +1,96 @@
+"""Maps on the way: one pass of an orbit, with its derivatives, through a prepared plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from .arrays import is_number, namespace
+from .errors import InputError
+from .jet import Jet, expansion, jet_namespace, lifted, seed
+from .maps import Entries
+from .plan import Prepared
+from .rows import Row, map_row
+
+Vector = tuple[Any, ...]
+"""Six coordinates: plain numbers, arrays of settings, or jets of such."""
+
+
+class Piece(NamedTuple):
+    """What happens from one look to the next.
+
+    Attributes
+    ----------
+    place : int
+        The element after which it ends.
+    matrix : 6 x 6 numbers
+        Derivatives of the coordinates there by those at the look before.
+    orbit : six numbers
+        Where the orbit is at the end.
+    """
+
+    place: int
+    matrix: Entries
+    orbit: Vector
+
+
+def pieces(prepared: Prepared, start: Sequence[Any], backend: Any = None) -> Iterator[Piece]:
+    """Yield the maps between the looks of a plan, expanded about the orbit that begins at `start`.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        For a single orbit (``particles=False``), ending with a look.
+    start : six numbers
+        Plain numbers, arrays of settings, or jets with one derivative; then the maps and the orbit are such jets, too.
+    backend : Backend, optional
+        Of arrays, which may have a quicker way to run what is run again and again.
+
+    Raises
+    ------
+    InputError
+        If the orbit leaves the region where the routines have values.
+    """
+    order = 2 if any(isinstance(value, Jet) for value in start) else 1
+    xp = jet_namespace(_library(prepared, start), order)
+    orbit = tuple(start)
+    q: Any = None
+    rows: dict[int, Any] = {}
+    for stage in prepared.stages:
+        if q is None:
+            q = seeded(orbit)
+        if not isinstance(stage, int):
+            if id(stage) not in rows:
+                row = stage if isinstance(stage, Row) else map_row(stage, particles=False)
+                tracks = row.variant.tracks if backend is None else [backend.program(track) for track in row.variant.tracks]
+                rows[id(stage)] = tracks, tuple(lifted(c, order) for c in row.constants)
+            for track, constants in zip(*rows[id(stage)], strict=False):
+                try:
+                    q = track(constants, q, xp)
+                except (ArithmeticError, ValueError) as error:
+                    raise InputError("the orbit is lost: it leaves the region where tracking has values") from error
+            continue
+        orbit, matrix = expanded(q)
+        q = None
+        yield Piece(stage, matrix, orbit)
+
+
+def seeded(orbit: Vector) -> Any:
+    """Return coordinates that carry their derivatives by themselves, over whatever they are made of."""
+    return seed(orbit)
+
+
+def expanded(q: Any) -> tuple[Vector, Entries]:
+    """Return values and derivatives of coordinates."""
+    values, rows = expansion(q)
+    return tuple(values), tuple(map(tuple, rows))
+
+
+def _library(prepared: Prepared, start: Sequence[Any]) -> Any:
+    """Return the namespace of all numbers that come together."""
+    rows = (
+        stage if isinstance(stage, Row) else map_row(stage, False) for stage in prepared.stages if not isinstance(stage, int)
+    )
+    inner = (value.value if isinstance(value, Jet) else value for value in start)
+    slopes = (s for value in start if isinstance(value, Jet) for s in value.slopes if s is not None)
+    return namespace(*(v for row in rows if not row.is_plain for v in row.values if not is_number(v)), *inner, *slopes)

@@ -1,0 +1,94 @@
+"""A lattice made ready for optics: the plan of its own tracking, looked at after every element."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from caraval.core.arrays import arrays, is_number, namespace
+from caraval.core.errors import InputError
+from caraval.core.expansion import Piece, pieces
+from caraval.core.lattice import Lattice
+from caraval.core.maps import IDENTITY
+from caraval.core.plan import Prepared
+from caraval.core.reference import Reference
+from caraval.core.registry import backend_of, registry
+from caraval.physics.match import Match, matrix_of
+from caraval.physics.rfcavity import RFCavity
+from caraval.physics.shared.modes import multiplied
+
+
+class Line:
+    """A lattice with the numbers of its tracking filled in once, for passes of single orbits.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        With a reference.
+
+    Raises
+    ------
+    InputError
+        If the lattice has no reference.
+    """
+
+    def __init__(self, lattice: Lattice) -> None:
+        if lattice.reference is None:
+            raise InputError(
+                "the lattice has no reference; give one: lattice.replace(reference=cv.Reference('electron', p0c=1e9))"
+            )
+        self.lattice = lattice
+        self.reference: Reference = lattice.reference
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The plan with its numbers, which looks at every element."""
+        self.lattice.planner.libraries()
+        plan = self.lattice.planner.plan(range(len(self.lattice)), self.reference)
+        return plan.prepare(self.lattice.elements, self.reference, particles=False)
+
+    @cached_property
+    def backend(self) -> Any:
+        """The backend of the lattice's arrays; NumPy if it has none."""
+        settings = (value for element in self.lattice for value in element.parameters.values())
+        found = arrays([*settings, self.reference.p0c, self.reference.s, self.reference.t])
+        return backend_of(found[0]) if found else registry().backend("numpy")
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether there are plain numbers alone."""
+        settings = (value for element in self.lattice for value in element.parameters.values())
+        return not arrays([*settings, self.reference.p0c, self.reference.s, self.reference.t])
+
+    def pieces(self, start: Sequence[Any]) -> Iterator[Piece]:
+        """Yield the map of every element about the orbit that begins at `start`, six numbers or jets.
+
+        That of a match which takes all particles to one orbit is the map of its optics.
+        """
+        for piece in pieces(self.prepared, start, None if self.is_plain else self.backend):
+            element = self.lattice.elements[piece.place]
+            if isinstance(element, Match) and element.lands():
+                piece = piece._replace(matrix=tuple(map(tuple, matrix_of(element, namespace(*element.parameters.values())))))
+            yield piece
+
+    def turn(self, start: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+        """Return the map of the whole line about an orbit, entry by entry, and where the orbit ends."""
+        total, orbit = IDENTITY.tolist(), tuple(start)
+        for piece in self.pieces(start):
+            total, orbit = multiplied(piece.matrix, total), piece.orbit
+        return total, orbit
+
+
+def has_rf(lattice: Lattice) -> bool:
+    """Whether cavities act on a beam that goes round and round."""
+    return any(isinstance(element, RFCavity) and _acts(element) for element in lattice)
+
+
+def without_rf(lattice: Lattice) -> Lattice:
+    """Return the lattice with its storage-ring cavities switched off."""
+    return lattice.replace({"RFCavity::*.is_on": False}) if has_rf(lattice) else lattice
+
+
+def _acts(cavity: RFCavity) -> bool:
+    return cavity.is_on and not (is_number(cavity.voltage) and cavity.voltage == 0)

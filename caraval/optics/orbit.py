@@ -1,0 +1,177 @@
+"""Closed orbits: Newton's method on the tracking itself, with the tracking's own derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from caraval.core.arrays import is_number
+from caraval.core.beam import ParticleBeam
+from caraval.core.coordinates import Coordinates
+from caraval.core.errors import InputError, LatticeError
+from caraval.core.lattice import Lattice
+from caraval.core.reference import C_LIGHT
+from caraval.core.registry import backend_of
+from caraval.physics.rfcavity import RFCavity
+
+from .equations import solved
+from .line import Line, without_rf
+from .longitudinal import slip_of
+
+CONVERGED = 1e-13
+"""A step of Newton's method below this [m, rad] is the last: more than it, rounding errors cannot be told from an orbit."""
+
+STEPS = 40
+"""So many steps at most."""
+
+PHASES = 96
+"""At how many phases over one and a half periods of the slowest cavity a stable one is sought."""
+
+
+def closed_orbit(lattice: Lattice, dimensions: Literal[4, 6] = 4, *, pz: Any = 0.0) -> Coordinates:
+    """Return the orbit at the start of a lattice that closes upon itself.
+
+    It is found by Newton's method on one turn of the elements' own tracking, with their own derivatives. By the lattice's
+    arrays it is differentiated implicitly: at the solution one more step is taken, of which the derivative is that of the
+    orbit, whatever the way there was.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        With a reference. Arrays of settings give arrays of orbits.
+    dimensions : 4 or 6
+        4: transverse, of the momentum `pz`, with storage-ring cavities off and ``z = 0`` (Bmad manual, "Closed Orbit").
+        6: with cavities on, at the stable phase that is nearest to ``z = 0``.
+    pz : number or array
+        In four dimensions.
+
+    Returns
+    -------
+    Coordinates
+        Six numbers, or arrays of settings: x [m], px, y [m], py, z [m], pz.
+
+    Raises
+    ------
+    InputError
+        If the lattice has no reference, or `dimensions` is another number.
+    LatticeError
+        If there is no closed orbit that Newton's method finds.
+    """
+    if dimensions not in (4, 6):
+        raise InputError(f"dimensions must be 4 or 6, not {dimensions!r}")
+    if dimensions == 4:
+        lattice = without_rf(lattice)
+    return closed_on(Line(lattice), dimensions, pz)
+
+
+def closed_on(line: Line, dimensions: int, pz: Any = 0.0) -> Coordinates:
+    """Return the closed orbit of a line that is ready, see :func:`closed_orbit`."""
+    if line.is_plain and is_number(pz):
+        return _found(line, dimensions, pz)
+    known = _found(Line(values_of(line)), dimensions, pz if is_number(pz) else _plain(backend_of(pz).value(pz)))
+    start = [value if is_number(value) else line.backend.asarray(value) for value in known]
+    if dimensions == 4:
+        start[5] = pz
+    return _improved(line, start, dimensions)[0]
+
+
+def values_of(line: Line) -> Lattice:
+    """Return a lattice with the values of its arrays alone: nothing is recorded of what is done with them."""
+    lattice = line.lattice
+
+    def value(array: Any) -> Any:
+        return array if array is None or is_number(array) else _plain(backend_of(array).value(array))
+
+    elements = [
+        element.with_values({name: value(v) for name, v in element.parameters.items() if not (v is None or is_number(v))})
+        for element in lattice
+    ]
+    reference = type(line.reference).tree_unflatten(
+        line.reference.species, [value(v) for v in (line.reference.p0c, line.reference.s, line.reference.t)]
+    )
+    return lattice.replace(elements=elements, reference=reference)
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if value.ndim == 0 else np.asarray(value, dtype=float)
+
+
+def _found(line: Line, dimensions: int, pz: Any) -> Coordinates:
+    orbit: Sequence[Any] = (0.0, 0.0, 0.0, 0.0, 0.0, pz)
+    if dimensions == 6:
+        flat = Line(without_rf(line.lattice))
+        orbit = _stable_phase(line, flat, _iterated(flat, (0.0,) * 6, 4))
+    return _iterated(line, orbit, dimensions)
+
+
+def _iterated(line: Line, start: Sequence[Any], dimensions: int) -> Coordinates:
+    """Return the closed orbit that Newton's method comes to."""
+    orbit, before = Coordinates(*start), np.inf
+    for _ in range(STEPS):
+        try:
+            orbit, size = _improved(line, orbit, dimensions)
+        except InputError as error:
+            raise LatticeError(f"no closed orbit was found: {error}") from error
+        except np.linalg.LinAlgError as error:
+            raise LatticeError(
+                "no closed orbit was found: a turn leaves some motion as it is, as if nothing focused"
+            ) from error
+        largest = float(np.max(size))
+        if largest < CONVERGED or (largest >= before and largest < CONVERGED**0.75):
+            return orbit
+        before = largest
+    raise LatticeError(f"no closed orbit was found: after {STEPS} steps it still changes by {before:.1e}")
+
+
+def _improved(line: Line, orbit: Sequence[Any], dimensions: int) -> tuple[Coordinates, Any]:
+    """Return an orbit after one step of Newton's method, and how large the step was."""
+    matrix, end = line.turn(orbit)
+    size = range(dimensions)
+    change = solved(
+        [[(1.0 if i == j else 0.0) - matrix[i][j] for j in size] for i in size], [end[i] - orbit[i] for i in size], line.backend
+    )
+    moved = [orbit[i] + change[i] if i in size else orbit[i] for i in range(6)]
+    return Coordinates(*moved), np.max([np.max(np.abs(_known(c))) for c in change])
+
+
+def _known(value: Any) -> Any:
+    known = value if is_number(value) else backend_of(value).value(value)
+    return 0.0 if known is None else known
+
+
+# -------------------------------------------------------------------- longitudinal
+
+
+def _stable_phase(line: Line, flat: Line, orbit: Coordinates) -> Coordinates:
+    """Return an orbit with a z near that of the stable phase closest to zero.
+
+    Particles are tracked for a turn over one and a half periods of the slowest cavity. Where the momentum that they gain
+    changes its sign in the sense that focuses, is what is sought.
+    """
+    length = _wavelength(line)
+    if length is None:
+        return orbit
+    matrix, _ = flat.turn(orbit)
+    z = np.linspace(-0.75 * length, 0.75 * length, PHASES + 1)
+    start = [np.asarray(value)[..., None] + 0.0 * z for value in orbit]
+    start[4] = z + 0.0 * start[4]
+    with np.errstate(all="ignore"):  # of particles that are lost
+        gain = line.lattice.track(ParticleBeam(*start, reference=line.reference)).pz - start[5]
+    slip = np.asarray(slip_of(matrix))[..., None]
+    rises = np.diff(gain, axis=-1) * -np.sign(slip)
+    crosses = (gain[..., :-1] * gain[..., 1:] <= 0) & (rises > 0)
+    share = np.where(crosses, gain[..., :-1] / np.where(crosses, gain[..., :-1] - gain[..., 1:], 1.0), 0.0)
+    found = z[:-1] + share * np.diff(z)
+    cost = np.where(crosses, np.abs(found) + 1e-6 * length * (found > 0), np.inf)
+    best = np.argmin(cost, axis=-1)[..., None]
+    chosen = np.where(np.isfinite(np.min(cost, axis=-1)), np.take_along_axis(found, best, axis=-1)[..., 0], 0.0)
+    return orbit._replace(z=_plain(np.asarray(chosen)))
+
+
+def _wavelength(line: Line) -> Any:
+    """Return the longest wavelength of the cavities [m]; None if there is none."""
+    frequencies = [element.rf_frequency for element in line.lattice if isinstance(element, RFCavity) and element.is_on]
+    known = [float(np.min(f)) for f in frequencies if np.min(f) > 0]
+    return float(np.min(line.reference.beta)) * C_LIGHT / min(known) if known else None

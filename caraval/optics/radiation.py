@@ -1,0 +1,230 @@
+"""Radiation integrals, and what follows from them: damping, equilibrium emittances, energy spread.
+
+(Bmad manual, "Synchrotron Radiation Integrals"; Helm et al., IEEE Trans. Nucl. Sci. 20, 900.)
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import cos, sin, sqrt, tan
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import constants
+
+from caraval.core import scalar
+from caraval.core.element import Element
+from caraval.core.errors import InputError
+from caraval.core.lattice import Lattice
+from caraval.core.reference import C_LIGHT
+from caraval.physics.quadrupole import Quadrupole
+from caraval.physics.sbend import SBend
+from caraval.physics.wiggler import Wiggler
+
+from .line import Line, without_rf
+from .longitudinal import slip_of
+from .table import Table
+from .twiss import begun, twiss
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(6)
+"""Of Gauss and Legendre's quadrature inside of magnets: to 1e-9 in bends of a tenth of a radian."""
+
+ASIDE = 1e-12
+"""An orbit nearer to the axis of a quadrupole [m] than this is on it."""
+
+ELECTRON_VOLT_METRE = constants.hbar * C_LIGHT / constants.elementary_charge
+"""``hbar c`` [eV m]."""
+
+QUANTUM = 55 / (32 * sqrt(3))
+"""The factor of ``hbar / m c`` in the quantum excitation ``C_q`` (Sands, SLAC-121)."""
+
+
+class RadiationIntegrals(NamedTuple):
+    """Integrals once around the ring, of the curvature ``g`` of the orbit, dispersion and Twiss parameters.
+
+    Attributes
+    ----------
+    i0 : float
+        ``gamma`` times that of ``g``.
+    i1, i2, i3 : float
+        Of ``g . eta`` [m], ``g^2`` [1/m], ``|g|^3`` [1/m^2].
+    i4_a, i4_b : float
+        Of ``(g^2 g + grad g^2) . eta`` of each mode [1/m].
+    i5_a, i5_b : float
+        Of ``|g|^3 H`` of each mode [1/m].
+    i6_b : float
+        Of ``|g|^3 beta_b`` [1/m]: the opening of the radiation.
+    """
+
+    i0: float
+    i1: float
+    i2: float
+    i3: float
+    i4_a: float
+    i4_b: float
+    i5_a: float
+    i5_b: float
+    i6_b: float
+
+
+class Equilibrium(NamedTuple):
+    """What a stored beam comes to.
+
+    Attributes
+    ----------
+    emittance_a, emittance_b : float
+        Geometric, of the two modes [m rad]; that of b is at least what the opening of the radiation gives.
+    energy_spread : float
+        Rms, relative.
+    energy_loss : float
+        In a turn [eV].
+    j_a, j_b, j_z : float
+        Damping partition numbers.
+    damping_a, damping_b, damping_z : float
+        Times in which amplitudes fall to 1/e [s].
+    momentum_compaction, phase_slip : float
+        ``(dL / L) / dpz`` and ``(dT / T) / dpz``, of the tracking.
+    """
+
+    emittance_a: float
+    emittance_b: float
+    energy_spread: float
+    energy_loss: float
+    j_a: float
+    j_b: float
+    j_z: float
+    damping_a: float
+    damping_b: float
+    damping_z: float
+    momentum_compaction: float
+    phase_slip: float
+
+
+def radiation_integrals(lattice: Lattice) -> RadiationIntegrals:
+    """Return the radiation integrals of a ring, or of a line.
+
+    Bends count, with their gradients and pole faces, and quadrupoles where the orbit is off their axis. What higher multipoles,
+    solenoids and correctors bend is left out.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        With a reference; not a batch.
+
+    Raises
+    ------
+    InputError
+        If there are wigglers, whose radiation is not understood here.
+    """
+    for element in lattice:
+        if isinstance(element, Wiggler) and element.is_on:
+            raise InputError(f"{element.label}: the radiation of wigglers is not understood")
+    elements, magnets = _cut(lattice)
+    table = twiss(lattice.replace(elements=elements))
+    total = np.zeros(9)
+    for magnet, first in magnets:
+        for node, weight in enumerate(WEIGHTS):
+            total += weight * magnet.length / 2 * _density(magnet, table, first + node + 1)
+        if isinstance(magnet, SBend):
+            total[[4, 5]] += _edge(magnet, magnet.e1, table, first) + _edge(magnet, magnet.e2, table, first + len(NODES) + 1)
+    total[0] *= Line(lattice).reference.gamma
+    return RadiationIntegrals(*map(float, total))
+
+
+def equilibrium(lattice: Lattice) -> Equilibrium:
+    """Return what a stored beam comes to, by its radiation integrals.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        A ring, with a reference; not a batch.
+    """
+    i = radiation_integrals(lattice)
+    line = Line(without_rf(lattice))
+    reference, length = line.reference, float(lattice.length)
+    mass, gamma = reference.species.mass, reference.gamma
+    classical = constants.alpha * ELECTRON_VOLT_METRE / mass * reference.species.charge**2
+    quantum = QUANTUM * ELECTRON_VOLT_METRE / mass
+    loss = 2 / 3 * classical * mass * gamma**4 * i.i2
+    j_a, j_b = 1 - i.i4_a / i.i2, 1 - i.i4_b / i.i2
+    j_z = 4 - j_a - j_b
+    time = 2 * reference.energy / loss * length / (reference.beta * C_LIGHT)
+    begin = begun(line, None, closed=True)
+    slip = -float(slip_of(line.turn(begin.orbit)[0])) / length
+    return Equilibrium(
+        emittance_a=quantum * gamma**2 * i.i5_a / (i.i2 - i.i4_a),
+        emittance_b=quantum * (gamma**2 * i.i5_b + 13 / 55 * i.i6_b) / (i.i2 - i.i4_b),
+        energy_spread=sqrt(quantum * gamma**2 * i.i3 / (2 * i.i2 + i.i4_a + i.i4_b)),
+        energy_loss=loss,
+        j_a=j_a, j_b=j_b, j_z=j_z,
+        damping_a=time / j_a, damping_b=time / j_b, damping_z=time / j_z,
+        momentum_compaction=slip + 1 / gamma**2, phase_slip=slip,
+    )  # fmt: skip
+
+
+def _cut(lattice: Lattice) -> tuple[list[Element], list[tuple[Any, int]]]:
+    """Return the elements with magnets cut at the nodes, and the magnets with the rows of the table before them."""
+    line = Line(lattice)
+    orbits = [(0.0, 0.0), *((piece.orbit[0], piece.orbit[2]) for piece in line.pieces(begun(line, None).orbit))]
+    elements: list[Element] = []
+    magnets: list[tuple[Any, int]] = []
+    for place, element in enumerate(lattice):
+        magnet: Any = element.at(line.prepared.references[place], scalar).turned()
+        if not (element.is_on and magnet.length and _bends(magnet, orbits[place : place + 2])):
+            elements.append(element)
+            continue
+        magnets.append((magnet, len(elements)))
+        edges = [0.0, *(element.length * (1 + node) / 2 for node in NODES), element.length]
+        elements += [element.cut(a, b) for a, b in pairwise(edges)]
+    return elements, magnets
+
+
+def _bends(magnet: Any, orbits: list[tuple[Any, Any]]) -> bool:
+    """Whether a magnet bends the orbit."""
+    if isinstance(magnet, SBend):
+        return bool(magnet.g + magnet.dg)
+    aside = max(abs(magnet.x_offset), abs(magnet.y_offset), *(abs(value) for orbit in orbits for value in orbit))
+    return isinstance(magnet, Quadrupole) and bool(magnet.k1) and aside > ASIDE
+
+
+def _density(magnet: Any, table: Table, row: int) -> np.ndarray:
+    """Return what is integrated, at a row of the table."""
+    along, across = _frame(magnet)
+    g, k1 = (magnet.g + magnet.dg, magnet.k1 or 0.0) if isinstance(magnet, SBend) else (0.0, magnet.k1)
+    orbit = np.array([table.x[row] - magnet.x_offset, table.y[row] - magnet.y_offset])
+    bend = np.array([g + k1 * (along @ orbit), -k1 * (across @ orbit)])
+    size = float(np.hypot(*bend))
+    etas = {mode: np.array([along @ eta, across @ eta]) for mode, eta in _dispersions(table, row).items()}
+    eta = etas["a"] + etas["b"]
+    fourth = [bend @ etas[m] * size**2 + 2 * k1 * (bend[0] * etas[m][0] - bend[1] * etas[m][1]) for m in "ab"]
+    return np.array([size, bend @ eta, size**2, size**3, *fourth, *(size**3 * _invariant(table, row, m) for m in "ab"),
+                     size**3 * table.beta_b[row]])  # fmt: skip
+
+
+def _edge(magnet: SBend, angle: Any, table: Table, row: int) -> np.ndarray:
+    """Return what a pole face gives to the fourth integrals."""
+    along, _ = _frame(magnet)
+    g = magnet.g + magnet.dg
+    return np.array([-(g**2) * tan(angle) * (along @ eta) for eta in _dispersions(table, row).values()])
+
+
+def _frame(magnet: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the axes of a magnet, turned about the beam."""
+    c, s = cos(magnet.plane), sin(magnet.plane)
+    return np.array([c, s]), np.array([-s, c])
+
+
+def _dispersions(table: Table, row: int) -> dict[str, np.ndarray]:
+    """Return the dispersion of each mode in x and y."""
+    a, pa, b, pb = (table[name][row] for name in ("eta_a", "etap_a", "eta_b", "etap_b"))
+    g, c11, c12, c22 = (table[name][row] for name in ("gamma_c", "c11_mat", "c12_mat", "c22_mat"))
+    one, two = ((b, pb), (a, pa)) if table.mode_flip[row] else ((a, pa), (b, pb))
+    first = np.array([g * one[0], -c22 * one[0] + c12 * one[1]])
+    second = np.array([c11 * two[0] + c12 * two[1], g * two[0]])
+    return {"a": second, "b": first} if table.mode_flip[row] else {"a": first, "b": second}
+
+
+def _invariant(table: Table, row: int, mode: str) -> float:
+    """Return ``H`` of a mode [m]."""
+    beta, alpha, eta, etap = (table[f"{name}_{mode}"][row] for name in ("beta", "alpha", "eta", "etap"))
+    return float((eta**2 + (alpha * eta + beta * etap) ** 2) / beta)

@@ -1,0 +1,319 @@
+"""Twiss parameters, dispersion and orbit along a line; tunes and chromaticities of rings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import pi
+from typing import Any, NamedTuple
+
+from caraval.core.arrays import is_number, namespace
+from caraval.core.coordinates import Coordinates
+from caraval.core.element import Element
+from caraval.core.errors import InputError, UnknownNameError, suggest
+from caraval.core.jet import Jet, jet_namespace
+from caraval.core.lattice import Lattice
+from caraval.physics.match import COUPLINGS, DISPERSIONS
+from caraval.physics.patch import Patch
+from caraval.physics.shared.modes import Modes, advance, columns_of, dispersed, modes_of, multiplied, periodic
+from caraval.physics.shared.upstream import at_beginning
+
+from .equations import slope_of, solved_jets, value_of
+from .line import Line, has_rf, without_rf
+from .longitudinal import synchrotron_tune
+from .orbit import closed_on
+from .table import Table, column
+
+CHROM_DELTA_E = 1e-4
+"""Bmad's own step of pz in chromaticities (Bmad manual, ``bmad_com`` and ``chrom_calc``)."""
+
+START = "beginning"
+"""The name of the place before the first element."""
+
+
+class Tunes(NamedTuple):
+    """Phase advances of one turn over 2 pi, whole turns included.
+
+    Attributes
+    ----------
+    a, b : number
+        Of the two transverse modes.
+    c : number, optional
+        Of the longitudinal mode, where cavities are on; negative above transition, as in Bmad.
+    """
+
+    a: Any
+    b: Any
+    c: Any = None
+
+
+class Chromaticities(NamedTuple):
+    """Derivatives of the tunes with respect to pz.
+
+    Attributes
+    ----------
+    a, b : number
+    """
+
+    a: Any
+    b: Any
+
+
+class Optics(NamedTuple):
+    """What is carried along a line.
+
+    Attributes
+    ----------
+    modes : Modes
+    phases : two numbers
+        Of both modes since the start [rad].
+    dispersion : five numbers
+        Derivatives of x, px, y, py, z by pz; that of z is None in rings, where it does not come back to what it was.
+    orbit : six numbers
+    """
+
+    modes: Modes
+    phases: tuple[Any, Any]
+    dispersion: Sequence[Any]
+    orbit: Sequence[Any]
+
+
+def twiss(lattice: Lattice, start: Mapping[str, Any] | None = None, *, chromatic: bool = False) -> Table:
+    """Return Twiss parameters at the start and after every element, about the orbit.
+
+    The modes are those of Edwards and Teng, as in Bmad (see :mod:`caraval.physics.shared.modes`); beta, alpha and phi of modes
+    a and b are those of x and y where nothing is coupled. Maps are the derivatives of the elements' own tracking.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        With a reference. Closed: the periodic solution about the closed orbit, in six dimensions where cavities are on. Open:
+        from ``lattice.beginning``, and the orbit from ``lattice.metadata["particle_start"]``, as in Bmad.
+    start : mapping, optional
+        Twiss parameters at the start instead: ``beta_a``, ``alpha_a``, ``beta_b``, ``alpha_b``, and what is not zero of
+        ``eta_x``, ``etap_x``, ``eta_y``, ``etap_y``, ``c11_mat`` to ``c22_mat``, ``mode_flip``, ``x``, ``px``, ``y``, ``py``,
+        ``z``, ``pz``.
+    chromatic : bool
+        Whether to add derivatives by pz: of beta, alpha and phi (``dbeta_a_dpz``, ...), and second-order dispersion
+        (``deta_x_dpz``: the second derivative of x). They are exact, and those of the periodic solution where there is one.
+
+    Returns
+    -------
+    Table
+        ``s`` [m], ``name`` (``"beginning"`` first), ``beta_a`` [m], ``alpha_a``, ``phi_a`` [rad], the same of b, ``eta_x`` [m],
+        ``etap_x`` (of px), ``eta_y``, ``etap_y``, ``deta_x_ds``, ``deta_y_ds`` (of the slopes), ``eta_a``, ``etap_a``,
+        ``eta_b``, ``etap_b`` (in the modes), ``x``, ``px``, ``y``, ``py``, ``z``, ``pz`` (the orbit), ``gamma_c``, ``c11_mat``
+        to ``c22_mat``, ``mode_flip``, ``p0c`` [eV].
+
+    Raises
+    ------
+    InputError
+        If the lattice has no reference, or nothing is known at the start of an open line.
+    LatticeError
+        If there is no closed orbit, or the motion is unstable.
+    UnknownNameError
+        If `start` has a name that means nothing.
+    """
+    line = Line(lattice)
+    begin = begun(line, start)
+    rows = [_row(optics) for optics in passed(line, begin)]
+    if chromatic:
+        off = [_row(optics) for optics in passed(line, _off_momentum(line, begin, start))]
+        for row, jets in zip(rows, off, strict=True):
+            row |= {_CHROMATIC[name]: slope_of(jets[name]) for name in _CHROMATIC}
+    references = line.prepared.references
+    names = {"s": column([r.s for r in references]), "name": column([START, *lattice.names])}
+    columns = {name: column([row[name] for row in rows]) for name in rows[0]}
+    return Table({**names, **columns, "p0c": column([r.p0c for r in references])})
+
+
+_CHROMATIC = {f"{name}_{mode}": f"d{name}_{mode}_dpz" for mode in "ab" for name in ("beta", "alpha", "phi")} | {
+    name: f"d{name}_dpz" for name in DISPERSIONS
+}
+"""Columns of derivatives by pz, and of what."""
+
+
+def tunes(lattice: Lattice) -> Tunes:
+    """Return the tunes of a ring: phase advances of a turn over 2 pi, whole turns included.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        With a reference; it need not say that it is closed.
+
+    Raises
+    ------
+    InputError
+        If the lattice has no reference.
+    LatticeError
+        If there is no closed orbit, or the motion is unstable.
+    """
+    line = Line(lattice)
+    begin = begun(line, None, closed=True)
+    a, b = (phase / (2 * pi) for phase in _last(passed(line, begin)).phases)
+    return Tunes(a, b, synchrotron_tune(line.turn(begin.orbit)[0]) if has_rf(lattice) else None)
+
+
+def chromaticities(lattice: Lattice, *, exact: bool = False, delta: float = CHROM_DELTA_E) -> Chromaticities:
+    """Return the chromaticities of a ring: derivatives of its tunes by pz, cavities off.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        With a reference.
+    exact : bool
+        False: Bmad's central difference of the tunes at ``pz = delta`` and ``-delta``. True: the derivative itself.
+    delta : float
+        Of the difference.
+
+    Raises
+    ------
+    InputError
+        If the lattice has no reference.
+    LatticeError
+        If there is no closed orbit, or the motion is unstable.
+    """
+    line = Line(without_rf(lattice))
+    if exact:
+        begin = _off_momentum(line, begun(line, None, closed=True), None)
+        return Chromaticities(*(slope_of(phase) / (2 * pi) for phase in _last(passed(line, begin)).phases))
+    above, below = (_last(passed(line, _around(line, closed_on(line, 4, pz)))).phases for pz in (delta, -delta))
+    return Chromaticities(*((up - down) / (4 * pi * delta) for up, down in zip(above, below, strict=True)))
+
+
+# -------------------------------------------------------------------- where it begins
+
+
+def begun(line: Line, start: Mapping[str, Any] | None, *, closed: bool = False) -> Optics:
+    """Return the optics at the start of a line: what is given, the periodic solution, or what the lattice says."""
+    if start is None and (closed or line.lattice.geometry == "closed"):
+        return _around(line, closed_on(line, 6 if has_rf(line.lattice) else 4))
+    if start is None:
+        orbit = line.lattice.metadata.get("particle_start", {})
+        return _given({**at_beginning(line.lattice), **{n: orbit[n] for n in Coordinates._fields if n in orbit}})
+    names = [*Modes._fields, *DISPERSIONS, *Coordinates._fields]
+    for name in start:
+        if name not in names:
+            raise UnknownNameError(f"start has no {name!r}{suggest(name, names)}")
+    return _given(start)
+
+
+def _given(start: Mapping[str, Any]) -> Optics:
+    """Return the optics of given Twiss parameters."""
+    full = {**dict.fromkeys((*COUPLINGS, *DISPERSIONS, *Coordinates._fields), 0.0), "mode_flip": False, **start}
+    for name in ("beta_a", "beta_b"):
+        value = full.get(name, 0.0)
+        if is_number(value) and not value > 0:
+            raise InputError(
+                f"{name} at the start is {value}, and must be positive: say it in the lattice's beginning, or "
+                "twiss(lattice, start={'beta_a': 10.0, 'beta_b': 10.0}); a ring says geometry='closed'"
+            )
+    orbit = [full[name] for name in Coordinates._fields]
+    xp = namespace(*(value for name, value in full.items() if name != "mode_flip" and value is not None))
+    twiss = {"alpha_a": 0.0, "alpha_b": 0.0, **full}
+    modes, _ = modes_of(columns_of(twiss, xp), full["mode_flip"], xp)
+    return Optics(modes, (0.0, 0.0), [*(full[name] for name in DISPERSIONS), 0.0], orbit)
+
+
+def _around(line: Line, orbit: Sequence[Any]) -> Optics:
+    """Return the periodic optics about a closed orbit: that of a turn with cavities off, as in Bmad."""
+    flat = Line(without_rf(line.lattice)) if has_rf(line.lattice) else line
+    matrix, _ = flat.turn(orbit)
+    transverse = [list(row[:4]) for row in matrix[:4]]
+    xp = _namespace(transverse)
+    modes = periodic(transverse, xp)
+    size = range(4)
+    closing = [[(1.0 if i == j else 0.0) - transverse[i][j] for j in size] for i in size]
+    dispersion = solved_jets(closing, [matrix[i][5] for i in size], line.backend)
+    return Optics(modes, (0.0, 0.0), [*dispersion, None], orbit)
+
+
+def _off_momentum(line: Line, begin: Optics, start: Mapping[str, Any] | None) -> Optics:
+    """Return the optics at the start as jets by pz: periodic where it is, else with the parameters as they are."""
+    along = [*begin.dispersion[:4], 0.0, 1.0]
+    orbit = [Jet(value, (slope, *[None] * 5)) for value, slope in zip(begin.orbit, along, strict=True)]
+    if start is None and line.lattice.geometry == "closed":
+        return _around(line, orbit)
+    return begin._replace(orbit=orbit)
+
+
+# -------------------------------------------------------------------- along the line
+
+
+def passed(line: Line, begin: Optics) -> Iterator[Optics]:
+    """Yield the optics at the start and after every element."""
+    optics = begin
+    yield optics
+    step = _carried if line.is_plain else line.backend.program(_carried)
+    for piece in line.pieces(begin.orbit):
+        xp = _namespace((*piece.matrix, optics.modes[:8]))
+        modes, turned, dispersion = step(piece.matrix, optics.modes, optics.dispersion, xp)
+        element = line.lattice.elements[piece.place]
+        more = [_advance(phase, element, xp) for phase in turned]
+        phases = optics.phases[0] + more[0], optics.phases[1] + more[1]
+        optics = Optics(modes, phases, dispersion, piece.orbit)
+        yield optics
+
+
+def _carried(matrix: Any, modes: Modes, dispersion: Sequence[Any], xp: Any) -> tuple[Modes, tuple[Any, Any], list[Any]]:
+    """Return modes after a map, by how much their phases grow, and dispersion."""
+    columns = multiplied([row[:4] for row in matrix[:4]], columns_of(modes._asdict(), xp))
+    after, turned = modes_of(columns, modes.mode_flip, xp)
+    return after, turned, dispersed(matrix, dispersion)
+
+
+def _advance(phase: Any, element: Element, xp: Any) -> Any:
+    """Return the phase advance in an element; patches turn the coordinates, backwards where they turn the line back."""
+    if not isinstance(element, Patch):
+        return advance(phase, element.length, xp)
+    if not element.turns():
+        return phase
+    if element.against:
+        return xp.where(phase < -pi / 2, phase + 2 * pi, phase)
+    return xp.where(phase > pi / 2, phase - 2 * pi, phase)
+
+
+def _row(optics: Optics) -> dict[str, Any]:
+    """Return the values of all columns at a place."""
+    m, orbit, eta = optics.modes, optics.orbit, optics.dispersion
+    momentum = 1 + orbit[5]
+    slopes = [(eta[i] - orbit[i] / momentum) / momentum for i in (1, 3)]
+    xp = _namespace((eta[:4], [m.gamma_c, m.c11_mat]))
+    return {
+        "beta_a": m.beta_a, "alpha_a": m.alpha_a, "phi_a": optics.phases[0],
+        "beta_b": m.beta_b, "alpha_b": m.alpha_b, "phi_b": optics.phases[1],
+        "eta_x": eta[0], "etap_x": eta[1], "eta_y": eta[2], "etap_y": eta[3],
+        "deta_x_ds": slopes[0], "deta_y_ds": slopes[1],
+        **_in_modes(optics, xp),
+        **dict(zip(Coordinates._fields, orbit, strict=True)),
+        "gamma_c": m.gamma_c, **{name: getattr(m, name) for name in COUPLINGS}, "mode_flip": m.mode_flip,
+    }  # fmt: skip
+
+
+def _in_modes(optics: Optics, xp: Any) -> dict[str, Any]:
+    """Return the dispersion in the coordinates of the modes, ``V^-1 eta``."""
+    m, (x, px, y, py) = optics.modes, optics.dispersion[:4]
+    g, c11, c12, c21, c22 = m.gamma_c, m.c11_mat, m.c12_mat, m.c21_mat, m.c22_mat
+    one = g * x - c11 * y - c12 * py, g * px - c21 * y - c22 * py
+    two = g * y + c22 * x - c12 * px, g * py - c21 * x + c11 * px
+    if isinstance(m.mode_flip, bool):
+        a, b = (two, one) if m.mode_flip else (one, two)
+    else:
+        a, b = (
+            tuple(xp.where(m.mode_flip, u, v) for u, v in zip(first, second, strict=True))
+            for first, second in ((two, one), (one, two))
+        )
+    return {"eta_a": a[0], "etap_a": a[1], "eta_b": b[0], "etap_b": b[1]}
+
+
+def _last(course: Iterator[Optics]) -> Optics:
+    *_, last = course
+    return last
+
+
+def _namespace(rows: Any) -> Any:
+    """Return the namespace for rows of numbers, or of jets."""
+    values = [value for row in rows for value in row]
+    jets = [value for value in values if isinstance(value, Jet)]
+    inner = [value_of(value) for value in values] + [s for jet in jets for s in jet.slopes if s is not None]
+    xp = namespace(*inner)
+    return jet_namespace(xp) if jets else xp

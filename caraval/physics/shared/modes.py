@@ -1,0 +1,251 @@
+"""Normal modes of coupled motion in two planes (Edwards and Teng; Sagan and Rubin, Phys. Rev. ST Accel. Beams 2, 074001).
+
+A 4 x 4 map ``M = V U V^-1`` has no coupling in the coordinates of its modes a and b: ``U`` is made of two 2 x 2 blocks, and
+
+    V = [[gamma I, C], [-C^+, gamma I]]        gamma^2 + det C = 1
+
+(Bmad manual, "Coupling and Normal Modes"). Where the modes are flipped, the columns of ``V`` are exchanged: a is then what is
+nearer to y. Numbers may be plain, arrays of settings, or jets: all is written entry by entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import pi
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from caraval.core.arrays import is_number
+from caraval.core.errors import LatticeError
+from caraval.core.maps import product
+
+from ..match import COUPLINGS, coupled
+
+Matrix = Sequence[Sequence[Any]]
+Block = tuple[tuple[Any, Any], tuple[Any, Any]]
+
+
+class Modes(NamedTuple):
+    """Twiss parameters of both modes, and how they are coupled.
+
+    Attributes
+    ----------
+    beta_a, beta_b : number
+        [m]
+    alpha_a, alpha_b : number
+    c11_mat, c12_mat, c21_mat, c22_mat : number
+        The matrix ``C``.
+    gamma_c : number
+        The cosine of the coupling.
+    mode_flip : bool, or array of it
+    """
+
+    beta_a: Any
+    alpha_a: Any
+    beta_b: Any
+    alpha_b: Any
+    c11_mat: Any = 0.0
+    c12_mat: Any = 0.0
+    c21_mat: Any = 0.0
+    c22_mat: Any = 0.0
+    gamma_c: Any = 1.0
+    mode_flip: Any = False
+
+
+def columns_of(twiss: Mapping[str, Any], xp: Any) -> list[list[Any]]:
+    """Return the matrix from normalised coordinates of the modes to those of the laboratory, from Twiss parameters."""
+    normal: list[list[Any]] = [[0.0] * 4 for _ in range(4)]
+    for i, mode in ((0, "a"), (2, "b")):
+        root = xp.sqrt(twiss[f"beta_{mode}"])
+        normal[i][i], normal[i + 1][i], normal[i + 1][i + 1] = root, -twiss[f"alpha_{mode}"] / root, 1 / root
+    c, flipped = [twiss[name] for name in COUPLINGS], twiss["mode_flip"]
+    if isinstance(flipped, (bool, np.bool_)):
+        return multiplied(coupled(c, bool(flipped), xp), normal)
+    crossed, straight = (tuple(map(tuple, coupled(c, flip, xp))) for flip in (True, False))
+    return multiplied(_either(flipped, crossed, straight, xp), normal)
+
+
+def modes_of(columns: Matrix, flipped: Any, xp: Any) -> tuple[Modes, tuple[Any, Any]]:
+    """Take the matrix from normalised coordinates to those of the laboratory apart.
+
+    Modes exchange their names only where there is no other way. Of maps that are not quite symplectic, what is no map between
+    modes is left out as Bmad does it: the determinant of all, then those of the blocks.
+
+    Parameters
+    ----------
+    columns : 4 x 4 numbers
+    flipped : bool or array
+        Whether the modes were flipped before.
+    xp : namespace
+
+    Returns
+    -------
+    Modes
+    phases : two numbers
+        By how much the normalised coordinates are turned [rad], in (-pi, pi].
+    """
+    shrink = determinant(columns) ** -0.25
+    (p, q), (r, s) = ([_scaled(_block(columns, i, j), shrink) for j in (0, 1)] for i in (0, 1))
+    flipped = _flipped(p, q, flipped)
+    over, other = _either(flipped, (q, p), (p, q), xp)
+    under = _either(flipped, r, s, xp)
+    coupling = _scaled(_times(other, conjugate(under)), 1 / xp.sqrt(det(over)))
+    (beta_a, alpha_a, phase_a), (beta_b, alpha_b, phase_b) = (
+        _ellipse(block, xp) for block in _either(flipped, (under, over), (over, under), xp)
+    )
+    twiss = Modes(beta_a, alpha_a, beta_b, alpha_b, *coupling[0], *coupling[1], xp.sqrt(1 - det(coupling)), flipped)
+    return twiss, (phase_a, phase_b)
+
+
+def _ellipse(block: Block, xp: Any) -> tuple[Any, Any, Any]:
+    """Return beta, alpha and phase of a matrix from normalised coordinates."""
+    (u, v), (pu, pv) = block
+    area = det(block)
+    return (u * u + v * v) / area, -(u * pu + v * pv) / area, xp.atan2(v, u)
+
+
+def periodic(matrix: Matrix, xp: Any) -> Modes:
+    """Return the modes of a map that is passed again and again.
+
+    Parameters
+    ----------
+    matrix : 4 x 4 numbers
+    xp : namespace
+
+    Raises
+    ------
+    LatticeError
+        If the motion is unstable; in arrays of settings, those that are get NaN.
+    """
+    m, n = _block(matrix, 0, 1), _block(matrix, 1, 0)
+    shared = _plus(m, conjugate(n))
+    trace = matrix[0][0] + matrix[1][1] - matrix[2][2] - matrix[3][3]
+    square = trace * trace + 4 * det(shared)
+    if is_known_not(square, lambda value: value >= 0):
+        raise LatticeError("the motion is unstable: the two transverse modes are on a sum resonance, and grow together")
+    is_coupled = any(not (is_number(v) and v == 0) for row in shared for v in row)
+    if not is_coupled or (is_number(square) and square == 0):
+        gamma, c = 1.0, ((0.0, 0.0), (0.0, 0.0))
+    else:
+        root = xp.sqrt(square)
+        gamma = xp.sqrt(0.5 + 0.5 * abs(trace) / root)
+        c = _scaled(shared, -xp.where(trace >= 0, 1.0, -1.0) / (gamma * root))
+    couplings = [*c[0], *c[1]]
+    there = coupled(couplings, False, xp)
+    back = coupled([-v for v in couplings], False, xp)
+    own = multiplied(multiplied(back, matrix), there)
+    beta_a, alpha_a = _closed(_block(own, 0, 0), "a", xp)
+    beta_b, alpha_b = _closed(_block(own, 1, 1), "b", xp)
+    (c11, c12), (c21, c22) = c
+    return Modes(beta_a, alpha_a, beta_b, alpha_b, c11, c12, c21, c22, gamma, False)
+
+
+def _closed(block: Block, mode: str, xp: Any) -> tuple[Any, Any]:
+    """Return beta and alpha of a 2 x 2 map that is passed again and again."""
+    (a, b), (c, d) = _scaled(block, 1 / xp.sqrt(abs(det(block))))
+    half = (a - d) / 2
+    square = -b * c - half * half
+    if is_known_not(square, lambda value: value > 0):
+        cosine = float(getattr(a + d, "value", a + d)) / 2
+        raise LatticeError(
+            f"the motion in mode {mode} is unstable: half the trace of its map is {cosine:.6g}, and must be between -1 and 1"
+        )
+    if not is_number(getattr(square, "value", square)):
+        square = xp.where(square > 0, square, float("nan"))
+    sine = xp.where(b > 0, 1.0, -1.0) * xp.sqrt(square)
+    return b / sine, half / sine
+
+
+def is_known_not(value: Any, holds: Any) -> bool:
+    """Whether a number is plain, or a jet of one, and something does not hold of it."""
+    value = getattr(value, "value", value)
+    return is_number(value) and not holds(value)
+
+
+def advance(phase: Any, length: Any, xp: Any) -> Any:
+    """Return a phase advance [rad] from its angle: it grows along an element (as Bmad has it), and shrinks along a way back."""
+    if is_number(length) and length == 0:
+        return phase
+    if is_number(length) and length < 0:
+        return xp.where(phase > 0, phase - 2 * pi, phase)
+    return xp.where(phase < 0, phase + 2 * pi, phase)
+
+
+def dispersed(matrix: Matrix, dispersion: Sequence[Any]) -> list[Any]:
+    """Return the dispersion after a map, by pz there.
+
+    Parameters
+    ----------
+    matrix : 6 x 6 numbers
+    dispersion : five numbers
+        Derivatives of x, px, y, py, z by pz; that of z may be None, where it does not matter and stays so.
+    """
+    vector = [*(0.0 if value is None else value for value in dispersion), 1.0]
+    image = [product(row, vector) for row in matrix]
+    scaled = [value / image[5] for value in image[:5]]
+    return scaled if dispersion[4] is not None else [*scaled[:4], None]
+
+
+# -------------------------------------------------------------------- small matrices
+
+
+def multiplied(a: Matrix, b: Matrix) -> list[list[Any]]:
+    """Return the product of two matrices, entry by entry."""
+    columns = list(zip(*b, strict=True))
+    return [[product(row, column) for column in columns] for row in a]
+
+
+def det(block: Matrix) -> Any:
+    """Return the determinant of a 2 x 2 matrix."""
+    return block[0][0] * block[1][1] - block[0][1] * block[1][0]
+
+
+def determinant(matrix: Matrix) -> Any:
+    """Return the determinant of a 4 x 4 matrix, by the minors of its upper and lower half."""
+    (a, b, c, d), (e, f, g, h), (i, j, k, t), (m, n, o, p) = matrix
+    upper = a * f - b * e, a * g - c * e, a * h - d * e, b * g - c * f, b * h - d * f, c * h - d * g
+    lower = k * p - t * o, t * n - j * p, j * o - k * n, i * p - t * m, k * m - i * o, i * n - j * m
+    return product(upper, lower)
+
+
+def conjugate(block: Matrix) -> Block:
+    """Return the symplectic conjugate of a 2 x 2 matrix: its inverse times its determinant."""
+    (a, b), (c, d) = block
+    return (d, -b), (-c, a)
+
+
+def _block(matrix: Matrix, row: int, column: int) -> Block:
+    i, j = 2 * row, 2 * column
+    return (matrix[i][j], matrix[i][j + 1]), (matrix[i + 1][j], matrix[i + 1][j + 1])
+
+
+def _plus(a: Block, b: Block) -> Block:
+    return (a[0][0] + b[0][0], a[0][1] + b[0][1]), (a[1][0] + b[1][0], a[1][1] + b[1][1])
+
+
+def _scaled(block: Block, factor: Any) -> Block:
+    return (block[0][0] * factor, block[0][1] * factor), (block[1][0] * factor, block[1][1] * factor)
+
+
+def _times(a: Block, b: Block) -> Block:
+    first, second = multiplied(a, b)
+    return (first[0], first[1]), (second[0], second[1])
+
+
+def _flipped(straight: Block, crossed: Block, before: Any) -> Any:
+    """Say whether the modes are flipped: the determinant of the first one's block is ``gamma^2``, and must be positive."""
+    one, other = (getattr(value, "value", value) for value in (det(straight), det(crossed)))
+    if isinstance(before, (bool, np.bool_)):
+        flipped = other > 0 if before else one <= 0
+        return bool(flipped) if is_number(one) and is_number(other) else flipped
+    return (before & (other > 0)) | (~before & (one <= 0))
+
+
+def _either(condition: Any, then: Any, otherwise: Any, xp: Any) -> Any:
+    """Choose one of two nests of numbers."""
+    if isinstance(condition, (bool, np.bool_)):
+        return then if condition else otherwise
+    if isinstance(then, tuple):
+        return tuple(_either(condition, a, b, xp) for a, b in zip(then, otherwise, strict=True))
+    return xp.where(condition, then, otherwise)

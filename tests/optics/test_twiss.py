@@ -1,0 +1,194 @@
+"""Orbits, Twiss parameters, tunes and chromaticities: closed forms, tracking, and gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import caraval as cv
+from caraval.optics import chromaticities, closed_orbit, tunes, twiss
+
+from . import rings
+from .rings import FOCAL, HALF
+
+
+def test_a_fodo_cell_of_thin_lenses_is_that_of_the_textbooks():
+    """Wiedemann, "Particle Accelerator Physics", "FODO lattice"."""
+    lattice = rings.thin_cell()
+    phase = 2 * np.arcsin(HALF / (2 * FOCAL))
+    table = twiss(lattice)
+    assert tunes(lattice)[:2] == pytest.approx((phase / (2 * np.pi), phase / (2 * np.pi)), rel=1e-13)
+    assert tunes(lattice).c is None
+    sine = np.sin(phase / 2)
+    largest, smallest = (2 * HALF * (1 + sign * sine) / np.sin(phase) for sign in (1, -1))
+    assert [table.beta_a[0], table.beta_b[0], table.alpha_a[0]] == pytest.approx([largest, smallest, 0.0], abs=1e-12)
+    assert [table.beta_a[-1], table.phi_b[-1]] == pytest.approx([largest, phase], rel=1e-12)
+    natural = -np.tan(phase / 2) / np.pi
+    assert chromaticities(lattice, exact=True) == pytest.approx((natural, natural), rel=1e-9)
+    assert table.name[0] == "beginning"
+    assert table.s[-1] == 2 * HALF
+
+
+def test_drifts_from_a_waist():
+    lattice = cv.Lattice([cv.Drift(length=length) for length in (0.7, 2.0)], reference=rings.REFERENCE)
+    table = twiss(lattice, {"beta_a": 0.5, "beta_b": 3.0, "eta_x": 0.1, "etap_x": -0.2})
+    for mode, beta in (("a", 0.5), ("b", 3.0)):
+        np.testing.assert_allclose(table[f"beta_{mode}"], beta + table.s**2 / beta, rtol=1e-14)
+        np.testing.assert_allclose(table[f"alpha_{mode}"], -table.s / beta, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(table[f"phi_{mode}"], np.arctan(table.s / beta), rtol=1e-14)
+    np.testing.assert_allclose(table.eta_x, 0.1 - 0.2 * table.s, rtol=0, atol=1e-15)
+
+
+def test_the_closed_orbit_closes_in_tracking_with_and_without_cavities():
+    bumped = cv.Lattice(
+        [cv.Kicker(hkick=3e-4, vkick=-2e-4), *rings.ring(rf=True)], reference=rings.REFERENCE, geometry="closed"
+    )
+    for dimensions in (4, 6):
+        orbit = closed_orbit(bumped, dimensions)
+        lattice = bumped if dimensions == 6 else bumped.replace({"rf.is_on": False})
+        beam = cv.ParticleBeam(*([value] for value in orbit), reference=rings.REFERENCE)
+        after = np.array(lattice.track(beam).coordinates)[:dimensions, 0]
+        np.testing.assert_allclose(after, orbit[:dimensions], rtol=0, atol=1e-13)
+        assert abs(orbit.y) > 1e-4
+    assert abs(orbit.z) > 0.1  # a phase of one half is not the stable one above transition
+    assert tunes(bumped).c < 0
+
+
+def test_an_orbit_of_another_momentum_follows_the_dispersion():
+    lattice = rings.ring()
+    step = 1e-5
+    above, below = (np.array(closed_orbit(lattice, pz=pz)) for pz in (step, -step))
+    table = twiss(lattice, chromatic=True)
+    eta = [table[name][0] for name in ("eta_x", "etap_x", "eta_y", "etap_y")]
+    np.testing.assert_allclose((above - below)[:4] / (2 * step), eta, rtol=0, atol=1e-8)
+    curved = (above + below - 2 * np.array(closed_orbit(lattice)))[:2] / step**2
+    np.testing.assert_allclose(curved, [table.deta_x_dpz[0], table.detap_x_dpz[0]], rtol=1e-4)
+
+
+def test_normal_modes_of_a_coupled_ring_are_the_eigenvalues_of_its_map():
+    lattice = rings.coupled()
+    orbit = closed_orbit(lattice)
+    beam = cv.MomentBeam(np.array(orbit), 1e-12 * np.eye(6), reference=rings.REFERENCE)
+    assert np.abs(np.array(orbit)[:4] - lattice.track(beam).mean[:4]).max() < 1e-13
+    step = 1e-6  # the map by differences of tracking, not by what is tested
+    starts = np.array(orbit)[:, None] + step * np.hstack([np.eye(6)[:, :4], -np.eye(6)[:, :4]])
+    ends = np.array(lattice.track(cv.ParticleBeam(*starts, reference=rings.REFERENCE)).coordinates)
+    matrix = ((ends[:, :4] - ends[:, 4:]) / (2 * step))[:4]
+    phases = np.abs(np.angle(np.linalg.eigvals(matrix))) / (2 * np.pi)
+    fractions = [abs(tune - round(tune)) for tune in tunes(lattice)[:2]]
+    np.testing.assert_allclose(sorted(phases)[::2], sorted(fractions), rtol=0, atol=1e-9)
+    table = twiss(lattice)
+    assert np.abs(table.c12_mat).max() > 0.04
+    np.testing.assert_allclose(
+        table.gamma_c**2 + table.c11_mat * table.c22_mat - table.c12_mat * table.c21_mat, 1.0, rtol=0, atol=1e-13
+    )
+    for name in ("beta_a", "alpha_b", "c12_mat", "eta_y", "x", "y"):
+        assert table[name][-1] == pytest.approx(table[name][0], abs=1e-9)
+
+
+def test_chromaticities_by_difference_and_exact():
+    lattice = rings.ring()
+    difference, exact = chromaticities(lattice), chromaticities(lattice, exact=True)
+    coarser = chromaticities(lattice, delta=2e-4)
+    for mode in range(2):  # what is left of the difference is of second order
+        assert difference[mode] == pytest.approx(exact[mode], abs=1e-5)
+        extrapolated = (4 * difference[mode] - coarser[mode]) / 3
+        assert extrapolated == pytest.approx(exact[mode], abs=3e-10)
+
+
+def test_many_machines_at_once_are_each_as_alone():
+    strengths = np.array([1.0, 1.1, 1.15])
+    lattice = rings.coupled()
+    many = lattice.replace({"qf.k1": strengths})
+    orbit, found, table = closed_orbit(many), tunes(many), twiss(many)
+    for i, strength in enumerate(strengths):
+        one = lattice.replace({"qf.k1": float(strength)})
+        assert [value[i] for value in orbit[:4]] == pytest.approx(closed_orbit(one)[:4], abs=1e-13)
+        assert (found.a[i], found.b[i]) == pytest.approx(tunes(one)[:2], abs=1e-12)
+        np.testing.assert_allclose(table.beta_b[i], twiss(one).beta_b, rtol=1e-10)
+
+
+NAMES = ("qf.k1", "qd.x_offset", "qs.tilt")
+AT = np.array([1.1, 1e-4, 0.7])
+
+
+def measured(settings):
+    """Optical functions of a coupled cell with these settings."""
+    lattice = rings.coupled().replace(dict(zip(NAMES, settings, strict=True)))
+    table, orbit, found = twiss(lattice), closed_orbit(lattice), tunes(lattice)
+    return [orbit.x, orbit.py, found.a, found.b, table.beta_a[3], table.phi_b[5], table.eta_x[4], table.c12_mat[2]]
+
+
+def differences():
+    """Derivatives of the same by central differences."""
+    rows = []
+    for i, step in enumerate((1e-5, 1e-6, 1e-5)):
+        above, below = (np.array(measured([float(v) for v in AT + sign * step * np.eye(3)[i]])) for sign in (1, -1))
+        rows.append((above - below) / (2 * step))
+    return np.array(rows).T
+
+
+def test_gradients_on_torch_are_those_of_finite_differences():
+    torch = pytest.importorskip("torch")
+    settings = [torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in AT]
+    values = measured(settings)
+    assert [value.item() for value in values] == pytest.approx(measured([float(v) for v in AT]), rel=1e-12, abs=1e-15)
+    found = [[float(g) for g in torch.autograd.grad(value, settings, retain_graph=True)] for value in values]
+    expected = differences()
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+
+
+def test_gradients_on_jax_are_those_of_finite_differences():
+    jax = pytest.importorskip("jax")
+    names = ("l.b1", "d##1.length")
+
+    def found(settings):
+        lattice = rings.thin_cell().replace(dict(zip(names, settings, strict=True)))
+        return [*tunes(lattice)[:2], twiss(lattice).beta_a[2]]
+
+    at = np.array([-1 / FOCAL, HALF])
+    derivatives = jax.jacfwd(lambda settings: jax.numpy.stack(found(list(settings))))(jax.numpy.asarray(at))
+    steps = 1e-6 * np.eye(2)
+    expected = [np.subtract(found([*map(float, at + s)]), found([*map(float, at - s)])) / 2e-6 for s in steps]
+    np.testing.assert_allclose(derivatives, np.array(expected).T, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_gradients_on_jax_with_coupling():
+    jax = pytest.importorskip("jax")
+    found = jax.jacfwd(lambda settings: jax.numpy.stack(measured(list(settings))))(jax.numpy.asarray(AT))
+    np.testing.assert_allclose(found, differences(), rtol=1e-6, atol=1e-8)
+
+
+# -------------------------------------------------------------------- what cannot be
+
+
+def test_what_has_no_optics_says_why():
+    strong = rings.ring().replace({"qf.k1": 9.0})
+    with pytest.raises(cv.LatticeError, match="unstable: half the trace"):
+        twiss(strong)
+    with pytest.raises(cv.LatticeError, match="no closed orbit"):
+        closed_orbit(cv.Lattice([cv.Drift(length=1.0)], reference=rings.REFERENCE))
+    with pytest.raises(cv.InputError, match="no reference"):
+        tunes(cv.Lattice([cv.Drift(length=1.0)]))
+    line = cv.Lattice([cv.Drift(length=1.0)], reference=rings.REFERENCE)
+    with pytest.raises(cv.InputError, match="beta_a at the start"):
+        twiss(line)
+    with pytest.raises(cv.UnknownNameError, match="start has no 'beta_q'; did you mean"):
+        twiss(line, {"beta_q": 1.0})
+    with pytest.raises(cv.InputError, match="dimensions must be 4 or 6"):
+        closed_orbit(line, 5)
+
+
+def test_tables_have_columns_places_and_files(tmp_path):
+    table = twiss(rings.thin_cell())
+    assert table["beta_a"] is table.beta_a
+    assert table.at("l")["beta_b"] == table.beta_b[3]
+    with pytest.raises(cv.UnknownNameError, match="beta_a"):
+        table["beta_aa"]
+    with pytest.raises(AttributeError, match="no column"):
+        _ = table.nothing
+    table.to_csv(tmp_path / "t.csv")
+    read = np.genfromtxt(tmp_path / "t.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
+    np.testing.assert_array_equal(read["beta_a"], table.beta_a)
+    assert list(read["name"]) == list(table.name)
