@@ -42,7 +42,7 @@ lint: $(VENV)/.test
 ## measure against Cheetah, side by side in one run
 bench: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
-	$(BIN)/python benchmarks/tracking.py
+	$(BIN)/python benchmarks --write
 
 ## compare with all reference data at hand, on every backend, and write docs/validation.md
 validate: $(VENV)/.test

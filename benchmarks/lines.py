@@ -49,6 +49,17 @@ def caraval_line(number: int = 10) -> cv.Lattice:
     return cv.Lattice(line, reference=cv.Reference("electron", P0C))
 
 
+def named_line() -> cv.Lattice:
+    """Return the same line with a name for every element."""
+    line = caraval_line()
+    return cv.Lattice([e.replace(name=f"e{i}") for i, e in enumerate(line.elements)], reference=line.reference)
+
+
+def strengths(lattice: cv.Lattice) -> dict[str, float]:
+    """Return the strengths of all quadrupoles, one by one."""
+    return {f"{e.name}.k1": e.k1 for e in lattice.elements if e.kind == "Quadrupole"}
+
+
 def cheetah_line(number: int = 10):
     """Return the same line for Cheetah, tracked by its drift_kick_drift; an aperture is an element there."""
     import cheetah
@@ -78,9 +89,10 @@ def cheetah_line(number: int = 10):
     return cheetah.Segment(line)
 
 
-def beam(n: int, backend: str = "numpy", dtype: str = "float64") -> cv.ParticleBeam:
-    """Return `n` particles, a few per cent of which will hit an aperture."""
+def beam(n: int, backend: str = "numpy", dtype: str = "float64", scale: float = 1.0) -> cv.ParticleBeam:
+    """Return `n` particles, a few per cent of which will hit an aperture, unless the beam is scaled down."""
     sigmas = {"sigma_x": 1.5e-3, "sigma_px": 1e-4, "sigma_y": 1e-3, "sigma_py": 1e-4, "sigma_z": 1e-4, "sigma_pz": 1e-3}
+    sigmas = {name: scale * sigma for name, sigma in sigmas.items()}
     return cv.ParticleBeam.gaussian(n, p0c=P0C, **sigmas, seed=1, backend=backend, dtype=dtype)
 
 

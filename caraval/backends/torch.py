@@ -21,7 +21,7 @@ from . import torch_line
 from .base import Backend
 from .numpy import NumpyBackend, has_compiler
 
-FEW = 1_000_000
+FEW = 10_000_000
 """Particles times steps up to which calling a program for every step would take longer than what it does."""
 
 
