@@ -210,3 +210,15 @@ def test_methods_that_are_not_there(make: Make, definition: str, problem: str) -
 
 def test_bmad_standard_passes_over_field_maps(make: Make) -> None:
     assert make("quadrupole, l = 1, grid_field = {dz = 1}").metadata == {"grid_field": "{dz = 1}"}
+
+
+def test_the_length_of_a_patch_follows_from_its_offsets(tmp_path):
+    file = tmp_path / "patch.bmad"
+    file.write_text(
+        "parameter[p0c] = 1e8\nparameter[particle] = electron\n"
+        "p: patch, l = 0.3, z_offset = 0.05\nq: patch, l = 0.3, z_offset = 0.05, user_sets_length = T\n"
+        "all: line = (p, q)\nuse, all\n"
+    )
+    lattice = cv.load(file)
+    assert [element.length for element in lattice.elements[:2]] == pytest.approx([0.05, 0.3])
+    assert [(loss.element, loss.attribute, loss.is_physics) for loss in lattice.losses] == [("p", "l", False)]

@@ -66,7 +66,11 @@ class Converter:
         if element.keyword in BENDS:
             values.update(_shape(element, left))
         elif "l" in left:
-            values["length"] = left.pop("l").number("l")
+            length = left.pop("l")
+            if "user_sets_length" not in known or _is_true(left, "user_sets_length"):
+                values["length"] = length.number("l")
+            else:  # as Bmad itself writes it
+                self._losses.note(element.name, "l", length.value, "it follows from the offsets", place=length.place)
         if self._vocabulary.has_terms(element.keyword):
             values["terms"], values["metadata"] = terms.taken(left)
         if kind not in self._methods:
@@ -130,6 +134,10 @@ class Converter:
         ):
             self._lost(element, name, setting, f"{name} changes the tracking and is not understood yet")
         return value
+
+
+def _is_true(left: Settings, name: str) -> bool:
+    return name in left and left[name].logical(name)
 
 
 def _resolve_fields(element: Element, kind: type[CaravalElement], left: Settings) -> bool:
