@@ -146,7 +146,8 @@ class Writer:
             if known and name not in own and self._vocabulary.meaning(keyword, name) == (name,):
                 found[name] = value
             else:
-                self._losses.note(element.name, str(name), value)
+                report = self._losses.physics if name == "effects" else self._losses.note
+                report(element.name, str(name), value)
         return found
 
     def _written(self, element: Element, values: dict[str, Any]) -> Iterator[str]:
