@@ -146,14 +146,14 @@ class Writer:
             if known and name not in own and self._vocabulary.meaning(keyword, name) == (name,):
                 found[name] = value
             else:
-                report = self._losses.physics if name == "effects" else self._losses.note
-                report(element.name, str(name), value)
+                self._losses.note(element.name, str(name), value)
         return found
 
     def _written(self, element: Element, values: dict[str, Any]) -> Iterator[str]:
         for name, value in values.items():
             text = spelling.value(name, value)
             if text is None:
-                self._losses.note(element.name, name, value)
+                report = self._losses.physics if name == "effects" else self._losses.note
+                report(element.name, name, value)
             else:
                 yield f"{name} = {text}"

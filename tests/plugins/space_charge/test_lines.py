@@ -302,3 +302,31 @@ def test_what_is_no_effect(plugin):
 def test_the_plugin_uses_public_hooks():
     assert registry().effects["space_charge"].plugin == "caraval.plugins.space_charge"
     assert cv.SpaceChargeKick is registry().kind("SpaceChargeKick")
+
+
+# -------------------------------------------------------------------- in the rest of the package
+
+
+def test_turns(to_numpy):
+    lattice, incoming = line(), bunch(500)
+    out = lattice.track(incoming, turns=3)
+    by_hand = incoming
+    for _ in range(3):
+        by_hand = lattice.track(by_hand.replace(reference=incoming.reference))
+    assert difference(out, by_hand, to_numpy) == 0
+
+
+def test_optics_are_those_of_a_single_particle():
+    reference = cv.Reference("electron", p0c=1e7)
+    bare = plain().replace({"q.x_offset": 0.0}, reference=reference, beginning=dict.fromkeys(("beta_a", "beta_b"), 1.0))
+    pushed = cv.Lattice([*bare.with_space_charge(every=0.05).elements, cv.SpaceChargeKick(effect_length=1.0)])
+    pushed = pushed.replace(reference=reference, beginning=bare.beginning)
+    found, expected = (cv.optics.twiss(lattice) for lattice in (pushed, bare))
+    assert found.beta_a[len(bare) - 1] == pytest.approx(expected.beta_a[len(bare) - 1], rel=1e-12)
+
+
+@pytest.mark.parametrize("suffix", ["bmad", "madx", "lte"])
+def test_other_formats_cannot_say_it(suffix, tmp_path):
+    lattice = cv.Lattice([cv.Drift(name="d", length=0.1)], reference=cv.Reference("electron", p0c=1e7)).with_space_charge()
+    with pytest.raises(cv.LatticeError, match=r"d: effects = .* cannot be carried"):
+        cv.save(lattice, tmp_path / f"line.{suffix}")
