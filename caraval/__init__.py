@@ -26,7 +26,7 @@ from .core.methods import BmadStandard, KickDriftKick, Linear, SecondOrder, Trac
 from .core.moments import MomentBeam
 from .core.reference import Reference, Species
 from .core.registry import register_plugin
-from .core.routine import Composite, Routine, Step
+from .core.routine import Collective, Composite, Routine, Step
 from .core.schema import Parameter
 from .io import load, load_beam, save, save_beam
 from .physics.ab_multipole import ABMultipole
@@ -79,6 +79,7 @@ __all__ = [
     "BeamBeam",
     "BmadStandard",
     "CaravalError",
+    "Collective",
     "Composite",
     "Coordinates",
     "CrabCavity",

@@ -30,12 +30,20 @@ def test_readme_runs(tmp_path, monkeypatch, capsys):
     assert "(1000,)" in capsys.readouterr().out
 
 
+def test_collective_effects_run():
+    namespace: dict[str, object] = {}
+    for language, text in blocks(ROOT / "docs" / "collective.md"):
+        assert language == "python"
+        exec(compile(text, "collective.md", "exec"), namespace)
+    registry.unregister_plugin("wakes")
+
+
 def test_every_block_says_its_language():
     languages = {language for language, _ in blocks(ROOT / "README.md")}
     assert languages == {"sh", "bmad", "python"}
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/collective.md"])
 def test_links_within_the_repository_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
         if not target.startswith("http"):

@@ -12,7 +12,9 @@ from caraval.core.arrays import is_number, library
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, suggest
 from caraval.core.loss import ALIVE
-from caraval.core.rows import Row, Undo, Variant, unflatten
+from caraval.core.rows import Row, Undo, Variant, mapped, unflatten
+
+from . import clouds
 
 PRECISIONS = ("float64", "float32")
 
@@ -33,6 +35,10 @@ class Backend:
 
     name: str
     xp: Any
+    in_parts = True
+    """Whether loops over parts of the particles are worth while, rather than left to a compiler."""
+    planes = 0
+    """How many planes of a three-dimensional spectrum are best transformed at a time; 0: all."""
     chunk = 0
     settings = 16384
 
@@ -85,6 +91,57 @@ class Backend:
         Trees are nests of numbers and arrays; `xp` is fixed. Here it is the function itself.
         """
         return function
+
+    # ---------------------------------------------------------------- what the array API lacks
+
+    @property
+    def fft(self) -> Any:
+        """The library's Fourier transforms, by the names of the array API."""
+        return self.xp.fft
+
+    def precise(self, array: Any) -> Any:
+        """Return an array in double precision, where the library has it."""
+        return self.xp.astype(array, self.xp.float64)
+
+    def cosine_transform(self, array: Any, axes: Sequence[int]) -> Any:
+        """Return the transform of what is even and periodic in some dimensions, given its first half with both ends."""
+        for axis in axes:
+            n = array.shape[axis]
+            middle = array[(..., slice(1, n - 1), *(slice(None),) * (-axis - 1))]
+            whole = self.xp.concat((array, self.xp.flip(middle, axis=axis)), axis=axis)
+            array = self.xp.real(self.fft.rfft(whole, axis=axis))
+        return array
+
+    def scatter_add(self, total: Any, index: Any, values: Any) -> Any:
+        """Return an array ``(k,)`` to which `values` ``(m,)`` are added at the places `index` ``(m,)``, some of them the same.
+
+        The array itself may be changed.
+
+        Raises
+        ------
+        BackendError
+            If the library cannot.
+        """
+        raise BackendError(f"the {self.name} backend cannot add up what falls into the same place (scatter_add)")
+
+    def deposit(self, places: Sequence[Any], amounts: Any, shape: tuple[int, ...]) -> Any:
+        """Share amounts among the nodes of a grid, see :func:`caraval.backends.clouds.deposit`."""
+        return clouds.deposit(self, places, amounts, shape)
+
+    def interpolate(self, fields: Sequence[Any], places: Sequence[Any]) -> list[Any]:
+        """Return fields between the nodes of a grid, see :func:`caraval.backends.clouds.interpolate`."""
+        return clouds.interpolate(self, fields, places)
+
+    def act(self, effect: Callable[..., Any], constants: Any, beam: Any) -> Any:
+        """Return ``effect(constants, beam, backend)``, an effect of the whole bunch.
+
+        Backends with derivatives keep its input alone and repeat it on the way back.
+        """
+        return effect(self._fitting(constants, beam), beam, self)
+
+    def _fitting(self, constants: Any, beam: Any) -> Any:
+        """Bring the arrays among constants to the precision and place of a beam."""
+        return mapped(constants, lambda value: self._cast(value, beam.x.dtype, device(beam.x)))
 
     # ---------------------------------------------------------------- running
 
@@ -202,10 +259,13 @@ class Backend:
         """
         raise BackendError(f"the {self.name} backend has no compiler")
 
-    def differentiated(self, objective: Callable[..., Any]) -> Callable[..., tuple[Any, dict[str, Any]]]:
+    def differentiated(
+        self, objective: Callable[..., Any], *, in_pieces: bool = False
+    ) -> Callable[..., tuple[Any, dict[str, Any]]]:
         """Return ``(settings, beam) -> (value, derivatives by the settings)`` of ``objective(settings, beam)``.
 
-        Settings that are plain numbers become arrays of the beam's precision, in its place.
+        Settings that are plain numbers become arrays of the beam's precision, in its place. `in_pieces` says that the objective
+        is long and of parts that are programs of their own: a compiler should not make one of it.
 
         Raises
         ------

@@ -30,6 +30,7 @@ class JaxBackend(Backend):
 
     name = "jax"
     xp = jnp
+    in_parts = False
     chunk = 4_096
     """Particles at a time: the state of so many, and what a step needs besides, fits in a core's own cache."""
     settings = 65_536
@@ -84,8 +85,22 @@ class JaxBackend(Backend):
         """Return a function compiled, see :meth:`Backend.program`: one dispatch instead of one for every operation."""
         return _program(function)
 
+    def precise(self, array: Any) -> Any:
+        """Return an array in double precision, if that is switched on."""
+        return array.astype(jnp.float64) if jax.config.jax_enable_x64 else array
+
+    def scatter_add(self, total: Any, index: Any, values: Any) -> Any:
+        """Return an array with sums added, see :meth:`Backend.scatter_add`."""
+        return total.at[index].add(values)
+
+    def act(self, effect: Callable[..., Any], constants: Any, beam: Any) -> Any:
+        """Return an effect of the whole bunch, see :meth:`Backend.act`."""
+        return _checkpointed(effect)(self._fitting(constants, beam), beam)
+
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
+        if not rows:
+            return q, lost
         if q.x.size * len(rows) <= EAGER_WORK and not self._hides(rows, q, lost):
             return self._run(rows, q, lost, first)
         return jax_line.run(rows, q, lost, first, self.chunk)
@@ -99,7 +114,9 @@ class JaxBackend(Backend):
         """Return the backend that always runs the program."""
         return CompiledJax()
 
-    def differentiated(self, objective: Callable[..., Any]) -> Callable[..., tuple[Any, dict[str, Any]]]:
+    def differentiated(
+        self, objective: Callable[..., Any], *, in_pieces: bool = False
+    ) -> Callable[..., tuple[Any, dict[str, Any]]]:
         """Return ``(settings, beam) -> (value, derivatives by the settings)``, see :meth:`Backend.differentiated`.
 
         Compiled once for each reference: with its numbers known, rows that no setting changes are constants.
@@ -117,7 +134,8 @@ class JaxBackend(Backend):
                     parts = [dict(fixed).get(i, a) for i, a in enumerate(arrays)]
                     return objective(settings, type(beam).tree_unflatten(rest, parts))
 
-                programs[key] = jax.jit(jax.value_and_grad(whole))
+                derivatives = jax.value_and_grad(whole)
+                programs[key] = derivatives if in_pieces else jax.jit(derivatives)
             found = {k: jnp.asarray(v, dtype=beam.dtype if is_number(v) else None) for k, v in settings.items()}
             return programs[key](found, arrays)  # type: ignore[no-any-return]
 
@@ -134,9 +152,35 @@ def _program(function: Callable[..., Any]) -> Callable[..., Any]:
 class CompiledJax(JaxBackend):
     """JAX with everything run as a program."""
 
+    def act(self, effect: Callable[..., Any], constants: Any, beam: Any) -> Any:
+        """Return an effect of the whole bunch; its derivatives are reverse and first ones only."""
+        return _repeated(effect)(self._fitting(constants, beam), beam)
+
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
         return jax_line.run(rows, q, lost, first, self.chunk, reversible=True) if rows else (q, lost)
+
+
+@cache
+def _effect(effect: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an effect as one program ``(constants, beam) -> coordinates``, compiled once for beams of a shape."""
+    return jax.jit(lambda constants, beam: effect(constants, beam, JaxBackend()))
+
+
+@cache
+def _checkpointed(effect: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same for derivatives of all kinds, which repeat the effect, too."""
+    return jax.checkpoint(_effect(effect))
+
+
+@cache
+def _repeated(effect: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same with a program for its derivatives, which keeps the input alone and repeats the effect."""
+    run = _effect(effect)
+    back = jax.jit(lambda arguments, slopes: jax.vjp(run, *arguments)[1](slopes))
+    repeated = jax.custom_vjp(run)
+    repeated.defvjp(lambda *arguments: (run(*arguments), arguments), back)
+    return repeated
 
 
 def _is_known(reference: Reference) -> bool:

@@ -7,9 +7,12 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import array_api_compat.numpy as xp
+import numpy as np
+import scipy.fft
 
 from caraval.core.coordinates import Coordinates
 from caraval.core.rows import Row
@@ -19,6 +22,21 @@ from .base import Backend
 WORTH_COMPILING = 100_000_000
 """Particles times steps from which compiling, which takes seconds, pays at once."""
 
+WORTH_THREADS = 500_000
+"""Numbers in an array from which on a transform is quicker on all cores than on one."""
+
+
+def _workers(array: Any) -> int:
+    return (os.cpu_count() or 1) if array.size >= WORTH_THREADS else 1
+
+
+def _on_all_cores(name: str) -> Callable[..., Any]:
+    transform = getattr(scipy.fft, name)
+    return lambda array, **options: transform(array, workers=_workers(array), **options)
+
+
+FFT = SimpleNamespace(**{name: _on_all_cores(name) for name in ("fft", "ifft", "rfft", "irfft")})
+
 
 class NumpyBackend(Backend):
     """The NumPy backend."""
@@ -27,6 +45,20 @@ class NumpyBackend(Backend):
     xp = xp
     chunk = 16_384
     """Particles at a time: seven arrays of this size and a few intermediate ones fit in a core's own cache."""
+
+    @property
+    def fft(self) -> Any:
+        """SciPy's transforms, large ones on all cores."""
+        return FFT
+
+    def cosine_transform(self, array: Any, axes: Sequence[int]) -> Any:
+        """Return a cosine transform, see :meth:`Backend.cosine_transform`."""
+        return scipy.fft.dctn(array, type=1, axes=axes, workers=_workers(array))
+
+    def scatter_add(self, total: Any, index: Any, values: Any) -> Any:
+        """Return an array with sums added, see :meth:`Backend.scatter_add`."""
+        total += np.bincount(index, values, total.size)
+        return total
 
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`; what is much is compiled, where there is a compiler."""

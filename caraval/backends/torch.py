@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
 from torch.utils import _pytree
+from torch.utils.checkpoint import checkpoint
 
 from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
@@ -30,6 +31,7 @@ class TorchBackend(Backend):
 
     name = "torch"
     xp = xp
+    planes = 8
     chunk = 32_768
     """Particles at a time, where nothing needs derivatives."""
     settings = 16_384
@@ -70,11 +72,24 @@ class TorchBackend(Backend):
         tensors = [*q, *(v for row in rows for v in row.values if not is_number(v))]
         return not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
 
+    def scatter_add(self, total: Any, index: Any, values: Any) -> Any:
+        """Return an array with sums added, see :meth:`Backend.scatter_add`."""
+        return total.index_add_(0, index, values)
+
+    def act(self, effect: Callable[..., Any], constants: Any, beam: Any) -> Any:
+        """Return an effect of the whole bunch, see :meth:`Backend.act`."""
+        fitting = self._fitting(constants, beam)
+        if not torch.is_grad_enabled():
+            return effect(fitting, beam, self)
+        return checkpoint(effect, fitting, beam, self, use_reentrant=False, preserve_rng_state=False)
+
     def compiled(self) -> Backend:
         """Return the backend with every variant compiled."""
         return CompiledTorch()
 
-    def differentiated(self, objective: Callable[..., Any]) -> Callable[..., tuple[Any, dict[str, Any]]]:
+    def differentiated(
+        self, objective: Callable[..., Any], *, in_pieces: bool = False
+    ) -> Callable[..., tuple[Any, dict[str, Any]]]:
         """Return ``(settings, beam) -> (value, derivatives by the settings)``, see :meth:`Backend.differentiated`."""
 
         def evaluate(settings: dict[str, Any], beam: Any) -> tuple[Any, dict[str, Any]]:

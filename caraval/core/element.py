@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Any, ClassVar, Literal, dataclass_transform
 
 from .arrays import is_number, same
@@ -43,6 +44,10 @@ class Element:
         -1: reversed, the beam enters at the element's exit (Bmad manual, "Tag and Reversed Elements").
     slice_start, slice_of : Parameter, optional
         Of a slice (see :meth:`cut`): where it starts in the whole element, and how long the whole is [m].
+    effects : mapping
+        Names of effects that act along the element (see ``register_effects`` among the hooks), and the options of each.
+    num_slices : int
+        Into how many slices of equal length a plan takes the element, so that effects act between them.
     metadata : mapping
         What a lattice file says about the element that is no physics here (Bmad's ``type``, ``alias``, ...).
     """
@@ -67,6 +72,8 @@ class Element:
     orientation: Literal[1, -1] = 1
     slice_start: Parameter | None = None
     slice_of: Parameter | None = None
+    effects: Mapping[str, Any] = field(default_factory=dict)
+    num_slices: int = 1
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     shorthands: ClassVar[dict[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
@@ -89,6 +96,9 @@ class Element:
 
     aperture_follows_tilt: ClassVar[bool] = False
     """Whether an aperture that moves with the element also turns with its tilt (Bmad: in collimators)."""
+
+    can_be_cut: ClassVar[bool] = True
+    """Whether there are slices of it: not of what jumps."""
 
     only_nonlinear: ClassVar[bool] = False
     """Whether the kind's field begins at second order, so that tracked linearly it is a drift."""
@@ -160,7 +170,7 @@ class Element:
         if is_number(whole) and is_number(start) and is_number(end) and not 0 <= start < end <= whole * (1 + 1e-12):
             raise InputError(f"{self.label}: cannot cut from {start} m to {end} m out of {whole} m")
         has_entrance = is_number(start) and start == 0
-        has_exit = is_number(end) and is_number(whole) and abs(end - whole) <= 1e-12 * abs(whole)
+        has_exit = end is whole or (is_number(end) and is_number(whole) and abs(end - whole) <= 1e-12 * abs(whole))
         share = (end - start) / whole
         changes = {name: self.__dict__[name] * share for name in self.extensive if self.__dict__[name] is not None}
         for name, nowhere in _ENDS.items():
@@ -172,6 +182,14 @@ class Element:
             slice_of=whole if self.slice_of is None else self.slice_of,
             **changes,
         )
+
+    def slices(self) -> tuple[Element, ...]:
+        """Return the slices in which a plan takes the element, mostly the element itself."""
+        n = self.num_slices
+        if n == 1:
+            return (self,)
+        edges = [0.0, *(self.length * (k / n) for k in range(1, n)), self.length]
+        return tuple(self.cut(a, b).with_values({"num_slices": 1}) for a, b in pairwise(edges))
 
     def at(self, reference: Reference, xp: Any) -> Element:
         """Return the element in the units that routines use, where it was given in others (fields, in magnets)."""

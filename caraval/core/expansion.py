@@ -9,7 +9,7 @@ from .arrays import is_number, namespace
 from .errors import InputError
 from .jet import Jet, expansion, jet_namespace, lifted, seed
 from .maps import Entries
-from .plan import Prepared
+from .plan import Act, Prepared
 from .rows import Row, map_row
 
 Vector = tuple[Any, ...]
@@ -57,6 +57,8 @@ def pieces(prepared: Prepared, start: Sequence[Any], backend: Any = None) -> Ite
     q: Any = None
     rows: dict[int, Any] = {}
     for stage in prepared.stages:
+        if isinstance(stage, Act):  # what a bunch does to itself is nothing that a single particle feels
+            continue
         if q is None:
             q = seeded(orbit)
         if not isinstance(stage, int):
@@ -88,9 +90,8 @@ def expanded(q: Any) -> tuple[Vector, Entries]:
 
 def _library(prepared: Prepared, start: Sequence[Any]) -> Any:
     """Return the namespace of all numbers that come together."""
-    rows = (
-        stage if isinstance(stage, Row) else map_row(stage, False) for stage in prepared.stages if not isinstance(stage, int)
-    )
+    stages = (stage for stage in prepared.stages if not isinstance(stage, (int, Act)))
+    rows = (stage if isinstance(stage, Row) else map_row(stage, False) for stage in stages)
     inner = (value.value if isinstance(value, Jet) else value for value in start)
     slopes = (s for value in start if isinstance(value, Jet) for s in value.slopes if s is not None)
     return namespace(*(v for row in rows if not row.is_plain for v in row.values if not is_number(v)), *inner, *slopes)

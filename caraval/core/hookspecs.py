@@ -57,5 +57,14 @@ def register_beam_writers() -> Iterable[BeamWriter]:  # type: ignore[empty-body]
 
 
 @hookspec
+def register_effects() -> Mapping[str, Callable[..., Any]]:  # type: ignore[empty-body]
+    """Return effects that act along elements: name to the function that adds one.
+
+    ``lattice.with_NAME(...)`` is ``function(lattice, ...) -> lattice``. It leaves the name and the options, plain data, in the
+    `effects` of elements, for a function of `plan_steps` to find.
+    """
+
+
+@hookspec
 def plan_steps() -> Iterable[Callable[[Element, Sequence[Step]], Sequence[Step]]]:  # type: ignore[empty-body]
     """Return functions ``(element, steps) -> steps`` that wrap an element's steps or put others between them."""

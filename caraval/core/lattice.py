@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -12,7 +13,7 @@ from . import names as naming
 from . import tracking
 from .arrays import arrays, is_number, library, same
 from .element import Element
-from .errors import InputError, LatticeError, UnknownNameError
+from .errors import InputError, LatticeError, UnknownNameError, suggest
 from .losses import Loss
 from .maps import LinearMap, Map, SecondOrderMap
 from .methods import TrackingMethod, as_method
@@ -214,16 +215,33 @@ class Lattice:
         """
         chosen = as_method(method)
         elements = list(self.elements)
-        for i in self._where(where):
+        for i in self.places(where):
             elements[i] = elements[i].replace(tracking_method=chosen)
             registry().method_of(elements[i])
         if chosen.name == "linear":
-            turned = sorted({elements[i].kind for i in self._where(where) if elements[i].only_nonlinear})
+            turned = sorted({elements[i].kind for i in self.places(where) if elements[i].only_nonlinear})
             if turned:
                 log.warning("tracked linearly, these act as drifts on the axis: %s", ", ".join(turned))
         return self.replace(elements=elements)
 
-    def _where(self, where: Where) -> list[int]:
+    def without_effects(self) -> Lattice:
+        """Return the lattice of the whole elements, without effects that plugins added along them."""
+        if not any(element.effects or element.num_slices > 1 for element in self.elements):
+            return self
+        return self.replace(elements=[element.replace(effects={}, num_slices=1) for element in self.elements])
+
+    def __getattr__(self, name: str) -> Any:
+        """Return ``with_NAME`` of an effect that a plugin brought: a function that returns the lattice with the effect."""
+        if name.startswith("with_"):
+            known = registry().effects
+            if name[5:] in known:
+                return partial(known[name[5:]].value, self)
+            message = f"a lattice has no {name!r}{suggest(name, [f'with_{effect}' for effect in known])}"
+            raise AttributeError(message)
+        raise AttributeError(f"a lattice has no {name!r}")
+
+    def places(self, where: Where = None) -> list[int]:
+        """Return the places of elements by kind, by name pattern, or by a predicate of the element; all, if left out."""
         if where is None:
             return list(range(len(self)))
         if callable(where):
@@ -295,7 +313,7 @@ class Lattice:
             If several turns are asked for, and the reference momentum is not the same after one.
         """
         backend = backend_of(tracking.first_array(beam))
-        keys = self.planner.keys(observe)
+        keys = self.planner.stops(observe)
         plan = self.planner.plan(list(keys), beam.reference)
         if turns == 1 and observe_turns is None:
             out, looks = self.planner.track(plan, beam, backend, keep, reference)
@@ -338,7 +356,7 @@ class Lattice:
                 "the lattice has no reference; give one: lattice.transfer_matrix(cv.Reference('electron', p0c=1e8))"
             )
         self.planner.libraries()
-        prepared = self.planner.plan([], start).prepare(self.elements, start, particles=False)
+        prepared = self.planner.plan([], start).prepare(self.planner.pieces(), start, particles=False)
         settings = (value for element in self.elements for value in element.parameters.values())
         found = arrays([*settings, start.p0c, start.s, start.t])
         backend = backend_of(found[0]) if found else registry().backend("numpy")

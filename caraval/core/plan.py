@@ -1,8 +1,9 @@
 """The plan: what happens to a beam along a lattice, resolved once.
 
 A plan is a sequence of stages. A *step* moves particles; a *map* is a run of linear elements, merged, or one element to
-second order; a *look* is a place where the beam is observed. Building a plan needs the registry and no numbers beyond those
-that decide its shape (which offsets are zero, how many steps an element takes). :meth:`Plan.prepare` fills in the numbers.
+second order; a *collective* stage needs the whole bunch; a *look* is a place where the beam is observed. Building a plan
+needs the registry and no numbers beyond those that decide its shape (which offsets are zero, how many steps an element takes).
+:meth:`Plan.prepare` fills in the numbers.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from .maps import Map, is_static
 from .reference import Reference
 from .registry import Registry
 from .resolve import MapFunction, count, resolve
-from .routine import Step
-from .rows import Row, Undo, row_of
+from .routine import Collective, Step
+from .rows import Row, Undo, flatten, row_of
 
 
 class StepStage(NamedTuple):
@@ -36,13 +37,37 @@ class MapStage(NamedTuple):
     parts: tuple[tuple[int, MapFunction], ...]
 
 
+class CollectiveStage(NamedTuple):
+    """An effect of the whole bunch, in elements that follow each other; `place` is the reference point that it stands at."""
+
+    effect: Collective
+    elements: tuple[int, ...]
+    place: int
+
+
 class LookStage(NamedTuple):
     """The beam is looked at after an element."""
 
     element: int
 
 
-Stage = StepStage | MapStage | LookStage
+Stage = StepStage | MapStage | CollectiveStage | LookStage
+
+
+class Act(NamedTuple):
+    """A collective stage with its numbers: the effect, its constants, and the reference point that it stands at."""
+
+    effect: Collective
+    constants: Any
+    place: int
+
+    def is_static(self) -> bool:
+        """Whether there are plain numbers alone."""
+        return all(map(is_number, flatten(self.constants)))
+
+
+Filled = Row | Map | Act | int
+"""A stage with its numbers; of a look, the element's place."""
 
 
 class Prepared(NamedTuple):
@@ -51,24 +76,32 @@ class Prepared(NamedTuple):
     Attributes
     ----------
     stages : tuple
-        A row, a map or a look (an element's place) for each stage of the plan.
+        A row, a map, an act or a look (an element's place) for each stage of the plan.
     references : tuple of Reference
         At the start and after every element.
     elements : tuple of Element
         Those whose numbers they are.
     """
 
-    stages: tuple[Row | Map | int, ...]
+    stages: tuple[Filled, ...]
     references: tuple[Reference, ...]
     elements: tuple[Element, ...]
+
+    def is_collective(self) -> bool:
+        """Whether something in it needs the whole bunch."""
+        return any(isinstance(stage, Act) for stage in self.stages)
 
     def is_static(self) -> bool:
         """Whether there are plain numbers alone, so that it may be kept."""
         if not all(is_number(value) for r in self.references for value in (r.p0c, r.s, r.t)):
             return False
-        return all(
-            stage.is_plain if isinstance(stage, Row) else isinstance(stage, int) or is_static(stage) for stage in self.stages
-        )
+        return all(map(_is_static, self.stages))
+
+
+def _is_static(stage: Filled) -> bool:
+    if isinstance(stage, Row):
+        return stage.is_plain
+    return isinstance(stage, int) or (stage.is_static() if isinstance(stage, Act) else is_static(stage))
 
 
 @dataclass(frozen=True)
@@ -77,13 +110,17 @@ class Plan:
 
     Attributes
     ----------
-    stages : tuple of StepStage, MapStage and LookStage
+    stages : tuple of StepStage, MapStage, CollectiveStage and LookStage
     registry : Registry
         The one that the plan was resolved with.
     """
 
     stages: tuple[Stage, ...]
     registry: Registry
+
+    def is_collective(self) -> bool:
+        """Whether something in it needs the whole bunch."""
+        return any(isinstance(stage, CollectiveStage) for stage in self.stages)
 
     def prepare(
         self, elements: Sequence[Element], reference: Reference, *, particles: bool = True, known: Prepared | None = None
@@ -106,13 +143,16 @@ class Plan:
         dress = _Dresser(elements, references)
         rows: dict[tuple[int, int], Row] = {}
 
-        def fill(stage: Stage, before: Row | Map | int | None) -> Row | Map | int:
+        def fill(stage: Stage, before: Filled | None) -> Filled:
             if isinstance(stage, LookStage):
                 return stage.element
             if before is not None and not any(changed[i] for i in _places(stage)):
                 return before
             if isinstance(stage, MapStage):
                 return _composed(named(elements[i], function, dress(i, expanded=False)) for i, function in stage.parts)
+            if isinstance(stage, CollectiveStage):
+                constants = [named(elements[i], stage.effect.constants, dress(i, expanded=False)) for i in stage.elements]
+                return Act(stage.effect, reduce(stage.effect.joined or _alone, constants), stage.place)
             key = (stage.element, id(stage.step))
             if key not in rows:
                 rows[key] = named(elements[stage.element], _row, (stage, *dress(stage.element, expanded=particles)))
@@ -133,8 +173,14 @@ def _changed(elements: Sequence[Element], references: Sequence[Reference], known
     ]
 
 
-def _places(stage: Stage) -> list[int]:
+def _places(stage: Stage) -> Sequence[int]:
+    if isinstance(stage, CollectiveStage):
+        return stage.elements
     return [i for i, _ in stage.parts] if isinstance(stage, MapStage) else [stage.element]
+
+
+def _alone(constants: Any, others: Any) -> Any:
+    raise AssertionError("effects that cannot be joined stand alone")
 
 
 def reference_pass(
@@ -196,6 +242,9 @@ def build(
         number = counts[index] if counts is not None else count(registry, element, None)
         for part in named(element, resolve, (registry, element, number)):
             if isinstance(part, Step):
+                if part.collective:
+                    end_run()
+                    _add_collective(stages, part.collective, index, 0 if part.at_entrance else 1)
                 if part.routines or part.check:
                     end_run()
                     stages.append(StepStage(index, part))
@@ -209,6 +258,15 @@ def build(
             stages.append(LookStage(index))
     end_run()
     return Plan(tuple(stages), registry)
+
+
+def _add_collective(stages: list[Stage], effect: Collective, index: int, end: int) -> None:
+    """Add an effect to a plan, joined with the same one before if nothing is between the two."""
+    last = stages[-1] if stages else None
+    if isinstance(last, CollectiveStage) and last.effect == effect and effect.joined and last.place == index + end:
+        stages[-1] = last._replace(elements=(*last.elements, index))
+    else:
+        stages.append(CollectiveStage(effect, (index,), index + end))
 
 
 # -------------------------------------------------------------------- filling in numbers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,10 +55,34 @@ class Planner:
         self._prepared: dict[Any, Prepared] = {}
         self._libraries: dict[str, str] | None = None
         self._shapes: set[tuple[int, ...]] = set()
+        self._pieces: tuple[Element, ...] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what can be worked out again: plans hold functions that no pickle takes, and keys of this process."""
         return {**self.__dict__, "_counts": {}, "_plans": {}, "_prepared": {}, "_libraries": None}
+
+    # ---------------------------------------------------------------- what a plan is made of
+
+    def pieces(self, elements: Sequence[Element] | None = None) -> tuple[Element, ...]:
+        """Return what a plan takes one after the other: elements, some of them in slices.
+
+        Parameters
+        ----------
+        elements : sequence of Element, optional
+            The lattice's own with some values changed.
+        """
+        if elements is None:
+            if self._pieces is None:
+                self._pieces = tuple(piece for element in self.lattice.elements for piece in element.slices())
+            return self._pieces
+        if all(element.num_slices == 1 for element in self.lattice.elements):
+            return tuple(elements)
+        own = iter(self.pieces())
+        out: list[Element] = []
+        for element, before in zip(elements, self.lattice.elements, strict=True):
+            known = tuple(next(own) for _ in range(before.num_slices))
+            out += known if element is before else element.slices()  # what did not change stays the same object
+        return tuple(out)
 
     # ---------------------------------------------------------------- what decides the shape of a plan
 
@@ -80,15 +105,15 @@ class Planner:
         momentum = start.p0c if start is not None and is_number(start.p0c) else None
         key = (momentum, anyway, None if standing is None else id(standing))
         if key not in self._counts:
-            elements = self.lattice.elements
+            elements = self.pieces()
             references: Sequence[Reference | None] = [None] * len(elements)
             if start is not None and momentum is not None:
                 references = reference_pass(registry(), elements, start)[:-1]
             own = [
                 resolve.count(registry(), element, reference, open_, anyway=anyway)
-                for element, reference, open_ in zip(elements, references, standing or elements, strict=True)
+                for element, reference, open_ in zip(elements, references, self.pieces(standing), strict=True)
             ]
-            given = self.forebear or [None] * len(elements)
+            given = self.forebear if self.forebear and len(self.forebear) == len(elements) else [None] * len(elements)
             self._counts[key] = tuple(c if c is not None else g for c, g in zip(own, given, strict=True))
         return self._counts[key]
 
@@ -133,6 +158,11 @@ class Planner:
                     look(place, names[place] if naming.is_pattern(pattern) and "##" not in pattern else pattern)
         return {place: tuple(found) for place, found in keys.items()}
 
+    def stops(self, observe: Observe) -> Keys:
+        """Return the same by the pieces after which to look."""
+        after = list(accumulate(element.num_slices for element in self.lattice.elements))
+        return {after[place] - 1: found for place, found in self.keys(observe).items()}
+
     # ---------------------------------------------------------------- plans
 
     def plan(self, places: Sequence[int], start: Reference, elements: Sequence[Element] | None = None) -> Plan:
@@ -141,6 +171,7 @@ class Planner:
         Parameters
         ----------
         places : sequence of int
+            Of pieces.
         start : Reference
         elements : sequence of Element, optional
             The lattice's with some values open, for trackers that are compiled for any.
@@ -150,8 +181,9 @@ class Planner:
         plan = self._plans.get(key)
         if plan is None or plan.registry is not registry():
             wanted = set(places)
-            looks = [i in wanted for i in range(len(self.lattice))]
-            plan = build(registry(), elements or self.lattice.elements, counts=counts, looks=looks)
+            pieces = self.pieces(elements)
+            looks = [i in wanted for i in range(len(pieces))]
+            plan = build(registry(), pieces, counts=counts, looks=looks)
             self._plans[key] = plan
             self._prepared.clear()
         return plan
@@ -169,11 +201,11 @@ class Planner:
         self._check(beam, which)
         start, particles = beam.reference, isinstance(beam, ParticleBeam)
         if not all(map(is_number, (start.p0c, start.s, start.t))):
-            return plan.prepare(self.lattice.elements, start, particles=particles)
+            return plan.prepare(self.pieces(), start, particles=particles)
         key = (id(plan), particles, start)
         prepared = self._prepared.get(key)
         if prepared is None:  # held by name: another thread may clear what is kept at any time
-            prepared = plan.prepare(self.lattice.elements, start, particles=particles, known=known)
+            prepared = plan.prepare(self.pieces(), start, particles=particles, known=known)
             if not prepared.is_static():
                 return prepared
             if len(self._prepared) >= KEPT:
@@ -214,7 +246,8 @@ class Planner:
         if not settings or settings[0] <= most or keep is not everything or backend.value(first_array(beam)) is None:
             prepared = self.prepare(plan, beam, which)
             if elements is not None:
-                prepared = plan.prepare(elements, beam.reference, particles=isinstance(beam, ParticleBeam), known=prepared)
+                particles = isinstance(beam, ParticleBeam)
+                prepared = plan.prepare(self.pieces(elements), beam.reference, particles=particles, known=prepared)
             return track(prepared, beam, backend, keep)
         self._check(beam, which)
 
@@ -223,7 +256,7 @@ class Planner:
             prepared = plan.prepare(some, of_those.reference, particles=isinstance(beam, ParticleBeam))
             return track(prepared, of_those, backend, keep)
 
-        parts = batches.parts(elements or self.lattice.elements, beam, settings, most)
+        parts = batches.parts(self.pieces(elements), beam, settings, most)
         outs, looks = zip(*backend.each(of_some, parts), strict=True)
         seen = [(same[0][0], batches.joined([beam for _, beam in same], settings)) for same in zip(*looks, strict=True)]
         return batches.joined(outs, settings), seen

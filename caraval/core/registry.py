@@ -49,7 +49,7 @@ class Registry:
 
     Attributes
     ----------
-    kinds, methods, references, backends, readers, writers, beam_readers, beam_writers : mapping
+    kinds, methods, references, backends, readers, writers, beam_readers, beam_writers, effects : mapping
         Of names, for `methods` of ``(kind, name)``, to entries; `references` has functions by kind.
     wrappers : tuple of Entry
         Functions that wrap the steps of every element.
@@ -67,6 +67,7 @@ class Registry:
     writers: Mapping[str, Entry[Writer]]
     beam_readers: Mapping[str, Entry[BeamReader]]
     beam_writers: Mapping[str, Entry[BeamWriter]]
+    effects: Mapping[str, Entry[Callable[..., Any]]]
     wrappers: tuple[Entry[Callable[..., Any]], ...]
     plugins: tuple[str, ...]
     blocked: tuple[str, ...]
@@ -357,6 +358,7 @@ def _build(manager: pluggy.PluginManager, failed: Mapping[str, str]) -> Registry
         writers=MappingProxyType(_formats(manager, "register_writers", Writer)),
         beam_readers=MappingProxyType(_formats(manager, "register_beam_readers", BeamReader)),
         beam_writers=MappingProxyType(_formats(manager, "register_beam_writers", BeamWriter)),
+        effects=MappingProxyType(_effects(manager)),
         wrappers=tuple(_wrappers(manager)),
         plugins=tuple(name for name, plugin in manager.list_name_plugin() if plugin is not None),
         blocked=tuple(_disabled()),
@@ -424,6 +426,16 @@ def _formats(manager: pluggy.PluginManager, hook: str, cls: Any) -> dict[str, En
             if not isinstance(item, cls):
                 raise PluginError(f"plugin {plugin!r}: {hook} returns objects of class {cls.__name__}, not {item!r}")
             _enter(table, item.format, Entry(item, plugin), lambda k: f"the {what} of format {k!r}")
+    return table
+
+
+def _effects(manager: pluggy.PluginManager) -> dict[str, Entry[Callable[..., Any]]]:
+    table: dict[str, Entry[Callable[..., Any]]] = {}
+    for plugin, returned in _results(manager, "register_effects", Mapping):
+        for name, function in returned.items():
+            if not (isinstance(name, str) and name.isidentifier() and callable(function)):
+                raise PluginError(f"plugin {plugin!r}: an effect is a name and a function, not {name!r}: {function!r}")
+            _enter(table, name, Entry(function, plugin), lambda k: f"the effect {k!r}")
     return table
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import maps
 from .element import Element
-from .errors import InputError
+from .errors import InputError, UnknownNameError, suggest
 from .jet import jet_namespace, lifted, linear_map, second_order_map, seed
 from .loss import GUARD
 from .maps import LinearMap, Map, SecondOrderMap
@@ -138,6 +138,12 @@ def _steps(element: Element, method: Any, chosen: TrackingMethod, number: int | 
 
 
 def _wrap(registry: Registry, element: Element, steps: Sequence[Step]) -> Sequence[Step]:
+    for name in element.effects:
+        if name not in registry.effects:
+            raise UnknownNameError(
+                f"{element.label} has an effect {name!r} that no plugin brings{suggest(name, registry.effects)}; "
+                f"there are {', '.join(registry.effects) or 'none'}"
+            )
     for wrapper in registry.wrappers:
         steps = wrapper.value(element, steps)
     return tuple(steps)

@@ -1,7 +1,8 @@
 """Particle routines: the pure functions that a kind registers for a method, and how they combine into steps.
 
 A *routine* turns coordinates into coordinates with a few constants. A *step* is a chain of routines that run in one pass
-over the particles; a compiler fuses it. An element is one step, or many: then its method is a *composite*.
+over the particles; a compiler fuses it. An element is one step, or many: then its method is a *composite*. What needs all
+particles at once is a *collective* effect.
 """
 
 from __future__ import annotations
@@ -59,6 +60,37 @@ class Routine:
         return None
 
 
+@dataclass(frozen=True)
+class Collective:
+    """An effect of the whole bunch: space charge, wakes, coherent radiation. In a plan it stands between runs of rows.
+
+    Attributes
+    ----------
+    track : callable
+        ``(constants, beam, backend) -> Coordinates`` of a :class:`ParticleBeam` as it is there. Its lost particles have no
+        charge and wait on the axis; what is returned for them is forgotten. No branch on data; what the array API lacks is
+        among the methods of the backend.
+    prepare : callable, optional
+        ``(element, reference_in, reference_out, xp) -> constants`` (a tuple of numbers and of settings ``(...)`` without an
+        axis for particles). Left out: the constants are the element's own parameters, by name.
+    moments : callable, optional
+        ``(constants, beam, backend) -> MomentBeam`` of a :class:`MomentBeam`; left out: such beams are refused.
+    joined : callable, optional
+        ``(constants, constants) -> constants`` of one effect that does what two do that follow each other immediately.
+    """
+
+    track: Callable[[Any, Any, Any], Any]
+    prepare: Prepare | None = None
+    moments: Callable[[Any, Any, Any], Any] | None = None
+    joined: Callable[[Any, Any], Any] | None = None
+
+    def constants(self, element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> Any:
+        """Return what `track` needs of an element between two reference points."""
+        if self.prepare is None:
+            return own_parameters(element)
+        return self.prepare(element, reference_in, reference_out, xp)
+
+
 class Step(NamedTuple):
     """Routines that run in one pass over the particles, and the test that a particle must pass afterwards.
 
@@ -68,12 +100,16 @@ class Step(NamedTuple):
     check : Routine, optional
         Its `track` returns True for the particles that survive.
     at_entrance : bool
-        Where a particle that fails the test is lost: at the element's entrance rather than its exit.
+        Whether it stands at the element's entrance rather than its exit: there a particle that fails the test is lost, and
+        that is the reference that a collective effect sees.
+    collective : Collective, optional
+        An effect of the whole bunch, before the routines.
     """
 
     routines: tuple[Routine, ...] = ()
     check: Routine | None = None
     at_entrance: bool = False
+    collective: Collective | None = None
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Row(NamedTuple):
 
     def mapped(self, function: Callable[[Any], Any]) -> Row:
         """Return the row with a function of every constant in its place."""
-        constants = _mapped(self.constants, function)
+        constants = mapped(self.constants, function)
         values = tuple(flatten(constants))
         return self._replace(constants=constants, values=values, is_plain=all(map(is_number, values)))
 
@@ -96,10 +96,11 @@ def layout(constants: Any) -> Any:
     return (cls, *(layout(part) for part in constants))
 
 
-def _mapped(constants: Any, function: Callable[[Any], Any]) -> Any:
+def mapped(constants: Any, function: Callable[[Any], Any]) -> Any:
+    """Return constants with a function of every number and array in its place."""
     if not isinstance(constants, tuple):
         return function(constants)
-    parts = [_mapped(part, function) for part in constants]
+    parts = [mapped(part, function) for part in constants]
     return type(constants)(*parts) if hasattr(constants, "_fields") else tuple(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 
 class Varying:
-    """Stands in a plan for a setting that calls will give; nothing is known of its value."""
+    """Stands in a plan for a setting that calls will give; nothing is known of its value, nor of its share in a slice."""
+
+    def _unknown(self, other: Any = None) -> Varying:
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = _unknown
 
 
 VARYING = Varying()
@@ -40,7 +46,7 @@ class Tracker:
         self.parameters = tuple(parameters)
         self._compiled = registry().backend(backend).compiled()
         self._observe = observe
-        self._keys = lattice.planner.keys(observe)
+        self._keys = lattice.planner.stops(observe)
         self._elements = list(lattice.elements)
         self._differentiated: dict[Any, Callable[..., Any]] = {}
         self._places: dict[str, tuple[str, list[int]]] = {}
@@ -82,7 +88,7 @@ class Tracker:
                 f"the tracker is compiled for {self.backend}, the beam is on {used}; use beam.to({self.backend!r})"
             )
         planner = self.lattice.planner
-        plan = planner.plan(list(self._keys), beam.reference, self._elements)
+        plan = self._plan(beam)
         elements = self._with(self._known(settings), used) if settings else None
         if turns == 1 and observe_turns is None:
             out, looks = planner.track(plan, beam, self._compiled, keep, reference, elements, (settings or {}).values())
@@ -100,7 +106,8 @@ class Tracker:
         prepared = self.lattice.planner.prepare(plan, beam, reference)
         if elements is None:
             return prepared
-        return plan.prepare(elements, beam.reference, particles=isinstance(beam, ParticleBeam), known=prepared)
+        pieces = self.lattice.planner.pieces(elements)
+        return plan.prepare(pieces, beam.reference, particles=isinstance(beam, ParticleBeam), known=prepared)
 
     def value_and_grad(self, function: Callable[[Any], Any]) -> Callable[..., tuple[Any, dict[str, Any]]]:
         """Return ``(beam, settings) -> (value, gradients)`` of a scalar function of what tracking returns.
@@ -108,10 +115,6 @@ class Tracker:
         The gradients are those with respect to the settings given, by the same names.
         """
         key = _identity(function)
-        if key not in self._differentiated:
-            backend = registry().backend(self.backend)
-            self._differentiated[key] = backend.differentiated(lambda s, beam: function(self(beam, s)))
-        differentiated = self._differentiated[key]
 
         def evaluate(beam: Beam, settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
             known = self._known(settings or {})
@@ -119,10 +122,24 @@ class Tracker:
                 raise InputError(
                     "give the settings to differentiate with respect to: tracker.value_and_grad(f)(beam, settings)"
                 )
-            value, gradients = differentiated(known, beam)
+            value, gradients = self._derivatives(key, function, beam)(known, beam)
             return value, {key: gradients[key] for key in known}
 
         return evaluate
+
+    def _derivatives(self, key: Any, function: Callable[[Any], Any], beam: Beam) -> Callable[..., Any]:
+        in_pieces = self._plan(beam).is_collective()
+        if (key, in_pieces) not in self._differentiated:
+            backend = registry().backend(self.backend)
+            objective = partial(self._objective, function)
+            self._differentiated[key, in_pieces] = backend.differentiated(objective, in_pieces=in_pieces)
+        return self._differentiated[key, in_pieces]
+
+    def _objective(self, function: Callable[[Any], Any], settings: Mapping[str, Any], beam: Beam) -> Any:
+        return function(self(beam, settings))
+
+    def _plan(self, beam: Beam) -> Plan:
+        return self.lattice.planner.plan(list(self._keys), beam.reference, self._elements)
 
     def _with(self, settings: Mapping[str, Any], backend: str) -> list[Element]:
         """Return the lattice's elements with other settings, numbers or arrays of the beam's backend."""

@@ -16,7 +16,7 @@ from .jet import expansion, jet_namespace, lifted, second_order_map, seed
 from .loss import ALIVE, LOST_BEFORE, sane
 from .maps import LinearMap, Map, SecondOrderMap, apply, contracted, entries_of, plus, product, stack_entries
 from .moments import MomentBeam, moments_from
-from .plan import Prepared
+from .plan import Act, Prepared
 from .reference import Reference
 from .rows import Row, map_row
 
@@ -77,10 +77,13 @@ def track_particles(
     cast: dict[int, Row] = {}
     first = 1
     for number, stage in enumerate(prepared.stages, 1):
-        if isinstance(stage, int):
+        if isinstance(stage, (int, Act)):
             q, lost = backend.run(rows, q, lost, first)
             rows, first = [], number + 1
-            looks.append((stage, keep(_finish(prepared, beam, backend, q, lost, stage + 1))))
+            if isinstance(stage, Act):
+                q = _act(prepared, stage, beam, backend, q, lost)
+            else:
+                looks.append((stage, keep(_finish(prepared, beam, backend, q, lost, stage + 1))))
             continue
         if id(stage) not in cast:
             row = stage if isinstance(stage, Row) else map_row(stage)
@@ -88,6 +91,24 @@ def track_particles(
         rows.append(cast[id(stage)])
     q, lost = backend.run_turns(rows, q, lost, turns) if turns > 1 else backend.run(rows, q, lost, first)
     return _finish(prepared, beam, backend, q, lost, len(prepared.references) - 1), looks
+
+
+def _act(prepared: Prepared, act: Act, beam: ParticleBeam, backend: Any, q: Coordinates, lost: Any) -> Coordinates:
+    """Return what an effect of the whole bunch makes of the coordinates; of the lost it sees nothing."""
+    xp = array_namespace(q.x)
+    shape = np.broadcast_shapes(*(a.shape for a in q), () if lost is None else lost.shape)
+    q = Coordinates(*(xp.broadcast_to(a, shape) for a in q))
+    charge, alive, there = xp.broadcast_to(beam.charge, shape), xp.broadcast_to(beam.alive, shape), q
+    if lost is not None:
+        alive = xp.broadcast_to(lost == ALIVE, shape)
+        there = Coordinates(*(xp.where(alive, a, xp.zeros_like(a)) for a in q))
+        charge = xp.where(alive, charge, xp.zeros_like(charge))
+    reference = _on_backend(prepared.references[act.place], beam, backend)
+    bunch = beam_from(there, reference, charge, alive, xp.broadcast_to(beam.lost_s, shape))
+    after = backend.act(act.effect.track, act.constants, bunch)
+    if lost is None:
+        return Coordinates(*after)
+    return Coordinates(*(xp.where(alive, a, b) for a, b in zip(after, q, strict=True)))
 
 
 def _start(beam: ParticleBeam, backend: Any) -> Any:
@@ -151,11 +172,24 @@ def track_moments(prepared: Prepared, beam: MomentBeam, backend: Any, keep: Keep
         if isinstance(piece, int):
             looks.append((piece, keep(_moments(prepared, beam, backend, mean, covariance, piece + 1))))
             continue
+        if isinstance(piece, Act):
+            if piece.effect.moments is None:
+                raise InputError(f"{_name(piece)} acts on ParticleBeams alone, not on a MomentBeam")
+            after = piece.effect.moments(
+                piece.constants, _moments(prepared, beam, backend, mean, covariance, piece.place), backend
+            )
+            mean, covariance = after.mean, after.covariance
+            continue
         jacobian, mean = _expanded(piece, mean, backend)
         if isinstance(piece, SecondOrderMap):
             mean = mean + contracted(_like(piece.quadratic, mean, backend), covariance)
         covariance = _transported(jacobian, covariance, backend)
     return _moments(prepared, beam, backend, mean, covariance, len(prepared.references) - 1), looks
+
+
+def _name(act: Act) -> str:
+    function = getattr(act.effect.track, "func", act.effect.track)
+    return f"the collective effect {function.__module__}.{function.__qualname__}"
 
 
 def _transported(jacobian: LinearMap, covariance: Any, backend: Any) -> Any:
@@ -170,10 +204,13 @@ def _transported(jacobian: LinearMap, covariance: Any, backend: Any) -> Any:
 
 
 def transfer_map(prepared: Prepared, backend: Any, start: Any) -> LinearMap:
-    """Return the first-order expansion about the orbit that begins at `start`, an array ``(..., 6)``."""
+    """Return the first-order expansion about the orbit that begins at `start`, an array ``(..., 6)``.
+
+    Of a single particle: what a bunch does to itself is not in it.
+    """
     total = LinearMap(backend.asarray(np.eye(6), dtype=start.dtype), start)
     for piece in _pieces(prepared):
-        if not isinstance(piece, int):
+        if not isinstance(piece, (int, Act)):
             jacobian, after = _expanded(piece, total.offset, backend)
             total = LinearMap(jacobian.matrix @ total.matrix, after)
     return total
@@ -181,7 +218,7 @@ def transfer_map(prepared: Prepared, backend: Any, start: Any) -> LinearMap:
 
 def second_order_map_of(prepared: Prepared, backend: Any, start: Any) -> SecondOrderMap:
     """Return the second-order expansion about the orbit that begins at `start`, an array ``(..., 6)``."""
-    stages = (stage for stage in prepared.stages if not isinstance(stage, int))
+    stages = (stage for stage in prepared.stages if not isinstance(stage, (int, Act)))
     rows = [stage if isinstance(stage, Row) else map_row(stage, particles=False) for stage in stages]
     found = second_order_map(_jets(rows, start, backend, order=2))
     return SecondOrderMap(*(_like(part, start, backend) for part in found))
@@ -191,7 +228,7 @@ def _moments(prepared: Prepared, beam: MomentBeam, backend: Any, mean: Any, cova
     return moments_from(mean, covariance, _on_backend(prepared.references[index], beam, backend), beam.charge)
 
 
-def _pieces(prepared: Prepared) -> Iterator[list[Row] | Map | int]:
+def _pieces(prepared: Prepared) -> Iterator[list[Row] | Map | Act | int]:
     """Yield the stages of a plan, rows that follow each other together."""
     rows: list[Row] = []
     for stage in prepared.stages:

@@ -93,12 +93,12 @@ def track_turns(
 def _unwatched(quiet: Prepared, beam: Beam, backend: Any, turns: int, *, last: bool = False) -> Beam:
     if turns == 0:
         return beam
-    if isinstance(beam, ParticleBeam):
+    if isinstance(beam, ParticleBeam) and not quiet.is_collective():
         after: Beam = tracking.track_particles(quiet, beam, backend, turns=turns)[0]
     else:
-        after = tracking.track_moments(quiet, beam, backend)[0]
+        after = tracking.track(quiet, beam, backend)[0]
         for _ in range(turns - 1):
-            after = tracking.track_moments(quiet, _at(quiet, after), backend)[0]
+            after = tracking.track(quiet, _at(quiet, after), backend)[0]
     return after if last else _at(quiet, after)
 
 

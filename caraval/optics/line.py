@@ -38,7 +38,7 @@ class Line:
             raise InputError(
                 "the lattice has no reference; give one: lattice.replace(reference=cv.Reference('electron', p0c=1e9))"
             )
-        self.lattice = lattice
+        self.lattice = lattice.without_effects()
         self.reference: Reference = lattice.reference
 
     @cached_property

@@ -95,6 +95,7 @@ class Match(Element):
     recalc: bool = True
 
     feels_misalignment = False
+    can_be_cut = False
 
     def validate(self) -> None:
         """Check that betas are given together, and that time is not shifted while something is matched."""

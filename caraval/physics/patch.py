@@ -57,6 +57,7 @@ class Patch(Element):
     flexible: bool = False
 
     feels_misalignment = False
+    can_be_cut = False
 
     def validate(self) -> None:
         """Check that the patch says all that it is, once, and leads onwards."""

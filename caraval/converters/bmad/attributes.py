@@ -153,6 +153,7 @@ class Writer:
         for name, value in values.items():
             text = spelling.value(name, value)
             if text is None:
-                self._losses.note(element.name, name, value)
+                report = self._losses.physics if name == "effects" else self._losses.note
+                report(element.name, name, value)
             else:
                 yield f"{name} = {text}"

@@ -10,7 +10,7 @@ import numpy as np
 from caraval.core.element import Element
 from caraval.core.errors import CaravalError
 from caraval.core.lattice import Lattice
-from caraval.core.plan import Prepared
+from caraval.core.plan import Act, Prepared
 from caraval.core.reference import Reference, as_species
 from caraval.core.rows import Row, flatten
 from caraval.physics.drift import Drift
@@ -63,7 +63,7 @@ def _prepared(element: Element, reference: Reference) -> Prepared | None:
     try:
         element.validate()  # values may not go together, as nobody has looked at them yet
         lattice = Lattice([element.with_values({"name": "", "metadata": {}})], reference=reference)
-        return lattice.planner.plan((), reference).prepare(lattice.elements, reference)
+        return lattice.planner.plan((), reference).prepare(lattice.planner.pieces(), reference)
     except CaravalError:
         return None
 
@@ -75,7 +75,9 @@ def _same_reference(a: Reference, b: Reference) -> bool:
 def _same_stage(a: Any, b: Any) -> bool:
     if isinstance(a, Row) and isinstance(b, Row):
         return a.variant == b.variant and all(map(_close, flatten(a.constants), flatten(b.constants)))
-    return type(a) is type(b) and not isinstance(a, Row) and all(map(_close_arrays, a, b))
+    if isinstance(a, Act) and isinstance(b, Act):
+        return a.effect == b.effect and all(map(_close, flatten(a.constants), flatten(b.constants)))
+    return type(a) is type(b) and not isinstance(a, (Row, Act)) and all(map(_close_arrays, a, b))
 
 
 def _close(a: Any, b: Any) -> bool:

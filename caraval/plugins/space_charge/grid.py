@@ -1,0 +1,77 @@
+"""The grid that follows the bunch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from array_api_compat import array_namespace
+
+from caraval.core.beam import ParticleBeam
+
+from .options import Extent, Grid
+
+FLATTEST = 1e-8
+"""Of the largest spacing: where a bunch has no size in some direction, cells still have one."""
+
+SMALLEST = 1e-15
+"""Spacing [m] where it has no size at all."""
+
+
+MARGIN = 2
+"""Nodes without charge on every side: as many as the difference needs that the field is made of."""
+
+
+class Box(NamedTuple):
+    """A grid of nodes.
+
+    Attributes
+    ----------
+    origin, spacing : tuple of array (..., 1)
+        Where the first node is and how far apart nodes are [m], in each dimension.
+    """
+
+    origin: tuple[Any, ...]
+    spacing: tuple[Any, ...]
+
+    def cells(self, places: Sequence[Any]) -> tuple[Any, ...]:
+        """Return places in units of cells, counted from the first node."""
+        return tuple((place - o) / h for place, o, h in zip(places, self.origin, self.spacing, strict=True))
+
+    def inside(self, cells: Sequence[Any], grid: Grid) -> Any:
+        """Whether particles are within the nodes that may have a charge."""
+        (x, y, z), (nx, ny, nz) = cells, (MARGIN + n - 1 for n in grid)
+        return (x >= MARGIN) & (x <= nx) & (y >= MARGIN) & (y <= ny) & (z >= MARGIN) & (z <= nz)
+
+
+def around(places: Sequence[Any], beam: ParticleBeam, grid: Grid, extent: Extent, backend: Any) -> Box:
+    """Return the grid around the living, or around some standard deviations of them.
+
+    There is a margin of nodes without charge, so that the field inside is made of central differences alone: what particles
+    do to each other then adds up to nothing, in every direction.
+    """
+    xp = array_namespace(places[0])
+    total = xp.sum(beam.charge, axis=-1, keepdims=True)
+    weight = beam.charge / xp.where(total > 0, total, xp.ones_like(total))
+    low, high = [], []
+    for i, place in enumerate(places):
+        centre = xp.sum(weight * place, axis=-1, keepdims=True)
+        if extent is None:
+            living = xp.where(beam.alive, place, centre)
+            low.append(xp.min(living, axis=-1, keepdims=True))
+            high.append(xp.max(living, axis=-1, keepdims=True))
+        else:
+            half = extent[i] * _root(xp.sum(weight * (place - centre) ** 2, axis=-1, keepdims=True), xp)
+            low.append(centre - half)
+            high.append(centre + half)
+    spacing = [(b - a) / (nodes - 1) for a, b, nodes in zip(low, high, grid, strict=True)]
+    least = FLATTEST * xp.maximum(xp.maximum(spacing[0], spacing[1]), spacing[2])
+    least = xp.maximum(least, xp.full_like(least, SMALLEST))
+    spacing = [xp.maximum(h, least) for h in spacing]
+    return Box(tuple(a - MARGIN * h for a, h in zip(low, spacing, strict=True)), tuple(spacing))
+
+
+def _root(variance: Any, xp: Any) -> Any:
+    """Return the square root, with a slope of zero at zero."""
+    positive = variance > 0
+    return xp.where(positive, xp.sqrt(xp.where(positive, variance, xp.ones_like(variance))), xp.zeros_like(variance))
