@@ -274,6 +274,16 @@ class Backend:
         """
         raise BackendError(f"the {self.name} backend has no gradients; use a beam with backend='torch' or backend='jax'")
 
+    def jacobian(self, function: Callable[..., Any], values: np.ndarray) -> np.ndarray:
+        """Return the derivatives ``(m, n)`` of m numbers that a function makes of a sequence of n numbers.
+
+        Raises
+        ------
+        BackendError
+            If the library has no derivatives.
+        """
+        raise BackendError(f"the {self.name} backend has no gradients; use backend='torch' or backend='jax'")
+
 
 def fused(variant: Variant, xp: Any) -> Callable[..., Any]:
     """Return one function of a variant's routines and check, for compilers: ``(row, stage, q, lost) -> (q, lost)``.

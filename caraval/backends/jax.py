@@ -141,6 +141,11 @@ class JaxBackend(Backend):
 
         return evaluate
 
+    def jacobian(self, function: Callable[..., Any], values: np.ndarray) -> np.ndarray:
+        """Return the derivatives of what a function makes of some numbers, see :meth:`Backend.jacobian`."""
+        found = jax.jacfwd(lambda x: jnp.stack([jnp.asarray(v) for v in function(list(x))]))
+        return np.asarray(found(jnp.asarray(values)))
+
 
 @cache
 def _program(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -105,6 +105,15 @@ class TorchBackend(Backend):
 
         return evaluate
 
+    def jacobian(self, function: Callable[..., Any], values: np.ndarray) -> np.ndarray:
+        """Return the derivatives of what a function makes of some numbers, see :meth:`Backend.jacobian`."""
+        tensors = [torch.tensor(float(value), dtype=torch.float64, requires_grad=True) for value in values]
+        out = torch.stack([torch.as_tensor(value, dtype=torch.float64) for value in function(tensors)])
+        if not out.requires_grad:
+            return np.zeros((len(out), len(values)))
+        rows = [torch.autograd.grad(one, tensors, retain_graph=True, allow_unused=True) for one in out]
+        return np.array([[0.0 if g is None else g.item() for g in row] for row in rows])
+
 
 class CompiledTorch(TorchBackend):
     """PyTorch with one compiled program per variant."""

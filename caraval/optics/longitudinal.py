@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from caraval.core.arrays import is_number, namespace
+from caraval.core.errors import BackendError
 from caraval.core.maps import stack_entries
 from caraval.core.registry import backend_of
 
@@ -34,7 +35,9 @@ def synchrotron_tune(matrix: Sequence[Sequence[Any]]) -> Any:
     stacked = stack_entries(matrix)
     known = stacked if isinstance(stacked, np.ndarray) else backend_of(stacked).value(stacked)
     if known is None:
-        raise NotImplementedError
+        raise BackendError(
+            "the longitudinal mode is told from values, which jax.jit hides; take jax.grad of the function itself"
+        )
     tune = _longitudinal(np.asarray(known, dtype=float))
     if all(is_number(value) for row in matrix for value in row):
         return float(tune)

@@ -10,7 +10,7 @@ import numpy as np
 from caraval.core.arrays import is_number
 from caraval.core.beam import ParticleBeam
 from caraval.core.coordinates import Coordinates
-from caraval.core.errors import InputError, LatticeError
+from caraval.core.errors import BackendError, InputError, LatticeError
 from caraval.core.lattice import Lattice
 from caraval.core.reference import C_LIGHT
 from caraval.core.registry import backend_of
@@ -58,6 +58,8 @@ def closed_orbit(lattice: Lattice, dimensions: Literal[4, 6] = 4, *, pz: Any = 0
         If the lattice has no reference, or `dimensions` is another number.
     LatticeError
         If there is no closed orbit that Newton's method finds.
+    BackendError
+        If a trace hides the values of settings (`jax.jit`).
     """
     if dimensions not in (4, 6):
         raise InputError(f"dimensions must be 4 or 6, not {dimensions!r}")
@@ -70,7 +72,7 @@ def closed_on(line: Line, dimensions: int, pz: Any = 0.0) -> Coordinates:
     """Return the closed orbit of a line that is ready, see :func:`closed_orbit`."""
     if line.is_plain and is_number(pz):
         return _found(line, dimensions, pz)
-    known = _found(Line(values_of(line)), dimensions, pz if is_number(pz) else _plain(backend_of(pz).value(pz)))
+    known = _found(Line(values_of(line)), dimensions, pz if is_number(pz) else _shown(pz))
     start = [value if is_number(value) else line.backend.asarray(value) for value in known]
     if dimensions == 4:
         start[5] = pz
@@ -82,7 +84,7 @@ def values_of(line: Line) -> Lattice:
     lattice = line.lattice
 
     def value(array: Any) -> Any:
-        return array if array is None or is_number(array) else _plain(backend_of(array).value(array))
+        return array if array is None or is_number(array) else _shown(array)
 
     elements = [
         element.with_values({name: value(v) for name, v in element.parameters.items() if not (v is None or is_number(v))})
@@ -92,6 +94,23 @@ def values_of(line: Line) -> Lattice:
         line.reference.species, [value(v) for v in (line.reference.p0c, line.reference.s, line.reference.t)]
     )
     return lattice.replace(elements=elements, reference=reference)
+
+
+def _shown(array: Any) -> Any:
+    """Return the values of an array, plain numbers or of NumPy.
+
+    Raises
+    ------
+    BackendError
+        If a trace hides them.
+    """
+    value = backend_of(array).value(array)
+    if value is None:
+        raise BackendError(
+            "a closed orbit is searched for with values, which jax.jit and torch.compile hide; take jax.grad or jax.jacfwd of "
+            "the function itself: the maps of elements are compiled anyway"
+        )
+    return _plain(value)
 
 
 def _plain(value: Any) -> Any:

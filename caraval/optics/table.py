@@ -74,7 +74,7 @@ class Table(Mapping[str, Any]):
             if not found.size:
                 raise UnknownNameError(f"the table has no place {place!r}{suggest(place, list(self._columns['name']))}")
             place = int(found[0])
-        return {name: column[..., place] for name, column in self._columns.items()}
+        return {name: column[place] if len(column.shape) == 1 else column[..., place] for name, column in self._columns.items()}
 
     def to_numpy(self) -> dict[str, np.ndarray]:
         """Return the columns as NumPy arrays."""

@@ -153,6 +153,12 @@ def test_gradients_on_jax_are_those_of_finite_differences():
     np.testing.assert_allclose(derivatives, np.array(expected).T, rtol=1e-8, atol=1e-9)
 
 
+def test_values_that_a_trace_hides_are_asked_for():
+    jax = pytest.importorskip("jax")
+    with pytest.raises(cv.BackendError, match=r"jax\.jit and torch\.compile hide"):
+        jax.jit(lambda b1: tunes(rings.thin_cell().replace({"l.b1": b1})).a)(-0.2)
+
+
 @pytest.mark.slow
 def test_gradients_on_jax_with_coupling():
     jax = pytest.importorskip("jax")
