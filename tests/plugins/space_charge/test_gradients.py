@@ -19,7 +19,7 @@ def slope(function, at, step):
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_strengths(differentiable, compiled):
-    beam, lattice = bunch(1000), line("kick_drift_kick")
+    beam, lattice = bunch(1000), cv.Lattice(line("kick_drift_kick").elements[:2])  # few variants to compile
     expected = slope(lambda k: size(lattice.replace({"q.k1": k}).track(beam)), 5.0, 1e-4)
     there = beam.to(differentiable)
     if compiled:
