@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import caraval as cv
+from caraval.backends.jax import JaxBackend
 
 from ..cases import beam
 
@@ -100,12 +101,20 @@ def test_chunks_make_no_difference(monkeypatch):
         assert float(derivatives[key]) == pytest.approx(gradients[key], rel=1e-11)
 
 
-def test_an_objective_written_in_a_loop_is_compiled_once():
+def test_an_objective_written_in_a_loop_is_compiled_once(monkeypatch):
+    made = []
+
+    def differentiated(self, objective, **options):
+        made.append(objective)
+        return lambda settings, beam: (0.0, settings)
+
+    monkeypatch.setattr(JaxBackend, "differentiated", differentiated)
     lattice = cv.Lattice(LINES["undone"], reference=REFERENCE)
     tracker = lattice.compile(backend="jax", parameters=list(SETTINGS))
+    incoming = beam(REFERENCE, n=3).to("jax")
     for _ in range(3):
-        tracker.value_and_grad(lambda out: (out.x**2).sum())
-    assert len(tracker._differentiated) == 1
+        tracker.value_and_grad(lambda out: (out.x**2).sum())(incoming, SETTINGS)
+    assert len(made) == 1
     for weight in (1.0, 2.0):
-        tracker.value_and_grad(lambda out: weight * (out.x**2).sum())  # noqa: B023
-    assert len(tracker._differentiated) == 3
+        tracker.value_and_grad(lambda out: weight * (out.x**2).sum())(incoming, SETTINGS)  # noqa: B023
+    assert len(made) == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import json
 import os
 import shutil
@@ -89,7 +89,7 @@ print(json.dumps(found))
 def target(tmp_path_factory) -> Path:
     """Return the folder that the distribution is installed in, as `pip install` does it; nothing is downloaded."""
     for needed in ("pip", "setuptools"):
-        assert importlib.util.find_spec(needed), f"{needed} is a requirement of the tests"
+        assert importlib.metadata.version(needed), f"{needed} is a requirement of the tests"
     folder = tmp_path_factory.mktemp("plugin")
     shutil.copytree(SOURCE, folder / "source")  # building leaves traces beside the source
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
