@@ -19,6 +19,9 @@ ELECTRON = cv.Reference("electron", 1e8)
 
 FORKS = {"Fork", "PhotonFork"}
 
+FOREIGN = {"SpaceChargeKick"}
+"""Kinds that Bmad has no element for."""
+
 MIXED = {"field_master", "b_field", "pass_delay", "bl_hkick", "bl_vkick", "hkick", "vkick", "db_field", "dg"} | {
     f"{name}" for name in ("b1_gradient", "k1", "b2_gradient", "k2", "b3_gradient", "k3", "bs_field", "ks")
 }
@@ -39,7 +42,7 @@ def text(lattice: cv.Lattice, folder: Path, **options: object) -> str:
 # -------------------------------------------------------------------- every field
 
 
-@pytest.mark.parametrize("kind", [kind for kind in round_trips.kinds() if kind not in FORKS])
+@pytest.mark.parametrize("kind", [kind for kind in round_trips.kinds() if kind not in FORKS | FOREIGN])
 def test_every_field_of_every_kind(kind: str, tmp_path: Path) -> None:
     """All elements of a kind in one file: fields are equal; where they are said another way, particles are."""
     methods = cv.core.registry.registry().method_names(cv.core.registry.registry().kind(kind))
@@ -60,6 +63,14 @@ def test_every_field_of_every_kind(kind: str, tmp_path: Path) -> None:
         if different:
             assert set(different) <= MIXED, (before, different)
             assert round_trips.tracked_difference(line(before), line(after)) <= SAME
+
+
+@pytest.mark.parametrize("kind", sorted(FOREIGN))
+def test_what_bmad_has_no_element_for_is_refused_or_a_drift(kind: str, tmp_path: Path) -> None:
+    element = cv.core.registry.registry().kind(kind)(name="here", length=0.2)
+    with pytest.raises(cv.LatticeError, match=f"here: {kind} changes the tracking and cannot be carried"):
+        text(line(element), tmp_path)
+    assert "here: drift, l = 0.2" in text(line(element), tmp_path, on_unsupported="drift")
 
 
 @pytest.mark.parametrize("kind", sorted(FORKS))
