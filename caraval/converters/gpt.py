@@ -7,14 +7,13 @@ and ``nmacro``, how many it stands for. Outputs (``screen``, ``tout``) have velo
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from scipy.constants import elementary_charge
 
 from caraval.core.beam import ParticleBeam
-from caraval.core.errors import BackendError, CaravalError, InputError
+from caraval.core.errors import CaravalError, InputError
 from caraval.core.formats import BeamReader, BeamWriter
 from caraval.core.hookspecs import hookimpl
 from caraval.core.losses import Losses
@@ -23,6 +22,7 @@ from caraval.core.species import KNOWN
 
 from .shared.beams import Said, beam_of, bunch_of, given, living, named
 from .shared.bunch import Array, Bunch
+from .shared.libraries import library
 from .shared.tables import head, table, written
 
 EV = elementary_charge / C_LIGHT**2
@@ -48,22 +48,6 @@ def recognises(path: Path) -> bool:
 
 def _magic() -> bytes:
     return (94325877).to_bytes(4, "little")  # GDF's, from the description of the format
-
-
-def library() -> ModuleType:
-    """Return easygdf.
-
-    Raises
-    ------
-    BackendError
-        If it is not installed.
-    """
-    try:
-        import easygdf
-    except ImportError as error:
-        message = f"GDF files need easygdf, which is not installed ({error}); try: pip install 'caraval[beams]'"
-        raise BackendError(message) from error
-    return easygdf  # type: ignore[no-any-return]
 
 
 def read(
@@ -120,7 +104,7 @@ def _text(path: Path) -> dict[str, Array]:
 
 def _binary(path: Path, screen: int | None, tout: int | None) -> dict[str, Array]:
     """Return the arrays of a distribution, or of the output that is meant."""
-    gdf = library()
+    gdf = library("easygdf", "GDF")
     try:
         blocks = gdf.load(str(path))["blocks"]
     except Exception as error:  # whatever a malformed file makes of the library
@@ -250,7 +234,7 @@ def write(beam: ParticleBeam, path: str | Path, *, losses: Losses | None = None)
         rows = written(zip(*(values.tolist() for values in columns.values()), strict=True))
         Path(path).write_text(" ".join(columns) + "\n" + rows, encoding="ascii")
     else:
-        library().save_initial_distribution(str(path), creator="Caraval", **columns)
+        library("easygdf", "GDF").save_initial_distribution(str(path), creator="Caraval", **columns)
 
 
 @hookimpl

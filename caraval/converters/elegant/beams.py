@@ -19,8 +19,9 @@ from scipy.constants import elementary_charge
 
 from caraval.converters.shared.beams import Said, beam_of, bunch_of, given, living, named
 from caraval.converters.shared.bunch import Array, Bunch
+from caraval.converters.shared.libraries import library
 from caraval.core.beam import ParticleBeam
-from caraval.core.errors import BackendError, InputError
+from caraval.core.errors import InputError
 from caraval.core.losses import Losses
 from caraval.core.reference import Reference, Species, as_species
 
@@ -40,22 +41,6 @@ def recognises(path: Path) -> bool:
             return file.read(4) == b"SDDS"
     except OSError:
         return False
-
-
-def library() -> ModuleType:
-    """Return pysdds.
-
-    Raises
-    ------
-    BackendError
-        If it is not installed.
-    """
-    try:
-        import pysdds
-    except ImportError as error:
-        message = f"SDDS files need pysdds, which is not installed ({error}); try: pip install 'caraval[beams]'"
-        raise BackendError(message) from error
-    return pysdds  # type: ignore[no-any-return]
 
 
 def read(
@@ -97,7 +82,7 @@ def read(
     BackendError
         If pysdds is not installed.
     """
-    path, sdds = Path(path), library()
+    path, sdds = Path(path), library("pysdds", "SDDS")
     with named(path):
         columns, parameters = _contents(sdds, path, page)
         own = _own(parameters)
@@ -183,7 +168,7 @@ def write(beam: ParticleBeam, path: str | Path, *, losses: Losses | None = None)
     BackendError
         If pysdds is not installed.
     """
-    sdds, losses = library(), losses or Losses()
+    sdds, losses = library("pysdds", "SDDS"), losses or Losses()
     import pandas  # with which pysdds takes its tables
 
     bunch, reference = bunch_of(beam, "a file of elegant's")
