@@ -26,8 +26,11 @@ LANES = 2**22
 
 def settings_of(shapes: set[tuple[int, ...]], beam: Beam) -> tuple[int, ...]:
     """Return the shape of all settings together: of elements, whose `shapes` are given, and of the beam."""
-    _each(lambda own, v: shapes.add(shape_of(v)[: max(0, len(shape_of(v)) - own)]), beam)
-    return np.broadcast_shapes(*shapes)
+    own_shapes = []
+    for own, part in zip(OWN_AXES[type(beam)], beam.tree_flatten()[0], strict=True):
+        values = part if isinstance(part, Coordinates) else part.tree_flatten()[0] if isinstance(part, Reference) else (part,)
+        own_shapes += [shape_of(value)[: max(0, len(shape_of(value)) - own)] for value in values]
+    return np.broadcast_shapes(*shapes, *own_shapes)
 
 
 def parts(
