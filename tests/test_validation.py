@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import caraval as cv
-from validation import formats, report
+from validation import codes, formats, report
 from validation.floor import floor, placed
+from validation.records import REFERENCE
 
 
 def test_floor() -> None:
@@ -40,11 +41,19 @@ def test_table_of_formats() -> None:
     assert "good" not in text
 
 
-@pytest.mark.skipif(not formats.bmad_reference.REFERENCE.is_dir(), reason="the reference data are not here")
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")
 def test_a_branch() -> None:
     name = "tutorial_ring_design_04_MachineCoords_simple"
     lattice = cv.load(formats.bmad_reference.corpus()[name])
-    branch = formats.bmad_reference.loaded(formats.bmad_reference.REFERENCE / "lattices" / "bmad" / f"{name}.json.gz")
+    branch = formats.bmad_reference.loaded(REFERENCE / "lattices" / "bmad" / f"{name}.json.gz")
     differences = formats._of_branch(lattice, branch["branches"][0], formats.bmad_reference.expected_of(name))
     assert max(value for value in differences.values() if value is not None) < 1e-12
     assert set(differences) == set(formats.CHECKS)
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")
+@pytest.mark.parametrize("magnet", codes.outcomes(REFERENCE / "element_agreement.json") if REFERENCE.is_dir() else [])
+def test_magnets_of_four_codes(magnet: codes.Outcome) -> None:
+    """Ours is MAD-NG's to rounding, which is within what it and PTC differ by in gradients within bends."""
+    assert magnet.differences["MAD-NG"] < 3e-15
+    assert magnet.differences["PTC"] < 3e-15 + 2 * magnet.among

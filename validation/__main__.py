@@ -13,7 +13,7 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 from rich.console import Console
 
-from . import elements, formats, impactx, lines, report
+from . import codes, elements, formats, impactx, lines, report
 from .records import REFERENCE, folder
 
 
@@ -26,23 +26,24 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/validation.md and the summary in the README")
     options = parser.parse_args()
     backends: Sequence[str] = options.backend or ("numpy", "torch", "jax")
-    files = sorted(p for p in folder().glob("*.json.gz") if not options.kind or p.name[:-8] in options.kind)
+    records = sorted(p for p in folder().glob("*.json.gz") if not options.kind or p.name[:-8] in options.kind)
     console = Console()
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         results = {}
         for backend in backends:
             with console.status(f"elements on {backend}"):
-                found = pool.map(partial(elements.of_file, backend), files)
+                found = pool.map(partial(elements.of_file, backend), records)
                 results[backend] = [result for part in found for result in part]
-        whole, cases, codes = {}, {}, {}
+        whole, cases, files, magnets = {}, {}, {}, []
         if REFERENCE.is_dir() and not options.kind:
+            magnets = codes.outcomes(REFERENCE / "element_agreement.json")
             with console.status("lattice files"):
-                codes = dict(zip(formats.CODES, pool.map(formats.outcomes, formats.CODES), strict=True))
+                files = dict(zip(formats.CODES, pool.map(formats.outcomes, formats.CODES), strict=True))
             with console.status("whole lattices and ImpactX's cases"):
                 whole = dict(zip(backends, pool.map(partial(lines.outcomes, REFERENCE), backends), strict=True))
                 cases = dict(zip(backends, pool.map(partial(impactx.outcomes, REFERENCE / "impactx"), backends), strict=True))
     table = report.summary(results)
-    text = report.page(results, whole, cases, codes)
+    text = report.page(results, whole, cases, files, magnets)
     if options.write:
         report.write(text, table)
     console.print(text if options.kind else table, markup=False)

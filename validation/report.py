@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from math import isfinite, isnan
 from typing import NamedTuple
 
-from . import formats, impactx, lines
+from . import codes, formats, impactx, lines
 from .elements import Result
 from .records import REPOSITORY
 
@@ -81,7 +81,8 @@ def page(
     results: dict[str, list[Result]],
     whole: dict[str, list[lines.Outcome]],
     cases: dict[str, list[impactx.Outcome]],
-    codes: dict[str, list[formats.Found]],
+    files: dict[str, list[formats.Found]],
+    magnets: Sequence[codes.Outcome] = (),
 ) -> str:
     """Return the page.
 
@@ -89,8 +90,10 @@ def page(
     ----------
     results, whole, cases : mapping
         Single elements, whole lattices and ImpactX's cases by backend.
-    codes : mapping
+    files : mapping
         Lattice files by the code whose language they are in.
+    magnets : sequence
+        Single magnets against several codes.
     """
     out = [INTRODUCTION, f"{datetime.date.today()}. Backends: {', '.join(results)}.", ""]
     by_backend = {backend: rows(found) for backend, found in results.items()}
@@ -106,8 +109,22 @@ def page(
         if problems:
             out += ["", "Not compared:", "", *(f"- {kind}: {problem}" for kind, problem in problems)]
         out.append("")
-    out += _formats(codes) + _lattices(whole) + _benchmarks(cases)
+    out += _magnets(magnets) + _formats(files) + _lattices(whole) + _benchmarks(cases)
     return "\n".join(out)
+
+
+def _magnets(magnets: Sequence[codes.Outcome]) -> list[str]:
+    if not magnets:
+        return []
+    out = ["## `kick_drift_kick` against four codes", ""]
+    out += [
+        "Largest difference of six coordinates of eight particles of 100 MeV (1 mm, 1 mrad, 1 %), their exact models; and of",
+        "two codes with the same model of edges from one another.",
+        "",
+    ]
+    out += _header(["magnet", *magnets[0].differences, "MAD-NG from PTC"])
+    out += [_line([one.name, *map(_number, one.differences.values()), _number(one.among)]) for one in magnets]
+    return [*out, ""]
 
 
 def _lattices(whole: dict[str, list[lines.Outcome]]) -> list[str]:
@@ -157,16 +174,16 @@ MAD-X's files are counted by sequence. A code recorded no floor, matrix or parti
 """
 
 
-def _formats(codes: dict[str, list[formats.Found]]) -> list[str]:
-    if not codes:
+def _formats(files: dict[str, list[formats.Found]]) -> list[str]:
+    if not files:
         return []
     out = [EXPLANATION_OF_FORMATS, *_header(["code", "lattices", "load", "without loss", *formats.CHECKS])]
-    for code, found in codes.items():
+    for code, found in files.items():
         loaded = [one for one in found if one.differences]
         shares = [_share([one.agrees(code, check) for one in loaded]) for check in formats.CHECKS]
         strict = sum(one.loads == "yes" for one in found)
         out.append(_line([code, len(found), len(loaded), strict, *shares]))
-    for code, found in codes.items():
+    for code, found in files.items():
         rest = [row for one in found if (row := _remainder(code, one))]
         if rest:
             out += ["", f"What remains of {code}'s, with the differences:", "", *rest]
