@@ -10,6 +10,7 @@ import numpy as np
 
 import caraval as cv
 
+from . import ptc
 from .records import Record, load
 
 
@@ -45,7 +46,9 @@ def linear(record: Record, backend: str) -> float:
 
 def symplectic(record: Record, backend: str) -> float:
     """Track by the symplectic integrator with PTC's steps, order and masses."""
-    return record.error(record.track(record.symplectic(), backend))
+    lattice = record.symplectic()
+    lattice = lattice.replace(elements=[ptc.in_its_words(element) for element in lattice.elements])
+    return record.error(record.track(lattice, backend), ptc.alive(record))
 
 
 def fine(record: Record, backend: str) -> float:
@@ -80,6 +83,8 @@ def of_file(backend: str, path: Path) -> list[Result]:
     for record in load(path):
         if record.method in COMPARISONS and (backend == "numpy" or record.method not in SECOND_SOURCES):
             method, source, comparison = COMPARISONS[record.method]
+            if source == "PTC" and not ptc.has_same_model(record):
+                source = "PTC's other models"
             error, problem = _compared(comparison, record, backend)
             found.append(Result(record.kind, f"{record.name}, {record.content['ref']}", method, source, error, problem))
     return found

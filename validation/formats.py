@@ -92,8 +92,7 @@ def bmad() -> Iterator[Found]:
             yield Found(name, how, {})
             continue
         branch = bmad_reference.loaded(bmad_reference.REFERENCE / "lattices" / "bmad" / f"{name}.json.gz")["branches"][0]
-        about = bmad_reference.UNEXPLAINED.get(name, _lost(lattice))
-        yield Found(name, how, _of_branch(lattice, branch, bmad_reference.expected_of(name)), about)
+        yield Found(name, how, _of_branch(lattice, branch, bmad_reference.expected_of(name)), _lost(lattice))
 
 
 def _lost(lattice: cv.Lattice) -> str:

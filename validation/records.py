@@ -140,11 +140,19 @@ class Record:
         with np.errstate(all="ignore"):  # of particles that are lost on the way
             return lattice.track(beam.to(backend=backend))
 
-    def error(self, out: cv.ParticleBeam) -> float:
-        """Return the largest difference over the living, each coordinate relative to its scale; infinity if others live."""
+    def error(self, out: cv.ParticleBeam, among: np.ndarray | None = None) -> float:
+        """Return the largest difference over the living, each coordinate relative to its scale; infinity if others live.
+
+        Parameters
+        ----------
+        out : ParticleBeam
+        among : array of bool, optional
+            Those of the living that count; all by default.
+        """
         alive = np.asarray(out.alive)
         if not np.array_equal(alive, self.alive):
             return float("inf")
+        alive = alive if among is None else alive & among
         coordinates = np.array([np.asarray(values) for values in out.coordinates])
         scale = np.maximum(np.abs(self.end).max(axis=1, keepdims=True), LEAST_SCALE)
         return float((np.abs(coordinates - self.end) / scale)[:, alive].max(initial=0.0))

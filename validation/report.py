@@ -38,8 +38,14 @@ EXPLANATIONS = {
         "multipoles with k0l; there this column shows Bmad's deviation."
     ),
     "PTC": (
-        "The same integrator with PTC's steps, order, splitting and masses (CODATA 2014). Models differ where edges "
-        "(`basic_bend`, `full`), several misalignments at once, cavities or wigglers are in play."
+        "The same integrator with PTC's steps, order, splitting and masses (CODATA 2014), and with its own understanding of "
+        "Bmad's attributes: pitches in the opposite order, no edges of sextupoles, `fringe_type` of bends. In bends PTC "
+        "rounds: it adds x to the radius and takes that off again, twice for each kick, and differs by that, where ours in "
+        "double and in extended precision are the same to 1e-14."
+    ),
+    "PTC's other models": (
+        "Cavities, wigglers, patches that move s, bends with several misalignments and thin dipoles: here PTC computes "
+        "something else, and the numbers say how far the models are apart."
     ),
     "Bmad's symp_lie_bmad": "An independent symplectic integration of the wiggler's field model.",
     "Bmad's runge_kutta": "A numerical integration of the fields: a second source for every element that has fields.",

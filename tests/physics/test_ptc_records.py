@@ -5,7 +5,6 @@ record is the largest difference over its living particles, each coordinate divi
 least 1e-3.
 """
 
-from math import asin, atan2
 from typing import Any
 
 import mpmath
@@ -14,111 +13,39 @@ import pytest
 
 import caraval as cv
 from caraval.backends.base import moved
-from caraval.core import scalar
 from caraval.core.coordinates import Coordinates
-from validation.records import LEAST_SCALE, RECORDS, Record, load
+from validation import ptc
+from validation.records import LEAST_SCALE, RECORDS, Record
+from validation.records import records as all_records
 
 TOLERANCE = 1e-12
 
-KINDS = (
-    *("drift", "pipe", "monitor", "instrument", "hkicker", "vkicker", "kicker", "quadrupole", "sextupole", "octupole"),
-    *("thick_multipole", "multipole", "ab_multipole", "solenoid", "sol_quad", "sbend", "rbend"),
-)
 
-NOT_PTCS = {
-    "sbend_all_misalign": 2e-5,  # roll, pitches and offsets in another order
-    "multipole_k0l_bends": 0.1,  # the kick without the turn of the reference
-    "sbend_k1_fringe_soft_edge_only": 2e-3,  # a gradient's wedge as with its hard edge, but without the hard edge
-}
-"""Cases in which PTC, as Bmad drives it, has something else in mind, and a bound on the difference."""
+def records(*names: str) -> list[Any]:
+    """Return the records of PTC where its model is ours, or is known to differ little; of some cases or kinds alone."""
+    found = [r for r in all_records(RECORDS) if r.method == "symp_lie_ptc" and r.kind in ptc.SAME_MODEL]
+    chosen = [r for r in found if not names or r.name in names or r.kind in names]
+    return [pytest.param(record, id=f"{record.name}-{record.content['ref']}") for record in chosen]
 
 
-def in_ptcs_words(element: Any) -> Any:
-    """Return the element that PTC tracks in place of `element`, where these are not the same.
-
-    In PTC Bmad's pitches follow each other in the opposite order; sextupoles have no edges; and in bends `fringe_type` says
-    only whether a gradient has a hard edge, "none" also that the faces are not turned.
-    """
-    if element.kind == "SBend":
-        edge = element.fringe_type
-        if edge == "none":
-            return element.replace(fringe_type="basic_bend", e1=0.0, e2=0.0)
-        meant = {"hard_edge_only": "full", "soft_edge_only": "full", "linear_edge": "basic_bend"}
-        return element.replace(fringe_type=meant.get(edge, edge))
-    if element.kind == "Sextupole":
-        element = element.replace(fringe_type="none")
-    if element.x_pitch and element.y_pitch:
-        about_x, about_y = element.y_pitch, element.x_pitch
-        x = np.array([[1, 0, 0], [0, np.cos(about_x), np.sin(about_x)], [0, -np.sin(about_x), np.cos(about_x)]])
-        y = np.array([[np.cos(about_y), 0, np.sin(about_y)], [0, 1, 0], [-np.sin(about_y), 0, np.cos(about_y)]])
-        m = x @ y  # Bmad has y @ x, and the tilt after both
-        roll = atan2(m[1, 0], m[1, 1])
-        return element.replace(x_pitch=atan2(m[0, 2], m[2, 2]), y_pitch=asin(m[1, 2]), tilt=element.tilt + roll)
-    return element
+def lattice_of(record: Record) -> cv.Lattice:
+    lattice = record.symplectic()
+    return lattice.replace(elements=[ptc.in_its_words(element) for element in lattice.elements])
 
 
-def records() -> list[Any]:
-    return [
-        pytest.param(record, id=f"{record['id']}-{record['ref']}")
-        for path in sorted(RECORDS.glob("*.json.gz"))
-        if path.name.split(".")[0] in KINDS
-        for record in (found.content for found in load(path))
-        if record["tracking_method"] == "symp_lie_ptc" and not record.get("failed")
-    ]
-
-
-def element_of(record: dict[str, Any], folder: Any) -> Any:
-    file = folder / "record.bmad"
-    file.write_text(record["lattice"])
-    return cv.load(file).elements[0]
-
-
-def reference_of(record: dict[str, Any]) -> cv.Reference:
-    return Record(record).ptc_reference()
-
-
-def tracked(record: dict[str, Any], element: cv.Element) -> np.ndarray:
-    beam = cv.ParticleBeam(*np.array(record["initial"]).T, reference=reference_of(record))
-    return np.array(cv.Lattice([element]).track(beam).coordinates)
-
-
-def truth_of(record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return PTC's coordinates, and which particles they are of.
-
-    A magnet cannot change pz. Where it does, PTC has just lost another particle and is not itself.
-    """
-    final = record["elements"][0]["final"]
-    truth = np.array([particle["vec"] for particle in final]).T
-    alive = np.array([particle["state"] == "Alive" for particle in final])
-    kept = np.abs(truth[5] - np.array(record["initial"])[:, 5]) < 1e-14
-    assert (alive & ~kept).sum() <= (~alive).sum()
-    return truth, alive & kept
-
-
-def curvature(record: dict[str, Any], element: Any) -> float:
-    return float(element.at(reference_of(record), scalar).g)
-
-
-def rounding(record: dict[str, Any], element: Any) -> float:
-    """Return what PTC loses in a bend [m]: where it adds x to the radius and takes that off again, twice for each kick."""
-    if element.kind != "SBend" or curvature(record, element) == 0:
-        return 0.0
-    kicks = element.tracking_method.num_steps * {2: 1, 4: 3, 6: 7}[element.tracking_method.order]
-    return 2 * kicks * 2.0**-52 / abs(curvature(record, element))
+def tracked(record: Record) -> np.ndarray:
+    return np.array(record.track(lattice_of(record)).coordinates)
 
 
 @pytest.mark.parametrize("record", records())
-def test_kick_drift_kick_is_ptcs(record, tmp_path):
-    element = element_of(record, tmp_path)
-    out = tracked(record, in_ptcs_words(element))
-    truth, alive = truth_of(record)
-    if record["id"] in NOT_PTCS:
-        bound = NOT_PTCS[record["id"]]
-        scale = np.maximum(np.abs(truth).max(axis=1, keepdims=True), LEAST_SCALE)
-        assert bound / 100 < (np.abs(out - truth) / scale)[:, alive].max() < bound
+def test_kick_drift_kick_is_ptcs(record):
+    alive, scale = ptc.alive(record), np.maximum(np.abs(record.end).max(axis=1, keepdims=True), LEAST_SCALE)
+    difference = np.abs(tracked(record) - record.end)
+    if record.name in ptc.DIFFERENT:
+        bound = ptc.DIFFERENT[record.name]
+        assert bound / 100 < (difference / scale)[:, alive].max() < bound
         return
-    scale = np.maximum(np.abs(truth).max(axis=1, keepdims=True), LEAST_SCALE)
-    assert (np.abs(out - truth)[:, alive] <= TOLERANCE * scale + rounding(record, element)).all()
+    assert (difference[:, alive] <= TOLERANCE * scale + ptc.rounding(record, record.symplectic().elements[0])).all()
 
 
 def in_plane(g: float, length: float, mass2: float, start: Any) -> list[Any]:
@@ -139,20 +66,18 @@ def in_plane(g: float, length: float, mass2: float, start: Any) -> list[Any]:
 PLAIN_BENDS = ("sbend_g", "sbend_b_field", "sbend_tiny_angle", "sbend_fringe_at_none", "sbend_large_angle", "sbend_neg")
 
 
-@pytest.mark.parametrize("record", [p for p in records() if p.values[0]["id"] in PLAIN_BENDS])
-def test_in_plain_bends_the_difference_is_ptcs(record, tmp_path):
+@pytest.mark.parametrize("record", records(*PLAIN_BENDS))
+def test_in_plain_bends_the_difference_is_ptcs(record):
     """Ours is right to rounding, of the particle's own coordinates and not of the radius; PTC is off by the difference."""
-    element = element_of(record, tmp_path)
-    start = np.array(record["initial"])
+    bend, start = record.symplectic().elements[0], record.start.T
     flat = (start[:, 2] == 0) & (start[:, 3] == 0)
-    g, length = curvature(record, element), element.length
-    mass2 = (reference_of(record).species.mass / record["p0c_start"]) ** 2
+    g, length = ptc.curvature(record, bend), bend.length
+    mass2 = (record.ptc_reference().species.mass / record.content["p0c_start"]) ** 2
     exact = np.array([in_plane(g, length, mass2, particle) for particle in start[flat]]).T
     size = np.abs(start[flat]).max(axis=1) * (1 + abs(g * length)) / min(1.0, abs(g))
-    out, truth = tracked(record, element)[:, flat], truth_of(record)[0][:, flat]
-    ours, theirs = (np.abs(found[[0, 1, 4]] - exact).max(axis=0) for found in (out, truth))
+    ours, theirs = (np.abs(found[[0, 1, 4]][:, flat] - exact).max(axis=0) for found in (tracked(record), record.end))
     assert (ours <= 1e-15 * size + 1e-30).all()
-    assert (theirs <= 1e-14 + rounding(record, element)).all()
+    assert (theirs <= 1e-14 + ptc.rounding(record, bend)).all()
     assert theirs.max() > 5 * ours.max()
 
 
@@ -167,12 +92,10 @@ def through(lattice: cv.Lattice, start: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="no extended precision on this machine")
-@pytest.mark.parametrize("record", [p for p in records() if p.values[0]["key"] in ("sbend", "rbend")])
-def test_in_all_bends_ours_is_the_map_to_rounding(record, tmp_path):
+@pytest.mark.parametrize("record", records("sbend", "rbend"))
+def test_in_all_bends_ours_is_the_map_to_rounding(record):
     """The same steps in extended precision: what PTC differs by is hundreds of times more than what we round."""
-    element = element_of(record, tmp_path)
-    lattice = cv.Lattice([in_ptcs_words(element)], reference=reference_of(record))
-    start = np.array(record["initial"]).T[:, truth_of(record)[1]]
+    lattice, start = lattice_of(record), record.start[:, ptc.alive(record)]
     exact = through(lattice, start.astype(np.longdouble))
     assert exact.dtype == np.longdouble
     scale = np.maximum(np.abs(exact).max(axis=1, keepdims=True), LEAST_SCALE)
@@ -181,5 +104,4 @@ def test_in_all_bends_ours_is_the_map_to_rounding(record, tmp_path):
 
 def test_there_are_enough_records():
     """Counts what the tests above run over, so that a record that vanishes is noticed."""
-    kinds = {p.values[0]["elements"][0]["key"] for p in records()}
-    assert len(records()) >= 465, kinds
+    assert len(records()) >= 500
