@@ -186,9 +186,11 @@ def test_attributes_in_expressions(value: Callable[..., float]) -> None:
     assert value("r[k1]", "q: quad, k1 = 2; r: q; q[k1] = 5") == 2.0, "inheritance copies"
     assert value("r[k2]", "s: sextupole, l = 0.3; r: s, k2 = 10 * s[l]") == 3.0
     assert value("beginning[e_tot] / 1e9", "parameter[e_tot] = 5e9") == 5.0
-    assert value("parameter[p0c] / m_electron", "parameter[particle] = electron; beginning[e_tot] = sqrt(2) * m_electron") == (
+    assert value("beginning[p0c] / m_electron", "parameter[particle] = electron; beginning[e_tot] = sqrt(2) * m_electron") == (
         pytest.approx(1.0)
     )
+    assert value("parameter[p0c] / 1e9", "beginning[p0c] = 5e9") == 0.0, "what is said of the beginning is not said of all"
+    assert value("beginning[p0c] / 1e9", "parameter[p0c] = 5e9; beginning[p0c] = 3e9") == 3.0
     assert value("beam[energy]", "beam, energy = 5.3") == 5.3
     assert value("particle_start[x]", "beam_start[x] = 0.25") == 0.25
     assert value("k[beta_a]", "k: line = (d); k[beta_a] = 7") == 7.0

@@ -22,7 +22,8 @@ def settings_of(state: State, branch: Branch) -> Settings:
 
     A branch that begins at a fork has the species of the one that it comes from, or photons, and an energy of its own.
     """
-    of_lattice = {**state.parameters["parameter"], **state.parameters["beginning"]}
+    of_all = {name: setting for name, setting in state.parameters["parameter"].items() if name not in start.ENERGIES}
+    of_lattice = {**of_all, **state.parameters["beginning"]}
     of_line = state.lines[branch.name].settings
     about_all = ("particle",) if branch.origin is not None else (*start.ENERGIES, "particle")
     if branch is not state.branches[0]:

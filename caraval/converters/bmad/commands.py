@@ -134,10 +134,11 @@ def beam(interpreter: Interpreter, command: syntax.Command) -> None:
         name = BEAM.get(given.name, given.name)
         if name not in (*BEAM.values(), "particle", "n_part"):
             raise Mistake(f"'beam' takes energy, pc, particle and n_part, not {given.name!r}", given.position)
-        interpreter.set_parameter("parameter", replace(given, name=name))
+        group = "beginning" if name in BEAM.values() else "parameter"
+        interpreter.set_parameter(group, replace(given, name=name))
         if name != given.name:
-            setting = interpreter.parameters["parameter"][name]
-            interpreter.parameters["parameter"][name] = setting._replace(value=GEV * setting.number(given.name))
+            setting = interpreter.parameters[group][name]
+            interpreter.parameters[group][name] = setting._replace(value=GEV * setting.number(given.name))
 
 
 def no_superimpose(interpreter: Interpreter, command: syntax.Command) -> None:

@@ -13,6 +13,7 @@ from .definitions import Element, Setting
 from .parameters import GROUPS
 from .patterns import Pattern
 from .positions import Mistake, Place
+from .start import ENERGIES
 from .syntax import Given
 from .vocabulary import CONTROLLERS
 
@@ -160,6 +161,8 @@ class _Finder:
     def _parameter(self, controlled: Controlled, place: Place) -> Target:
         """Return a parameter of the lattice as an attribute."""
         group, given = GROUPS[controlled.names], Given(controlled.position, controlled.attribute, None)
+        if given.name in ENERGIES:
+            group = "beginning"
         try:
             settings = self._state.parameters[self._state.group_of(group, given)]
         except Mistake as mistake:

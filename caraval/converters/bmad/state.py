@@ -85,7 +85,7 @@ class State:
         if element in GROUPS:
             return self._parameter(GROUPS[element], given)
         if element == "beam" and attribute in BEAM:
-            return number(Reference(position, "parameter", BEAM[attribute]), self) / GEV
+            return number(Reference(position, "beginning", BEAM[attribute]), self) / GEV
         if element in self.lines:
             if attribute not in LINE:
                 raise Mistake(f"a line has no parameter {attribute!r}{suggest(attribute, LINE)}", position)
@@ -93,9 +93,11 @@ class State:
         return self._of_element(self._element(element, position), given)
 
     def _parameter(self, group: str, given: Given) -> Value:
+        """Return a parameter; the energy of ``parameter`` is zero where it was given to ``beginning``."""
         group = self.group_of(group, given)
-        if given.name in start.ENERGIES:
-            reference = start.reference(self.parameters["parameter"], self.place(given.position))
+        known = self.parameters[group]
+        if given.name in start.ENERGIES and (group == "beginning" or any(name in known for name in start.ENERGIES)):
+            reference = start.reference({**self.parameters["parameter"], **known}, self.place(given.position))
             return float(reference.p0c if given.name == "p0c" else reference.energy)
         return _set_to(self.parameters[group], given.name, start.SPECIES if given.name == "particle" else 0.0)
 
@@ -208,11 +210,13 @@ class State:
         """
         setting = self.parameter(given)
         start.put(self.parameters[self.group_of(group, given)], given.name, setting)
+        if given.name in start.ENERGIES:
+            start.put(self.parameters["beginning"], given.name, setting)
         if given.name.startswith("custom_attribute"):
             self.vocabulary.custom.add(str(setting.value).lower().rpartition("::")[2])
 
     def group_of(self, group: str, given: Given) -> str:
-        """Return the group in which a parameter is kept; energies are the same in two.
+        """Return the group in which a parameter is kept.
 
         Raises
         ------
@@ -223,7 +227,7 @@ class State:
         known = PARAMETERS[group] | (self.vocabulary.custom if group == "parameter" else frozenset())
         if name not in known and not name.startswith("custom_attribute"):
             raise Mistake(f"{group} has no parameter {name!r}{suggest(name, known)}", given.position)
-        return "parameter" if name in start.ENERGIES else group
+        return group
 
     # ---------------------------------------------------------------- what is not there
 
