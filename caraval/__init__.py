@@ -27,7 +27,7 @@ from .core.moments import MomentBeam
 from .core.reference import Reference, Species
 from .core.registry import register_plugin
 from .core.routine import Collective, Composite, Routine, Step
-from .core.schema import Parameter
+from .core.schema import ArrayTree, Parameter
 from .io import load, load_beam, save, save_beam
 from .physics.ab_multipole import ABMultipole
 from .physics.ac_kicker import ACKicker
@@ -75,6 +75,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ABMultipole",
     "ACKicker",
+    "ArrayTree",
     "BackendError",
     "BeamBeam",
     "BmadStandard",

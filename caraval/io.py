@@ -14,7 +14,7 @@ from .core.lattice import Lattice
 from .core.losses import Loss, Losses, OnUnsupported
 from .core.registry import Entry, registry
 
-OFFERED = ("losses", "beside")
+OFFERED = ("losses", "beside", "line", "branch")
 """Arguments of readers and writers that are no options."""
 
 LOOK_AT = 4096
@@ -28,6 +28,7 @@ def load(
     line: str | None = None,
     branch: str | int | None = None,
     on_unsupported: OnUnsupported = "error",
+    **options: Any,
 ) -> Lattice:
     """Read a lattice file.
 
@@ -43,6 +44,8 @@ def load(
     on_unsupported : "error", "warn" or "drift"
         What becomes of things that change the tracking and that Caraval has not: an error; or the element does without, with
         a warning each, or with none. Whatever was not carried is in ``lattice.losses``.
+    **options
+        For the reader, such as `modules` of Caraval's own files: ``{"nn": module}`` for networks that a file can only describe.
 
     Raises
     ------
@@ -54,8 +57,9 @@ def load(
     """
     path = _existing(path)
     reader = _reader(path, format)
+    _check_options(reader.read, options, reader.format)
     losses = Losses(on_unsupported)
-    lattice = reader.read(path, line=line, branch=branch, **_taken(reader.read, losses=losses))
+    lattice = reader.read(path, line=line, branch=branch, **options, **_taken(reader.read, losses=losses))
     if not isinstance(lattice, Lattice):
         raise LatticeError(f"the reader of format {reader.format!r} returned no lattice", file=str(path))
     return lattice.replace(losses=losses.found) if losses.found else lattice
@@ -242,7 +246,7 @@ def _whole(path: Path, write: Callable[[Path], Any], beside: Beside | None = Non
         for target, text in beside.files() if beside is not None else ():
             part = target.with_name(f".{target.name}.part{target.suffix}")
             files[part] = target
-            part.write_text(text, encoding="utf-8", newline="\n")
+            part.write_bytes(text if isinstance(text, bytes) else text.encode())
         for part, target in files.items():
             part.replace(target)
     finally:

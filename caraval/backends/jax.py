@@ -136,7 +136,11 @@ class JaxBackend(Backend):
 
                 derivatives = jax.value_and_grad(whole)
                 programs[key] = derivatives if in_pieces else jax.jit(derivatives)
-            found = {k: jnp.asarray(v, dtype=beam.dtype if is_number(v) else None) for k, v in settings.items()}
+
+            def opened(value: Any) -> Any:
+                return jnp.asarray(value, dtype=beam.dtype if is_number(value) else None)
+
+            found = jax.tree.map(opened, settings, is_leaf=lambda value: not isinstance(value, dict))
             return programs[key](found, arrays)  # type: ignore[no-any-return]
 
         return evaluate

@@ -81,7 +81,7 @@ class TorchBackend(Backend):
         fitting = self._fitting(constants, beam)
         if not torch.is_grad_enabled():
             return effect(fitting, beam, self)
-        return checkpoint(effect, fitting, beam, self, use_reentrant=False, preserve_rng_state=False)
+        return checkpoint(effect, fitting, beam, self, use_reentrant=False)  # what it draws, it draws again
 
     def compiled(self) -> Backend:
         """Return the backend with every variant compiled."""
@@ -94,14 +94,16 @@ class TorchBackend(Backend):
 
         def evaluate(settings: dict[str, Any], beam: Any) -> tuple[Any, dict[str, Any]]:
             kind = {"dtype": beam.dtype, "device": beam.device}
-            tensors = {
-                key: torch.as_tensor(value, **(kind if is_number(value) else {})).detach().requires_grad_()
-                for key, value in settings.items()
-            }
-            value = objective(tensors, beam)
-            gradients = torch.autograd.grad(value, list(tensors.values()), allow_unused=True)
-            filled = [torch.zeros_like(t) if g is None else g for t, g in zip(tensors.values(), gradients, strict=True)]
-            return value.detach(), dict(zip(tensors, filled, strict=True))
+
+            def opened(value: Any) -> torch.Tensor:
+                return torch.as_tensor(value, **(kind if is_number(value) else {})).detach().requires_grad_()
+
+            flat, tree = _pytree.tree_flatten(settings, is_leaf=lambda value: not isinstance(value, dict))
+            tensors = list(map(opened, flat))
+            value = objective(_pytree.tree_unflatten(tensors, tree), beam)
+            gradients = torch.autograd.grad(value, tensors, allow_unused=True)
+            filled = [torch.zeros_like(t) if g is None else g for t, g in zip(tensors, gradients, strict=True)]
+            return value.detach(), _pytree.tree_unflatten(filled, tree)
 
         return evaluate
 

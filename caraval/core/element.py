@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, dataclass_transform
 
-from .arrays import is_number, same
+from .arrays import arrays, is_number, same
 from .errors import InputError, UnknownNameError, suggest
 from .methods import TrackingMethod
 from .reference import Reference
@@ -136,6 +136,18 @@ class Element:
         return {name: self.__dict__[name] for name in self.schema().parameters}
 
     @property
+    def trees(self) -> dict[str, Any]:
+        """The trees of arrays by name: mappings, elements or None."""
+        return {name: self.__dict__[name] for name in self.schema().trees}
+
+    def arrays(self) -> Iterator[tuple[str, Any]]:
+        """Yield all arrays that the element holds, and the name of the parameter or the tree that each is in."""
+        yield from ((name, value) for name, value in self.parameters.items() if arrays([value]))
+        for name, held in self.trees.items():
+            inner = (value for _, value in held.arrays()) if isinstance(held, Element) else arrays((held or {}).values())
+            yield from ((name, value) for value in inner)
+
+    @property
     def options(self) -> dict[str, Any]:
         """Everything else by name: names, choices, switches."""
         return {name: self.__dict__[name] for name in self.schema().options}
@@ -232,6 +244,14 @@ class Element:
     def validate(self) -> None:
         """Check that the fields fit together; kinds add their own."""
 
+    def check_library(self, library: str) -> None:
+        """Refuse beams of an array library that the element cannot act on; kinds that hold trees of arrays may add their own.
+
+        Raises
+        ------
+        BackendError
+        """
+
     def with_values(self, values: Mapping[str, Any]) -> Element:
         """Return the element with other values, unchecked: they may be expanded, traced, or not known yet."""
         new = object.__new__(type(self))
@@ -249,14 +269,35 @@ class Element:
         """
         if name in self.shorthands:
             names = list(self.shorthands[name]({**self.__dict__, name: 1.0}))
-        elif name in self.schema().parameters:
+        elif name in (*self.schema().parameters, *self.schema().trees):
             names = [name]
         elif name in self.schema().options:
             raise InputError(f"{self.label}: {name} is no number, so it decides how a tracker is made and cannot be left open")
         else:
-            known = [*self.schema().parameters, *self.shorthands]
+            known = [*self.schema().parameters, *self.schema().trees, *self.shorthands]
             raise UnknownNameError(f"{self.label} has no parameter {name!r}{suggest(name, known)}")
         return self.with_values(dict.fromkeys(names, value))
+
+    # ---------------------------------------------------------------- files
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the fields as Caraval's own files have them: data, arrays, trees of arrays, and methods.
+
+        Kinds with fields that are none of these describe them; :meth:`from_data` reads that.
+        """
+        return {name: self.__dict__[name] for name in self.schema().fields}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], modules: Mapping[str, Any]) -> Element:
+        """Return the element that a file describes by fields that are not its defaults.
+
+        Parameters
+        ----------
+        data : mapping
+        modules : mapping
+            What was given to :func:`load` for things that a file can only describe, by the names of elements or of classes.
+        """
+        return cls(**data)
 
     # ---------------------------------------------------------------- checks
 
@@ -314,15 +355,15 @@ class Element:
     # ---------------------------------------------------------------- as a tree of arrays
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], Fixed]:
-        """Parameters, and the rest."""
-        return tuple(self.parameters.values()), Fixed(**self.options)
+        """Parameters and trees, and the rest."""
+        return (*self.parameters.values(), *self.trees.values()), Fixed(**self.options)
 
     @classmethod
     def tree_unflatten(cls, rest: Fixed, children: Any) -> Element:
         """Put together again, unchecked."""
         element = object.__new__(cls)
         element.__dict__.update(rest.values)
-        element.__dict__.update(zip(cls.schema().parameters, children, strict=True))
+        element.__dict__.update(zip((*cls.schema().parameters, *cls.schema().trees), children, strict=True))
         return element
 
 

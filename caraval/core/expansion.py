@@ -11,6 +11,7 @@ from .jet import Jet, expansion, jet_namespace, lifted, seed
 from .maps import Entries
 from .plan import Act, Prepared
 from .rows import Row, map_row
+from .tracking import refuse_orbits
 
 Vector = tuple[Any, ...]
 """Six coordinates: plain numbers, arrays of settings, or jets of such."""
@@ -49,8 +50,9 @@ def pieces(prepared: Prepared, start: Sequence[Any], backend: Any = None) -> Ite
     Raises
     ------
     InputError
-        If the orbit leaves the region where the routines have values.
+        If the orbit leaves the region where the routines have values, or something has no values but on its own library.
     """
+    refuse_orbits(prepared)
     order = 2 if any(isinstance(value, Jet) for value in start) else 1
     xp = jet_namespace(_library(prepared, start), order)
     orbit = tuple(start)

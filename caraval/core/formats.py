@@ -34,12 +34,12 @@ class Beside:
     Attributes
     ----------
     texts : dict
-        Their contents by suffix.
+        Their contents by suffix: texts, or bytes.
     """
 
     def __init__(self, target: Path) -> None:
         self._target = target
-        self.texts: dict[str, str] = {}
+        self.texts: dict[str, str | bytes] = {}
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class Beside:
         """Return where a file with another suffix will be, or is."""
         return self._target.with_suffix(suffix)
 
-    def files(self) -> list[tuple[Path, str]]:
+    def files(self) -> list[tuple[Path, str | bytes]]:
         """Return where each file will be, and its content."""
         return [(self.path(suffix), text) for suffix, text in self.texts.items()]
 

@@ -251,7 +251,10 @@ class Lattice:
         return self.select(where)
 
     def to(self, backend: str, *, device: Any = None, dtype: str = "float64") -> Lattice:
-        """Return the lattice with its arrays on another backend; plain numbers stay plain."""
+        """Return the lattice with its arrays on another backend; plain numbers stay plain.
+
+        Arrays of a tree, such as weights, that are of the backend already stay what they are: somebody trains them.
+        """
         target = registry().backend(backend)
 
         def move(value: Any) -> Any:
@@ -260,10 +263,16 @@ class Lattice:
             array = value if library(value) == backend else backend_of(value).to_numpy(value)
             return target.asarray(array, dtype=target.dtype(dtype), device=device)
 
-        elements = [
-            element.replace(**{name: move(value) for name, value in element.parameters.items() if arrays([value])})
-            for element in self.elements
-        ]
+        def moved(element: Element) -> Element:
+            changes = {name: move(value) for name, value in element.parameters.items() if arrays([value])}
+            for name, held in element.trees.items():
+                if isinstance(held, Element):
+                    changes[name] = moved(held)
+                elif held is not None:
+                    changes[name] = {key: v if library(v) == backend else move(v) for key, v in held.items()}
+            return element.replace(**changes)
+
+        elements = list(map(moved, self.elements))
         reference = self.reference
         if reference is not None:
             reference = Reference(reference.species, *(move(v) for v in (reference.p0c, reference.s, reference.t)))
@@ -357,7 +366,7 @@ class Lattice:
             )
         self.planner.libraries()
         prepared = self.planner.plan([], start).prepare(self.planner.pieces(), start, particles=False)
-        settings = (value for element in self.elements for value in element.parameters.values())
+        settings = (value for element in self.elements for _, value in element.arrays())
         found = arrays([*settings, start.p0c, start.s, start.t])
         backend = backend_of(found[0]) if found else registry().backend("numpy")
         zero = backend.asarray(np.zeros(6), dtype=backend.dtype("float64"))

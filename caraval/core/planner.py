@@ -54,6 +54,7 @@ class Planner:
         self._plans: dict[Any, Plan] = {}
         self._prepared: dict[Any, Prepared] = {}
         self._libraries: dict[str, str] | None = None
+        self._with_trees: list[Element] = []
         self._shapes: set[tuple[int, ...]] = set()
         self._pieces: tuple[Element, ...] | None = None
 
@@ -283,20 +284,26 @@ class Planner:
             )
 
     def _check_libraries(self, wanted: str) -> None:
-        for found, where in self.libraries().items():
+        libraries = self.libraries()
+        for element in self._with_trees:
+            element.check_library(wanted)
+        for found, where in libraries.items():
             _check_library(where, found, wanted)
 
     def libraries(self) -> dict[str, str]:
-        """Return the libraries of the arrays among the settings, and where the first of each is; all are checked."""
+        """Return the libraries of the lattice's arrays, and where the first of each is; all are checked."""
         if self._libraries is None:
             found: dict[str, str] = {}
+            self._with_trees = [element for element in self.lattice.elements if element.schema().trees]
             for element in self.lattice.elements:
-                for name, value in element.parameters.items():
-                    if value is not None and not is_number(value):
-                        where = f"{element.label}: {name}"
-                        check_array(where, value)
-                        found.setdefault(library(value), where)
+                for name, value in element.arrays():
+                    where = f"{element.label}: {name}"
+                    check_array(where, value)
+                    if name in element.schema().parameters:
                         self._shapes.add(shape_of(value))
+                    elif library(value) == "numpy":  # as they come from files; every library takes them
+                        continue
+                    found.setdefault(library(value), where)
             self._libraries = found
         return self._libraries
 

@@ -75,6 +75,9 @@ class Collective:
         axis for particles). Left out: the constants are the element's own parameters, by name.
     moments : callable, optional
         ``(constants, beam, backend) -> MomentBeam`` of a :class:`MomentBeam`; left out: such beams are refused.
+    orbit : callable, optional
+        ``(constants, beam, backend) -> (jacobian (..., 6, 6), mean (..., 6))`` at the mean of a :class:`MomentBeam`, for what
+        acts on every particle by itself: it is then part of the line's maps, and moments follow if `moments` is left out.
     joined : callable, optional
         ``(constants, constants) -> constants`` of one effect that does what two do that follow each other immediately.
     """
@@ -82,6 +85,7 @@ class Collective:
     track: Callable[[Any, Any, Any], Any]
     prepare: Prepare | None = None
     moments: Callable[[Any, Any, Any], Any] | None = None
+    orbit: Callable[[Any, Any, Any], Any] | None = None
     joined: Callable[[Any, Any], Any] | None = None
 
     def constants(self, element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> Any:

@@ -16,9 +16,16 @@ from .errors import InputError, suggest
 from .methods import TrackingMethod, as_method
 
 _PARAMETER = "parameter"
+_TREE = "tree"
 
 Parameter = Annotated[Any, _PARAMETER]
 """A number, or an array of any backend: what may be varied, batched and differentiated."""
+
+ArrayTree = Annotated[Any, _TREE]
+"""A mapping of names to arrays (or an element, or None): what may be varied as a whole and differentiated, such as weights.
+
+The axes of these arrays are their own; none is one of settings.
+"""
 
 
 class Field(NamedTuple):
@@ -43,10 +50,11 @@ class Field(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """The fields of an element class by name, and which of them are parameters and which options."""
+    """The fields of an element class by name, and which of them are parameters, trees of arrays and options."""
 
     fields: dict[str, Field]
     parameters: tuple[str, ...]
+    trees: tuple[str, ...]
     options: tuple[str, ...]
 
     def choices(self, name: str) -> tuple[Any, ...]:
@@ -69,8 +77,8 @@ def schema_of(cls: Any) -> Schema:
     """
     hints = get_type_hints(cls, include_extras=True)
     found = {f.name: _field(cls, f, hints[f.name]) for f in fields(cls)}
-    parameters = tuple(name for name in found if _is_parameter(hints[name]))
-    return Schema(found, parameters, tuple(name for name in found if name not in parameters))
+    parameters, trees = (tuple(name for name in found if _is(mark, hints[name])) for mark in (_PARAMETER, _TREE))
+    return Schema(found, parameters, trees, tuple(name for name in found if name not in (*parameters, *trees)))
 
 
 def _field(cls: type, f: DataclassField[Any], hint: Any) -> Field:
@@ -85,7 +93,9 @@ def _check_of(hint: Any, choices: tuple[Any, ...]) -> Callable[[str, Any], Any]:
     alternatives = _alternatives(hint)
     if TrackingMethod in alternatives:
         return partial(_or_none, lambda where, value: as_method(value))
-    if _is_parameter(hint):
+    if _is(_TREE, hint):
+        return lambda where, value: value  # kinds know best what they take
+    if _is(_PARAMETER, hint):
         return partial(_or_none, number) if type(None) in alternatives else number
     if choices:
         return partial(_choice, choices)
@@ -96,8 +106,8 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
-def _is_parameter(hint: Any) -> bool:
-    return any(get_origin(part) is Annotated and _PARAMETER in part.__metadata__ for part in _alternatives(hint))
+def _is(mark: str, hint: Any) -> bool:
+    return any(get_origin(part) is Annotated and mark in part.__metadata__ for part in _alternatives(hint))
 
 
 # -------------------------------------------------------------------- checks

@@ -73,7 +73,8 @@ class Tracker:
         beam : ParticleBeam or MomentBeam
             On the tracker's backend.
         settings : mapping
-            New values of the `parameters` that the tracker was compiled for; numbers, or arrays of settings.
+            New values of the `parameters` that the tracker was compiled for; numbers, or arrays of settings; of weights a
+            mapping of arrays.
         turns, observe_turns, keep, reference
             As in :meth:`Lattice.track`.
 
@@ -91,7 +92,8 @@ class Tracker:
         plan = self._plan(beam)
         elements = self._with(self._known(settings), used) if settings else None
         if turns == 1 and observe_turns is None:
-            out, looks = planner.track(plan, beam, self._compiled, keep, reference, elements, (settings or {}).values())
+            given = [value for value in (settings or {}).values() if not isinstance(value, Mapping)]
+            out, looks = planner.track(plan, beam, self._compiled, keep, reference, elements, given)
         else:
             quiet, watching = (
                 self._prepared(planner.plan(places, beam.reference, self._elements), beam, elements, reference)
@@ -145,8 +147,9 @@ class Tracker:
         """Return the lattice's elements with other settings, numbers or arrays of the beam's backend."""
         elements = list(self.lattice.elements)
         for key, value in settings.items():
-            if hasattr(value, "dtype"):
-                check_array(key, value, backend)
+            for array in value.values() if isinstance(value, Mapping) else [value]:
+                if hasattr(array, "dtype"):
+                    check_array(key, array, backend)
             name, places = self._places[key]
             for place in places:
                 elements[place] = elements[place].replace(**{name: value})

@@ -173,12 +173,8 @@ def track_moments(prepared: Prepared, beam: MomentBeam, backend: Any, keep: Keep
             looks.append((piece, keep(_moments(prepared, beam, backend, mean, covariance, piece + 1))))
             continue
         if isinstance(piece, Act):
-            if piece.effect.moments is None:
-                raise InputError(f"{_name(piece)} acts on ParticleBeams alone, not on a MomentBeam")
-            after = piece.effect.moments(
-                piece.constants, _moments(prepared, beam, backend, mean, covariance, piece.place), backend
-            )
-            mean, covariance = after.mean, after.covariance
+            here = _moments(prepared, beam, backend, mean, covariance, piece.place)
+            mean, covariance = _act_on_moments(piece, here, backend)
             continue
         jacobian, mean = _expanded(piece, mean, backend)
         if isinstance(piece, SecondOrderMap):
@@ -187,7 +183,19 @@ def track_moments(prepared: Prepared, beam: MomentBeam, backend: Any, keep: Keep
     return _moments(prepared, beam, backend, mean, covariance, len(prepared.references) - 1), looks
 
 
-def _name(act: Act) -> str:
+def _act_on_moments(act: Act, beam: MomentBeam, backend: Any) -> tuple[Any, Any]:
+    """Return mean and covariance after an effect of the whole bunch, or of every particle by itself."""
+    if act.effect.moments is not None:
+        after = act.effect.moments(act.constants, beam, backend)
+        return after.mean, after.covariance
+    if act.effect.orbit is None:
+        raise InputError(f"{name_of(act)} acts on ParticleBeams alone, not on a MomentBeam")
+    matrix, mean = act.effect.orbit(act.constants, beam, backend)
+    return mean, matrix @ beam.covariance @ array_namespace(matrix).matrix_transpose(matrix)
+
+
+def name_of(act: Act) -> str:
+    """Return what to call an effect in messages."""
     function = getattr(act.effect.track, "func", act.effect.track)
     return f"the collective effect {function.__module__}.{function.__qualname__}"
 
@@ -210,18 +218,47 @@ def transfer_map(prepared: Prepared, backend: Any, start: Any) -> LinearMap:
     """
     total = LinearMap(backend.asarray(np.eye(6), dtype=start.dtype), start)
     for piece in _pieces(prepared):
-        if not isinstance(piece, (int, Act)):
+        if isinstance(piece, int):
+            continue
+        if isinstance(piece, Act):
+            if piece.effect.orbit is None:
+                continue
+            alone = moments_from(total.offset, 0 * total.matrix, prepared.references[piece.place], 0.0)
+            matrix, after = piece.effect.orbit(piece.constants, alone, backend)
+        else:
             jacobian, after = _expanded(piece, total.offset, backend)
-            total = LinearMap(jacobian.matrix @ total.matrix, after)
+            matrix = jacobian.matrix
+        total = LinearMap(matrix @ total.matrix, after)
     return total
 
 
 def second_order_map_of(prepared: Prepared, backend: Any, start: Any) -> SecondOrderMap:
-    """Return the second-order expansion about the orbit that begins at `start`, an array ``(..., 6)``."""
+    """Return the second-order expansion about the orbit that begins at `start`, an array ``(..., 6)``.
+
+    Raises
+    ------
+    InputError
+        If something acts on every particle by itself, and has no second derivative.
+    """
+    refuse_orbits(prepared)
     stages = (stage for stage in prepared.stages if not isinstance(stage, (int, Act)))
     rows = [stage if isinstance(stage, Row) else map_row(stage, particles=False) for stage in stages]
     found = second_order_map(_jets(rows, start, backend, order=2))
     return SecondOrderMap(*(_like(part, start, backend) for part in found))
+
+
+def refuse_orbits(prepared: Prepared) -> None:
+    """Refuse a plan with something that acts on every particle by itself, and is no routine.
+
+    Raises
+    ------
+    InputError
+    """
+    for stage in prepared.stages:
+        if isinstance(stage, Act) and stage.effect.orbit is not None:
+            raise InputError(
+                f"{name_of(stage)} has a first derivative alone: lattice.transfer_map() has it, order=2 and optics not"
+            )
 
 
 def _moments(prepared: Prepared, beam: MomentBeam, backend: Any, mean: Any, covariance: Any, index: int) -> MomentBeam:

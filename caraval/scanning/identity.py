@@ -45,7 +45,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, Element):
         options = {name: option for name, option in value.options.items() if name != "metadata"}
-        return [value.kind, _plain(value.parameters), _plain(options)]
+        return [value.kind, _plain(value.parameters), _plain(value.trees), _plain(options)]
     if isinstance(value, (ParticleBeam, MomentBeam)):
         return [type(value).__name__, _plain(value.tree_flatten()[0])]
     if isinstance(value, TrackingMethod):

@@ -27,6 +27,10 @@ Numbers are plain, and exact to the last bit. Settings that are arrays are lists
 ``{"$array": [1.0, 2.0], "dtype": "float32", "backend": "torch"}``. They come back as arrays of the same library and precision,
 on its default device and without a tape of derivatives. Elsewhere (metadata, options of plugins) ``$tuple`` marks a tuple, and
 ``$mapping`` a list of pairs of a mapping whose keys are not all plain strings.
+
+Trees of arrays, such as the weights of networks, are in a file beside, of the format safetensors, which ``"tensors"`` names:
+``{"0.weight": {"$tensor": "nn.0.weight", "backend": "torch"}, ...}``. What an element holds that is an element itself is
+``{"$element": {"kind": ..., ...}}``. A file never says what to import or to execute.
 """
 
 from __future__ import annotations

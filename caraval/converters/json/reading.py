@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from caraval.core.arrays import is_number
 from caraval.core.element import Element
@@ -15,9 +15,10 @@ from caraval.core.methods import Named, TrackingMethod, as_method
 from caraval.core.reference import Reference, Species, as_species
 from caraval.core.registry import registry
 
+from . import tensors
 from .source import Node, parsed, shortly
 from .values import data, setting
-from .vocabulary import KEYS, VERSION
+from .vocabulary import ELEMENT, KEYS, VERSION
 
 
 def recognises(head: str) -> bool:
@@ -25,7 +26,31 @@ def recognises(head: str) -> bool:
     return re.search(r'"caraval"\s*:\s*\{', head) is not None
 
 
-def read(path: str | Path, *, line: str | None = None, branch: str | int | None = None) -> Lattice:
+class Context(NamedTuple):
+    """What elements may need besides their own description.
+
+    Attributes
+    ----------
+    plugins : mapping
+        Which plugin brought a kind.
+    tensors : mapping
+        The arrays of the file beside, by name.
+    modules : mapping
+        What was given for things that a file can only describe.
+    """
+
+    plugins: Mapping[str, str]
+    tensors: Mapping[str, Any]
+    modules: Mapping[str, Any]
+
+
+def read(
+    path: str | Path,
+    *,
+    line: str | None = None,
+    branch: str | int | None = None,
+    modules: Mapping[str, Any] | None = None,
+) -> Lattice:
     """Read a lattice.
 
     Parameters
@@ -33,6 +58,9 @@ def read(path: str | Path, *, line: str | None = None, branch: str | int | None 
     path : str or Path
     line, branch : str, optional
         Such a file has one, of the lattice's name (which is branch 0, too).
+    modules : mapping, optional
+        Networks of which the file has the weights and cannot make the rest, by the name of their element or of their class.
+        Nothing is imported because a file says so.
 
     Raises
     ------
@@ -49,7 +77,7 @@ def read(path: str | Path, *, line: str | None = None, branch: str | int | None 
     for wanted in (line, branch):
         if wanted not in (None, name, 0):
             raise LatticeError(f"there is no {wanted!r} in this file, only the one line {name!r}", file=str(path))
-    return _lattice(root, name)
+    return _lattice(root, name, modules or {})
 
 
 def _check_version(header: Node) -> None:
@@ -60,16 +88,17 @@ def _check_version(header: Node) -> None:
         raise header.error(f"this Caraval reads version {VERSION} of its files, and this one is {shortly(version)}")
 
 
-def _lattice(root: Node, name: str) -> Lattice:
-    plugins = _mapping(root, "plugins")
+def _lattice(root: Node, name: str, modules: Mapping[str, Any]) -> Lattice:
+    beside = tensors.unpacked(root["tensors"]) if "tensors" in root.value else {}
+    context = Context(_mapping(root, "plugins"), beside, modules)
     definitions: dict[str, Element] = {}
     if "elements" in root.value:
         root["elements"].expected(dict, "elements are defined by an object, {name: {...}}")
-        definitions = {key: _element(node, plugins, key) for key, node in root["elements"].members()}
+        definitions = {key: _element(node, context, key) for key, node in root["elements"].members()}
     if "line" not in root.value:
         raise root.error("the lattice has no 'line', which names its elements in order")
     root["line"].expected(list, "a line is a list")
-    elements = [_item(node, plugins, definitions) for node in root["line"].items()]
+    elements = [_item(node, context, definitions) for node in root["line"].items()]
     if not elements:
         raise root["line"].error("a lattice needs at least one element")
     geometry = root.value.get("geometry", "open")
@@ -88,24 +117,24 @@ def _mapping(parent: Node, key: str) -> Any:
     return data(parent[key])
 
 
-def _item(node: Node, plugins: Mapping[str, str], definitions: Mapping[str, Element]) -> Element:
+def _item(node: Node, context: Context, definitions: Mapping[str, Element]) -> Element:
     """Return an element of the line, by its key or by itself."""
     if isinstance(node.value, str):
         if node.value not in definitions:
             raise node.error(f"no element {node.value!r} is defined{suggest(node.value, definitions)}")
         return definitions[node.value]
-    return _element(node, plugins, "")
+    return _element(node, context, "")
 
 
-def _element(node: Node, plugins: Mapping[str, str], name: str) -> Element:
+def _element(node: Node, context: Context, name: str) -> Element:
     node.expected(dict, 'an element is an object, {"kind": ..., ...}')
     if "kind" not in node.value:
         raise node.error(f"the element {name!r} does not say its kind")
-    cls = _kind(node["kind"], plugins)
+    cls = _kind(node["kind"], context.plugins)
     node.only(("kind", *cls.schema().defaults, *cls.shorthands), cls.__name__)
-    values = {key: _field(cls, key, child) for key, child in node.members() if key != "kind"}
+    values = {key: _field(cls, key, child, context) for key, child in node.members() if key != "kind"}
     with node.blamed():
-        return cls(**{"name": name, **values})
+        return cls.from_data({"name": name, **values}, context.modules)
 
 
 def _kind(node: Node, plugins: Mapping[str, str]) -> type[Element]:
@@ -118,14 +147,25 @@ def _kind(node: Node, plugins: Mapping[str, str]) -> type[Element]:
         raise node.error(f"{error}; there are {', '.join(registry().kinds)}, or a plugin that brings it is missing") from error
 
 
-def _field(cls: type[Element], name: str, node: Node) -> Any:
+def _field(cls: type[Element], name: str, node: Node, context: Context) -> Any:
     if name == "name":
         return node.expected(str, "a name is a text")
     if name == "metadata":
         node.expected(dict, "metadata are an object")
     if name == "tracking_method":
         return None if node.value is None else _method(node)
+    if name in cls.schema().trees and node.value is not None:
+        return _tree(node, context)
     return setting(node, name) if name in cls.schema().parameters or name in cls.shorthands else data(node)
+
+
+def _tree(node: Node, context: Context) -> Any:
+    """Return an element, or a mapping of names to arrays of the file beside."""
+    node.expected(dict, 'this is an object, {"name": {"$tensor": ...}} or {"$element": ...}')
+    if ELEMENT in node.value:
+        node.only((ELEMENT,), ELEMENT)
+        return _element(node[ELEMENT], context, "")
+    return {name: tensors.array(child, context.tensors) for name, child in node.members()}
 
 
 def _method(node: Node) -> TrackingMethod:

@@ -1,9 +1,15 @@
 """The words of the format."""
 
 VERSION = 1
-KEYS = ("caraval", "name", "geometry", "reference", "beginning", "metadata", "plugins", "elements", "line")
+KEYS = ("caraval", "name", "geometry", "reference", "beginning", "metadata", "plugins", "tensors", "elements", "line")
 
 ARRAY, TUPLE, MAPPING = "$array", "$tuple", "$mapping"
+ELEMENT, TENSOR = "$element", "$tensor"
+"""What trees of arrays hold: another element, or an array that is in the file beside, under a name."""
+
+TENSORS = ".safetensors"
+"""Suffix of that file."""
+
 TAGS = frozenset((ARRAY, TUPLE, MAPPING))
 DEEPEST = 100
 """How deep lists and objects may be nested in what is kept with a lattice or an element."""

@@ -10,14 +10,16 @@ from typing import Any
 from caraval.core.arrays import is_number
 from caraval.core.element import Element
 from caraval.core.errors import LatticeError, UnknownNameError
+from caraval.core.formats import Beside
 from caraval.core.lattice import Lattice
 from caraval.core.methods import TrackingMethod, as_method
 from caraval.core.reference import Reference, Species, as_species
 from caraval.core.registry import registry
 
 from .source import dump
+from .tensors import Tensors
 from .values import plain, plain_setting
-from .vocabulary import VERSION
+from .vocabulary import ELEMENT, TENSORS, VERSION
 
 BUILT_IN = "caraval."
 """Beginning of the names of plugins that are always there."""
@@ -26,13 +28,15 @@ WIDTH = 120
 """Of a row of names [characters]."""
 
 
-def write(lattice: Lattice, path: str | Path) -> None:
-    """Write a lattice.
+def write(lattice: Lattice, path: str | Path, *, beside: Beside | None = None) -> None:
+    """Write a lattice; its trees of arrays, such as weights, into a file beside it.
 
     Parameters
     ----------
     lattice : Lattice
     path : str or Path
+    beside : Beside, optional
+        Takes the file beside; left out: written at once.
 
     Raises
     ------
@@ -40,12 +44,28 @@ def write(lattice: Lattice, path: str | Path) -> None:
         If it holds something that no file can hold: values that a trace hides, that are not finite or of a type that is no
         data; or a kind of element that is not registered, so that nobody could read it back.
     """
-    Path(path).write_text(text(lattice), encoding="utf-8", newline="\n")
+    files = beside or Beside(Path(path))
+    tensors = Tensors()
+    Path(path).write_text(text(lattice, tensors, files.path(TENSORS).name), encoding="utf-8", newline="\n")
+    if tensors.arrays:
+        files.texts[TENSORS] = tensors.packed()
+    for place, content in files.files() if beside is None else ():
+        place.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def text(lattice: Lattice) -> str:
-    """Return what :func:`write` writes."""
-    definitions, line = _named_once(lattice)
+def text(lattice: Lattice, tensors: Tensors | None = None, beside: str = "") -> str:
+    """Return what :func:`write` writes.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    tensors : Tensors, optional
+        Collects the arrays of trees.
+    beside : str
+        Name of the file that they will be in.
+    """
+    tensors = Tensors() if tensors is None else tensors
+    definitions, line = _named_once(lattice, tensors)
     plugins = _plugins(lattice)
     reference, beginning = lattice.reference, plain("beginning", dict(lattice.beginning))
     metadata = plain("metadata", dict(lattice.metadata))
@@ -57,13 +77,14 @@ def text(lattice: Lattice) -> str:
         "beginning": beginning and dump(beginning),
         "metadata": metadata and dump(metadata),
         "plugins": plugins and dump(plugins),
+        "tensors": tensors.arrays and dump(beside),
         "elements": definitions and "{\n  " + ",\n  ".join(f"{dump(k)}: {body}" for k, body in definitions.items()) + "\n}",
         "line": "[\n  " + ",\n  ".join(_rows(line)) + "\n]",
     }
     return "{\n" + ",\n".join(f'"{key}": {part}' for key, part in parts.items() if part) + "\n}\n"
 
 
-def _named_once(lattice: Lattice) -> tuple[dict[str, str], list[str]]:
+def _named_once(lattice: Lattice, tensors: Tensors) -> tuple[dict[str, str], list[str]]:
     """Return the definitions of the elements that have names, and the line: keys of those, and elements without name."""
     taken = {element.name for element in lattice.elements}
     definitions: dict[str, str] = {}
@@ -73,7 +94,7 @@ def _named_once(lattice: Lattice) -> tuple[dict[str, str], list[str]]:
     for element in lattice.elements:
         if id(element) in items:
             continue
-        body = _plain_element(element)
+        body = _plain_element(element, tensors)
         same = (element.name, dump(body))
         if element.name and same not in keys:
             key = element.name
@@ -103,7 +124,7 @@ def _plugins(lattice: Lattice) -> dict[str, str]:
     """Return the kinds of elements that plugins brought, and which."""
     known = registry().kinds
     found = {}
-    for cls in {type(element) for element in lattice.elements}:
+    for cls in {type(element) for element in _every(lattice.elements)}:
         entry = known.get(cls.__name__)
         if entry is None or entry.value is not cls:
             raise LatticeError(
@@ -115,24 +136,36 @@ def _plugins(lattice: Lattice) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _plain_element(element: Element) -> dict[str, Any]:
+def _every(elements: Iterable[Element]) -> Iterator[Element]:
+    """Yield elements, and those that they hold."""
+    for element in elements:
+        yield element
+        yield from _every(held for held in element.trees.values() if isinstance(held, Element))
+
+
+def _plain_element(element: Element, tensors: Tensors) -> dict[str, Any]:
     """Return an element's kind and what is not its default, without its name: length first, then what only its kind has."""
     if not isinstance(element.name, str):
         raise LatticeError(f"the name of an element must be a string, not {element.name!r}")
     defaults, common = element.schema().defaults, Element.schema().defaults
     order = ("length", *(n for n in defaults if n not in common), *(n for n in common if n in defaults))
     out: dict[str, Any] = {"kind": element.kind}
+    data = element.to_data()
     for name in dict.fromkeys(n for n in order if n != "name"):
-        value, default = element.__dict__[name], defaults[name]
+        value, default = data[name], defaults[name]
         if value is not default:
-            written = _plain_field(element, name, value)
-            if dump(written) != dump(_plain_field(element, name, default)):
+            written = _plain_field(element, name, value, tensors)
+            if dump(written) != dump(_plain_field(element, name, default, tensors)):
                 out[name] = written
     return out
 
 
-def _plain_field(element: Element, name: str, value: Any) -> Any:
+def _plain_field(element: Element, name: str, value: Any, tensors: Tensors) -> Any:
     where = f"{element.label}: {name}"
+    if name in element.schema().trees and value is not None:
+        if isinstance(value, Element):
+            return {ELEMENT: {**({"name": value.name} if value.name else {}), **_plain_element(value, tensors)}}
+        return {str(key): tensors.plain(f"{element.name or element.kind}.{key}", array) for key, array in value.items()}
     if name == "tracking_method":
         return None if value is None else _plain_method(where, as_method(value))
     return plain_setting(where, value) if name in element.schema().parameters else plain(where, value)
