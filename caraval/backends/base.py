@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,6 @@ class Backend:
     xp: Any
     in_parts = True
     """Whether loops over parts of the particles are worth while, rather than left to a compiler."""
-    planes = 0
-    """How many planes of a three-dimensional spectrum are best transformed at a time; 0: all."""
     chunk = 0
     settings = 16384
 
@@ -99,9 +98,27 @@ class Backend:
         """The library's Fourier transforms, by the names of the array API."""
         return self.xp.fft
 
-    def precise(self, array: Any) -> Any:
-        """Return an array in double precision, where the library has it."""
-        return self.xp.astype(array, self.xp.float64)
+    def in_double(self, function: Callable[..., Sequence[Any]], *arrays: Any) -> list[Any]:
+        """Return the arrays that a function makes of others in double precision, in that of the first of them."""
+        double = [self.xp.astype(array, self.xp.float64) for array in arrays]
+        return [self.xp.astype(found, arrays[0].dtype) for found in function(*double)]
+
+    def derived(
+        self, function: Callable[..., Sequence[Any]], pull: Callable[..., Sequence[Any]]
+    ) -> Callable[..., Sequence[Any]]:
+        """Return ``function(backend, *arrays) -> arrays`` as a function of the arrays that has derivatives of its own.
+
+        Parameters
+        ----------
+        function : callable
+            Operations on arrays alone: it may be called with another backend, whose arrays have the same numbers.
+        pull : callable
+            ``pull(backend, arrays, slopes) -> slopes``: from those by what the function returns those by its arguments.
+
+        Where a library does not differentiate, and where derivatives of another kind are wanted (of higher order, forwards,
+        in batches), these are those of the function itself.
+        """
+        return partial(function, self)
 
     def cosine_transform(self, array: Any, axes: Sequence[int]) -> Any:
         """Return the transform of what is even and periodic in some dimensions, given its first half with both ends."""
@@ -123,6 +140,10 @@ class Backend:
             If the library cannot.
         """
         raise BackendError(f"the {self.name} backend cannot add up what falls into the same place (scatter_add)")
+
+    def clouds(self, places: Sequence[Any]) -> clouds.Clouds:
+        """Return what shares and reads clouds at these places, without derivatives of its own."""
+        return clouds.Clouds(self)
 
     def deposit(self, places: Sequence[Any], amounts: Any, shape: tuple[int, ...]) -> Any:
         """Share amounts among the nodes of a grid, see :func:`caraval.backends.clouds.deposit`."""

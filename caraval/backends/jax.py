@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from inspect import signature
 from typing import Any
 
@@ -20,6 +20,9 @@ from caraval.core.tree import subscribe
 
 from . import jax_line
 from .base import Backend
+
+enable_x64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+"""A context with double precision; it has moved."""
 
 EAGER_WORK = 100_000
 """Particles times steps below which running operation by operation beats compiling."""
@@ -85,9 +88,10 @@ class JaxBackend(Backend):
         """Return a function compiled, see :meth:`Backend.program`: one dispatch instead of one for every operation."""
         return _program(function)
 
-    def precise(self, array: Any) -> Any:
-        """Return an array in double precision, if that is switched on."""
-        return array.astype(jnp.float64) if jax.config.jax_enable_x64 else array
+    def in_double(self, function: Callable[..., Sequence[Any]], *arrays: Any) -> list[Any]:
+        """Return the arrays that a function makes of others in double precision, whether or not it is switched on elsewhere."""
+        with enable_x64(True):
+            return super().in_double(function, *arrays)
 
     def scatter_add(self, total: Any, index: Any, values: Any) -> Any:
         """Return an array with sums added, see :meth:`Backend.scatter_add`."""
@@ -161,6 +165,14 @@ def _program(function: Callable[..., Any]) -> Callable[..., Any]:
 class CompiledJax(JaxBackend):
     """JAX with everything run as a program."""
 
+    def derived(
+        self, function: Callable[..., Sequence[Any]], pull: Callable[..., Sequence[Any]]
+    ) -> Callable[..., Sequence[Any]]:
+        """Return a function with derivatives of its own, see :meth:`Backend.derived`; reverse and first ones only."""
+        run = jax.custom_vjp(partial(function, self))
+        run.defvjp(lambda *arrays: (run(*arrays), arrays), lambda arrays, slopes: tuple(pull(self, arrays, slopes)))
+        return run  # type: ignore[no-any-return]
+
     def act(self, effect: Callable[..., Any], constants: Any, beam: Any) -> Any:
         """Return an effect of the whole bunch; its derivatives are reverse and first ones only."""
         return _repeated(effect)(self._fitting(constants, beam), beam)
@@ -171,21 +183,21 @@ class CompiledJax(JaxBackend):
 
 
 @cache
-def _effect(effect: Callable[..., Any]) -> Callable[..., Any]:
+def _effect(effect: Callable[..., Any], backend: type[JaxBackend]) -> Callable[..., Any]:
     """Return an effect as one program ``(constants, beam) -> coordinates``, compiled once for beams of a shape."""
-    return jax.jit(lambda constants, beam: effect(constants, beam, JaxBackend()))
+    return jax.jit(lambda constants, beam: effect(constants, beam, backend()))
 
 
 @cache
 def _checkpointed(effect: Callable[..., Any]) -> Callable[..., Any]:
     """Return the same for derivatives of all kinds, which repeat the effect, too."""
-    return jax.checkpoint(_effect(effect))
+    return jax.checkpoint(_effect(effect, JaxBackend))
 
 
 @cache
 def _repeated(effect: Callable[..., Any]) -> Callable[..., Any]:
     """Return the same with a program for its derivatives, which keeps the input alone and repeats the effect."""
-    run = _effect(effect)
+    run = _effect(effect, CompiledJax)
     back = jax.jit(lambda arguments, slopes: jax.vjp(run, *arguments)[1](slopes))
     repeated = jax.custom_vjp(run)
     repeated.defvjp(lambda *arguments: (run(*arguments), arguments), back)

@@ -18,9 +18,13 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.rows import Row
 
 from .base import Backend
+from .clouds import Clouds
 
 WORTH_COMPILING = 100_000_000
 """Particles times steps from which compiling, which takes seconds, pays at once."""
+
+WORTH_LOOPS = 10_000
+"""Particles from which on clouds are shared and read in compiled loops, which the first time of all take seconds to compile."""
 
 WORTH_THREADS = 500_000
 """Numbers in an array from which on a transform is quicker on all cores than on one."""
@@ -59,6 +63,14 @@ class NumpyBackend(Backend):
         """Return an array with sums added, see :meth:`Backend.scatter_add`."""
         total += np.bincount(index, values, total.size)
         return total
+
+    def clouds(self, places: Sequence[Any]) -> Clouds:
+        """Return what shares and reads clouds; of many particles in compiled loops, where there is a compiler."""
+        if places[0].size < WORTH_LOOPS or not has_compiler():
+            return Clouds(self)
+        from .compiled_clouds import CompiledClouds
+
+        return CompiledClouds(self)
 
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`; what is much is compiled, where there is a compiler."""

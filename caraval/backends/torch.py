@@ -9,6 +9,7 @@ import array_api_compat.torch as xp
 import numpy as np
 import torch
 from torch._C._functorch import is_functorch_wrapped_tensor as is_wrapped
+from torch.autograd import forward_ad
 from torch.utils import _pytree
 from torch.utils.checkpoint import checkpoint
 
@@ -31,7 +32,6 @@ class TorchBackend(Backend):
 
     name = "torch"
     xp = xp
-    planes = 8
     chunk = 32_768
     """Particles at a time, where nothing needs derivatives."""
     settings = 16_384
@@ -76,11 +76,35 @@ class TorchBackend(Backend):
         """Return an array with sums added, see :meth:`Backend.scatter_add`."""
         return total.index_add_(0, index, values)
 
+    def derived(
+        self, function: Callable[..., Sequence[Any]], pull: Callable[..., Sequence[Any]]
+    ) -> Callable[..., Sequence[Any]]:
+        """Return a function with derivatives of its own, see :meth:`Backend.derived`."""
+
+        def run(*arrays: Any) -> Sequence[Any]:
+            if torch.compiler.is_compiling() or any(map(is_wrapped, arrays)) or forward_ad._current_level >= 0:
+                return function(self, *arrays)
+            if torch.is_grad_enabled() and any(a.requires_grad for a in arrays):
+                return Derived.apply(self, function, pull, *arrays)
+            return self._borrowed(function, *arrays)
+
+        return run
+
+    def _borrowed(self, function: Callable[..., Any], *trees: Any) -> list[Any]:
+        """Return what a function makes of nests of tensors that nobody differentiates.
+
+        In the computer's own memory NumPy does it, which has compiled loops and works on real transforms in place.
+        """
+        if any(t.device.type != "cpu" for t in _pytree.tree_leaves(trees)):
+            return list(function(self, *trees))
+        found = function(NumpyBackend(), *_pytree.tree_map(lambda t: t.detach().numpy(), trees))
+        return [torch.from_numpy(a) for a in found]
+
     def act(self, effect: Callable[..., Any], constants: Any, beam: Any) -> Any:
         """Return an effect of the whole bunch, see :meth:`Backend.act`."""
         fitting = self._fitting(constants, beam)
-        if not torch.is_grad_enabled():
-            return effect(fitting, beam, self)
+        if not (torch.is_grad_enabled() and any(a.requires_grad for a in (*beam.coordinates, beam.charge))):
+            return effect(fitting, beam, self)  # the tape is as short without
         return checkpoint(effect, fitting, beam, self, use_reentrant=False)  # what it draws, it draws again
 
     def compiled(self) -> Backend:
@@ -115,6 +139,27 @@ class TorchBackend(Backend):
             return np.zeros((len(out), len(values)))
         rows = [torch.autograd.grad(one, tensors, retain_graph=True, allow_unused=True) for one in out]
         return np.array([[0.0 if g is None else g.item() for g in row] for row in rows])
+
+
+class Derived(torch.autograd.Function):  # type: ignore[misc]
+    """A function with derivatives of its own, see :meth:`TorchBackend.derived`."""
+
+    @staticmethod
+    def forward(ctx: Any, backend: Any, function: Any, pull: Any, *arrays: Any) -> tuple[Any, ...]:
+        """Keep the arguments, and return what the function does."""
+        ctx.parts = backend, function, pull
+        ctx.save_for_backward(*arrays)
+        return tuple(backend._borrowed(function, *arrays))
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Any) -> tuple[Any, ...]:
+        """Return derivatives by the arguments; if they are to be differentiated in turn, by the function's own tape."""
+        (backend, function, pull), arrays = ctx.parts, ctx.saved_tensors
+        if not torch.is_grad_enabled():
+            return (None, None, None, *backend._borrowed(pull, arrays, slopes))
+        inputs = [a for a, wanted in zip(arrays, ctx.needs_input_grad[3:], strict=True) if wanted]
+        found = iter(torch.autograd.grad(function(backend, *arrays), inputs, slopes, create_graph=True))
+        return (None, None, None, *(next(found) if wanted else None for wanted in ctx.needs_input_grad[3:]))
 
 
 class CompiledTorch(TorchBackend):

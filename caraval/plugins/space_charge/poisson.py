@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from math import pi
+from math import pi, prod
 from typing import Any
 
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 AXES = (-3, -2, -1)
+
+PLANES = 8
+"""Of a spectrum that are transformed at a time."""
 
 QUICK = (2, 3, 5, 7, 11)
 """Factors that libraries of Fourier transforms have programs for."""
@@ -22,7 +25,7 @@ SMOOTHING = 1 / 6 + 1 / 6 + 1 / 12
 """Variance in units of the spacing squared, see :func:`compensated`."""
 
 
-def green(spacing: Sequence[Any], grid: Sequence[int]) -> Any:
+def green(spacing: Sequence[Any], grid: Sequence[int], xp: Any) -> Any:
     """Return the potential of cells that are uniformly filled with a charge of one: the mean of 1 / r over each [1/m].
 
     Parameters
@@ -31,13 +34,38 @@ def green(spacing: Sequence[Any], grid: Sequence[int]) -> Any:
         Sides of a cell [m].
     grid : sequence of int
         Cells in each dimension.
+    xp : namespace
 
     Returns
     -------
     array (..., nx + 1, ny + 1, nz + 1)
         By how many cells away, from none to as many as there are.
     """
-    xp = array_namespace(spacing[0])
+    logarithms, angles = _terms(spacing, grid, xp)
+    return _mean(sum(logarithms) - 0.5 * sum(angles), spacing, xp)
+
+
+def green_slopes(spacing: Sequence[Any], grid: Sequence[int], xp: Any) -> tuple[Any, list[Any]]:
+    """Return the potential of cells as :func:`green` does, and its derivatives by the logarithm of each side.
+
+    The derivative of the antiderivative by x is the potential of a plate: the same terms once more.
+    """
+    logarithms, angles = _terms(spacing, grid, xp)
+    whole = _mean(sum(logarithms) - 0.5 * sum(angles), spacing, xp)
+    slopes = [_mean(sum(logarithms) - a - b, spacing, xp) - whole for a, b in zip(logarithms, angles, strict=True)]
+    return whole, slopes
+
+
+def _terms(spacing: Sequence[Any], grid: Sequence[int], xp: Any) -> tuple[list[Any], list[Any]]:
+    """Return what the integral of 1 / r over the box from the origin to the corners of cells is made of.
+
+    It is the sum of the first three terms less half the sum of the others::
+
+        y z ln(x + r), ...      x^2 atan(y z / (x r)), ...
+
+    Integrals over a box are differences of it between the corners. In Qiang's form with ln(x + r) - ln sqrt(y^2 + z^2), which
+    is odd in x, for ln(x + r): their difference does not depend on x.
+    """
     corners = []
     for axis, (h, n) in enumerate(zip(spacing, grid, strict=True)):
         numbers = xp.arange(n + 1, dtype=h.dtype, device=device(h)) + 0.5
@@ -45,29 +73,23 @@ def green(spacing: Sequence[Any], grid: Sequence[int]) -> Any:
         shape[axis] = n + 1
         corners.append(xp.reshape(h * numbers, (*h.shape[:-1], *shape)))
     x, y, z = corners
-    whole = _antiderivative(x, y, z, xp)
-    for axis in AXES:  # it is odd in every direction, so the corner before the first is the first, negative
-        whole = _differences(whole, axis, xp)
-    volume = spacing[0] * spacing[1] * spacing[2]
-    return whole / volume[..., None, None]
-
-
-def _antiderivative(x: Any, y: Any, z: Any, xp: Any) -> Any:
-    """Return the integral of 1 / r over the box from the origin to a corner with positive coordinates.
-
-    Integrals over a box are differences of it between the corners. In Qiang's form with ln(x + r) - ln sqrt(y^2 + z^2), which
-    is odd in x, for ln(x + r): their difference does not depend on x.
-    """
     xx, yy, zz = x * x, y * y, z * z
     r = xp.sqrt(xx + yy + zz)
     across_z, across_y = xp.atan(x * y / (z * r)), xp.atan(x * z / (y * r))
     across_x = pi / 2 - across_z - across_y  # three faces that meet in a corner fill an octant
-    return (
-        y * z * xp.log((x + r) / xp.sqrt(yy + zz))
-        + x * z * xp.log((y + r) / xp.sqrt(xx + zz))
-        + x * y * xp.log((z + r) / xp.sqrt(xx + yy))
-        - 0.5 * (zz * across_z + yy * across_y + xx * across_x)
-    )
+    logarithms = [
+        y * z * xp.log((x + r) / xp.sqrt(yy + zz)),
+        x * z * xp.log((y + r) / xp.sqrt(xx + zz)),
+        x * y * xp.log((z + r) / xp.sqrt(xx + yy)),
+    ]
+    return logarithms, [xx * across_x, yy * across_y, zz * across_z]
+
+
+def _mean(whole: Any, spacing: Sequence[Any], xp: Any) -> Any:
+    """Return the mean over cells of what an antiderivative is given of, which is odd in every direction."""
+    for axis in AXES:  # the corner before the first is the first, negative
+        whole = _differences(whole, axis, xp)
+    return whole / (spacing[0] * spacing[1] * spacing[2])[..., None, None]
 
 
 def _part(a: Any, axis: int, part: slice) -> Any:
@@ -115,30 +137,118 @@ def potential(charge: Any, spacing: Sequence[Any], grid: Sequence[int], backend:
     array (..., nx, ny, nz)
         [C/m]
     """
-    xp, fft = backend.xp, backend.fft
     # from any node with a charge to any other node
-    nx, ny, nz = (_quick((nodes + charged) // 2) for nodes, charged in zip(charge.shape[-3:], grid, strict=True))
-    # differences of the antiderivative lose as many digits as there are cells
-    kernel = green([backend.precise(h) for h in spacing], (nx + 1, ny + 1, nz + 1))
+    cells = tuple(_quick((nodes + charged) // 2) for nodes, charged in zip(charge.shape[-3:], grid, strict=True))
+
+    def solved(backend: Any, charge: Any, *spacing: Any) -> tuple[Any]:
+        (kernel,) = backend.in_double(lambda *h: [_kernel(green(h, _and_next(cells), backend.xp), backend.xp)], *spacing)
+        return (convolved(charge, backend.cosine_transform(kernel, AXES), backend),)
+
+    def pulled(backend: Any, given: Sequence[Any], slopes: Sequence[Any]) -> list[Any]:
+        xp, (charge, *spacing), (slope,) = backend.xp, given, slopes
+
+        def kernels(*h: Any) -> list[Any]:
+            whole, parts = green_slopes(h, _and_next(cells), xp)
+            return [_kernel(part, xp) for part in (whole, *parts)]
+
+        kernel, *parts = backend.in_double(kernels, *spacing)
+        # what pushes is pushed alike: the convolution is its own transpose
+        before = convolved(slope, backend.cosine_transform(kernel, AXES), backend)
+        by_kernel = correlated(charge, slope, cells, backend)
+        return [before, *(xp.sum(by_kernel * part, axis=AXES)[..., None] / h for part, h in zip(parts, spacing, strict=True))]
+
+    return backend.derived(solved, pulled)(charge, *spacing)[0]
+
+
+def _and_next(cells: Sequence[int]) -> tuple[int, ...]:
+    return tuple(n + 1 for n in cells)
+
+
+def _kernel(potential: Any, xp: Any) -> Any:
+    """Return the sharpened potential of a cell, given it by one cell further than is looked at."""
     for axis in AXES:
-        kernel = xp.concat((_part(kernel, axis, slice(1, 2)), kernel), axis=axis)
-    kernel = xp.astype(compensated(kernel), charge.dtype)
-    kernel = _mirrored(backend.cosine_transform(kernel, AXES), -3, xp)
-    # twice the size in each dimension, but what is empty or not looked at is not transformed
-    spectrum = fft.fft(fft.rfft(charge, n=2 * nz, axis=-1), n=2 * ny, axis=-2)
+        potential = xp.concat((_part(potential, axis, slice(1, 2)), potential), axis=axis)
+    return compensated(potential)
+
+
+# -------------------------------------------------------------------- convolutions
+
+# Twice the size in each dimension, but what is empty or not looked at is not transformed; and the last transforms are done
+# some planes at a time.
+
+
+def convolved(charge: Any, spectrum: Any, backend: Any) -> Any:
+    """Return the convolution of what is on a grid with an even function, without wrapping around.
+
+    Parameters
+    ----------
+    charge : array (..., nx, ny, nz)
+    spectrum : array (..., mx + 1, my + 1, mz + 1)
+        Cosine transform of the function, from no nodes away to m, which is more than half of n.
+    """
+    xp, fft = backend.xp, backend.fft
+    cells = tuple(n - 1 for n in spectrum.shape[-3:])
+    spectrum = _mirrored(spectrum, -3, xp)
+    rows = _of_rows(charge, cells, backend)
     planes = []
-    for part in _planes(2 * ny, backend):
-        factor = xp.concat([_part(kernel, -2, slice(i, i + 1)) for i in (min(y, 2 * ny - y) for y in part)], axis=-2)
-        some = fft.fft(_part(spectrum, -2, slice(part[0], part[-1] + 1)), n=2 * nx, axis=-3) * factor
+    for part in _planes(rows.shape[-2], backend):
+        factor = xp.concat([_part(spectrum, -2, slice(i, i + 1)) for i in (min(y, 2 * cells[1] - y) for y in part)], axis=-2)
+        some = fft.fft(_part(rows, -2, slice(part[0], part[-1] + 1)), n=2 * cells[0], axis=-3) * factor
         planes.append(_part(fft.ifft(some, axis=-3), -3, slice(0, charge.shape[-3])))
-    spectrum = fft.ifft(planes[0] if len(planes) == 1 else xp.concat(planes, axis=-2), axis=-2)
-    return fft.irfft(_part(spectrum, -2, slice(0, charge.shape[-2])), n=2 * nz, axis=-1)[..., : charge.shape[-1]]
+    columns = fft.ifft(_joined(planes, xp), axis=-2)
+    return fft.irfft(_part(columns, -2, slice(0, charge.shape[-2])), n=2 * cells[2], axis=-1)[..., : charge.shape[-1]]
+
+
+def correlated(charge: Any, other: Any, cells: Sequence[int], backend: Any) -> Any:
+    """Return the sum of products of what is on two grids at all nodes that are so far apart, in whatever direction.
+
+    That is the derivative of :func:`convolved` by the even function, if `other` is that by its result.
+
+    Parameters
+    ----------
+    charge, other : array (..., nx, ny, nz)
+    cells : sequence of int
+        How far the function goes.
+
+    Returns
+    -------
+    array (..., mx + 1, my + 1, mz + 1)
+    """
+    xp, fft = backend.xp, backend.fft
+    rows, others = (_of_rows(a, cells, backend) for a in (charge, other))
+    planes = []
+    for part in _planes(rows.shape[-2], backend):
+        a, b = (fft.fft(_part(both, -2, slice(part[0], part[-1] + 1)), n=2 * cells[0], axis=-3) for both in (rows, others))
+        planes.append(_folded(xp.real(xp.conj(a) * b), -3, xp))
+    spectrum = _folded(_joined(planes, xp), -2, xp)
+    found = backend.cosine_transform(spectrum / (8 * prod(cells)), AXES)
+    for axis, n in zip(AXES, cells, strict=True):  # all but the ends stand for both directions
+        ends = _part(found, axis, slice(0, 1)), _part(found, axis, slice(n, n + 1))
+        found = xp.concat((ends[0], 2 * _part(found, axis, slice(1, n)), ends[1]), axis=axis)
+    return found
+
+
+def _of_rows(a: Any, cells: Sequence[int], backend: Any) -> Any:
+    """Return the transform in two dimensions out of three."""
+    fft = backend.fft
+    return fft.fft(fft.rfft(a, n=2 * cells[2], axis=-1), n=2 * cells[1], axis=-2)
 
 
 def _planes(n: int, backend: Any) -> list[range]:
-    """Return parts of the planes, as many at a time as the backend is quickest with."""
-    some = backend.planes or n
+    """Return parts of the planes that fit into the cache, or all where a compiler sees to that."""
+    some = PLANES if backend.in_parts else n
     return [range(start, min(start + some, n)) for start in range(0, n, some)]
+
+
+def _joined(planes: list[Any], xp: Any) -> Any:
+    return planes[0] if len(planes) == 1 else xp.concat(planes, axis=-2)
+
+
+def _folded(a: Any, axis: int, xp: Any) -> Any:
+    """Return the even part of what is periodic, its first half with both ends."""
+    n = a.shape[axis] // 2
+    other = xp.concat((_part(a, axis, slice(0, 1)), xp.flip(_part(a, axis, slice(n, None)), axis=axis)), axis=axis)
+    return (_part(a, axis, slice(0, n + 1)) + other) / 2
 
 
 @cache
@@ -154,6 +264,9 @@ def _quick(n: int) -> int:
 def _mirrored(a: Any, axis: int, xp: Any) -> Any:
     """Return all of what is even and periodic, given its first half with both ends."""
     return xp.concat((a, xp.flip(_part(a, axis, slice(1, -1)), axis=axis)), axis=axis)
+
+
+# -------------------------------------------------------------------- fields
 
 
 def field(potential: Any, spacing: Sequence[Any], backend: Any) -> list[Any]:
