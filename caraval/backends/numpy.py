@@ -22,6 +22,9 @@ from .base import Backend
 WORTH_COMPILING = 100_000_000
 """Particles times steps from which compiling, which takes seconds, pays at once."""
 
+A_CALL = 1_000
+"""Particles that take as long as calling a step, uncompiled."""
+
 WORTH_THREADS = 500_000
 """Numbers in an array from which on a transform is quicker on all cores than on one."""
 
@@ -65,6 +68,10 @@ class NumpyBackend(Backend):
         if q.x.size * len(rows) >= WORTH_COMPILING and has_compiler():
             return self.compiled().run(rows, q, lost, first)
         return super().run(rows, q, lost, first)
+
+    def for_turns(self, particles: int, steps: int) -> Backend:
+        """Return the compiled backend for what is much, see :meth:`Backend.for_turns`."""
+        return self.compiled() if (particles + A_CALL) * steps >= WORTH_COMPILING and has_compiler() else self
 
     def compiled(self) -> Backend:
         """Return the backend that runs loops compiled by Numba; without Numba this one, and a warning."""
