@@ -138,6 +138,27 @@ def test_all_places(caraval: Any, fodo: Path) -> None:
     assert "s1##2" in output
 
 
+def test_turns(caraval: Any, fodo: Path, tmp_path: Path) -> None:
+    ring = ("track", fodo, "--particles", "100", "--turns", "40")
+    output = caraval(*ring).stdout
+    places = [line.split()[:2] for line in output.splitlines() if line.startswith(("start", "turn "))]
+    assert places == [["start", places[0][1]], *(["turn", str(turn)] for turn in range(4, 41, 4))]
+    assert "tracked 100 particles through 19 elements, 40 turns, in " in output
+    output = caraval(*ring, "--observe", "bpm##2", "--observe-turns", "20", "--plot", tmp_path / "t.svg").stdout
+    assert [line.split(" ")[:3] for line in output.splitlines() if "turn " in line] == [
+        ["bpm##2,", "turn", "20"],
+        ["bpm##2,", "turn", "40"],
+    ]
+    assert (tmp_path / "t.svg").exists()
+
+
+def test_losses_in_turns_are_told(caraval: Any, tmp_path: Path) -> None:
+    lattice = cv.Lattice([cv.Drift(name="d", length=1.0, x_limit=1e-3)], reference=cv.Reference("electron", p0c=1e8))
+    cv.save(lattice, tmp_path / "d.json")
+    output = caraval("track", tmp_path / "d.json", "--sigma", "px=1e-4", "--particles", "100", "--turns", "9").stdout
+    assert re.search(r"^lost \d+ of 100 particles in turns [3-9] to 9: ", output, re.MULTILINE)
+
+
 def test_lines_and_branches(caraval: Any, fodo: Path) -> None:
     assert "other, 3 elements, 1.2 m" in caraval("track", fodo, "--line", "other", "--format", "bmad").stdout
     assert "fodo, 19 elements" in caraval("track", fodo, "--branch", "0").stdout
@@ -704,6 +725,8 @@ def test_progress_of_long_work(monkeypatch: pytest.MonkeyPatch, fodo: Path, comp
         if told is not None:
             told(3, len(lattice))
     assert "tracking" in terminal.text
+    with report.progress(lattice, beam, compiled=compiled, turns=7) as told:
+        told(3, 7)
 
 
 # -------------------------------------------------------------------- convert

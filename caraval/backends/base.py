@@ -19,6 +19,9 @@ from . import clouds
 
 PRECISIONS = ("float64", "float32")
 
+ROWS_AT_ONCE = 1_000_000
+"""Rows of several turns that are counted through: single precision still counts so many exactly."""
+
 
 class Backend:
     """An array library. This base runs eagerly on any library of the array API standard; backends override.
@@ -214,11 +217,44 @@ class Backend:
         """Return what a function makes of things; in turn, or on several cores."""
         return [function(thing) for thing in things]
 
-    def run_turns(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
-        """Take particles through the same rows turn after turn, see :meth:`run`; the turn of a loss is not known."""
-        for _ in range(turns):
-            q, lost = self.run(rows, q, lost)
+    def for_turns(self, particles: int, steps: int) -> Backend:
+        """Return the backend that takes so many particles through so many steps, turns together, the quickest way."""
+        return self
+
+    def run_turns(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any, Any]:
+        """Take particles through the same rows turn after turn, see :meth:`run`.
+
+        Returns
+        -------
+        q, lost, turn
+            `lost` is the stage in a turn, `turn` the number of it, counted from one, of those that were lost in a row; None if
+            there are none.
+        """
+        turn = None
+        at_once = max(1, ROWS_AT_ONCE // max(1, len(rows)))
+        for done in range(0, turns, at_once):
+            lived = None if lost is None else lost == ALIVE
+            q, lost = self._round(rows, q, lost, min(at_once, turns - done))
+            if lost is not None:
+                lost, turn = self._told_apart(lost, lived, turn, done, len(rows))
+        return q, lost, turn
+
+    def _round(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
+        """Take particles through rows several times; stages of loss count on from turn to turn."""
+        for turn in range(turns):
+            q, lost = self.run(rows, q, lost, 1 + turn * len(rows))
         return q, lost
+
+    def _told_apart(self, lost: Any, lived: Any, turn: Any, done: int, rows: int) -> tuple[Any, Any]:
+        """Return stages of loss in a turn, and the turns, from stages that count on; of those that lived before."""
+        xp = self.xp
+        now = (lost != ALIVE) & (lost >= 1)
+        if lived is not None:
+            now = now & lived
+        count = xp.where(now, lost - 1, xp.zeros_like(lost))
+        stage = xp.remainder(count, rows)
+        before = xp.ones_like(lost) if turn is None else turn
+        return xp.where(now, stage + 1, lost), xp.where(now, done + 1 + xp.round((count - stage) / rows), before)
 
     def _may_chunk(self, rows: Sequence[Row], q: Coordinates) -> bool:
         return True

@@ -37,6 +37,7 @@ class JaxBackend(Backend):
     chunk = 4_096
     """Particles at a time: the state of so many, and what a step needs besides, fits in a core's own cache."""
     settings = 65_536
+    eager_work = EAGER_WORK
 
     def dtype(self, name: Any) -> Any:
         """Return JAX's dtype.
@@ -105,8 +106,31 @@ class JaxBackend(Backend):
         """Take particles through rows, see :meth:`Backend.run`."""
         if not rows:
             return q, lost
-        if q.x.size * len(rows) <= EAGER_WORK and not self._hides(rows, q, lost):
+        if q.x.size * len(rows) <= self.eager_work and not self._hides(rows, q, lost):
             return self._run(rows, q, lost, first)
+        return jax_line.run(rows, q, lost, first, self.chunk)
+
+    def for_turns(self, particles: int, steps: int) -> Backend:
+        """Return the backend that runs the program for what is much, see :meth:`Backend.for_turns`."""
+        return TurningJax() if particles * steps > EAGER_WORK else self
+
+    def _round(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
+        """Take particles through rows several times: in one program, of one turn while something is traced."""
+        if not rows:
+            return q, lost
+        if not any(isinstance(a, jax.core.Tracer) for a in (*q, lost, *(v for row in rows for v in row.values))):
+            return jax_line.run(rows, q, lost, 1, self.chunk, turns=turns)
+        shape = np.broadcast_shapes(*(a.shape for a in q), *(jnp.shape(v) for row in rows for v in row.values))
+        start = Coordinates(*(jnp.broadcast_to(a, shape) for a in q)), jax_line.lost_or_alive(lost, shape, q.x.dtype)
+
+        def turn(state: Any, first: Any) -> tuple[Any, None]:
+            q, lost = state
+            return self._traced(rows, q, lost, first), None
+
+        stages = jnp.arange(turns, dtype=q.x.dtype) * len(rows) + 1
+        return jax.lax.scan(turn, start, stages)[0]  # type: ignore[no-any-return]
+
+    def _traced(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: Any) -> tuple[Coordinates, Any]:
         return jax_line.run(rows, q, lost, first, self.chunk)
 
     def _hides(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> bool:
@@ -162,7 +186,17 @@ def _program(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(function, static_argnums=len(names) - 1)
 
 
-class CompiledJax(JaxBackend):
+class TurningJax(JaxBackend):
+    """JAX that does nothing operation by operation."""
+
+    eager_work = 0
+
+    def for_turns(self, particles: int, steps: int) -> Backend:
+        """Return this backend, see :meth:`Backend.for_turns`."""
+        return self
+
+
+class CompiledJax(TurningJax):
     """JAX with everything run as a program."""
 
     def derived(
@@ -180,6 +214,9 @@ class CompiledJax(JaxBackend):
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
         return jax_line.run(rows, q, lost, first, self.chunk, reversible=True) if rows else (q, lost)
+
+    def _traced(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: Any) -> tuple[Coordinates, Any]:
+        return self.run(rows, q, lost, first)
 
 
 @cache

@@ -45,7 +45,14 @@ class Order(NamedTuple):
 
 
 def run(
-    rows: Sequence[Row], q: Coordinates, lost: Any, first: int, chunk: int, *, reversible: bool = False
+    rows: Sequence[Row],
+    q: Coordinates,
+    lost: Any,
+    first: Any,
+    chunk: int,
+    *,
+    reversible: bool = False,
+    turns: int | None = None,
 ) -> tuple[Coordinates, Any]:
     """Take particles through rows, see :meth:`caraval.backends.base.Backend.run`.
 
@@ -55,6 +62,8 @@ def run(
         Particles at a time.
     reversible : bool
         Whether derivatives rebuild inputs rather than keep them; they are then reverse and first ones only.
+    turns : int, optional
+        How often to go through the rows: in a loop that has no derivatives, but compiles once for any number.
     """
     unique = list({id(row): row for row in rows}.values())
     table, open_ = _table(unique, q.x.dtype)
@@ -68,13 +77,20 @@ def run(
     order = Order(
         np.array([kinds[marks[numbers[id(row)]]] for row in rows]),
         np.array([numbers[id(row)] for row in rows]),
-        np.arange(first, first + len(rows), dtype=q.x.dtype),
+        np.arange(len(rows), dtype=q.x.dtype) + first,
     )
     shape = np.broadcast_shapes(*(a.shape for a in q), table.shape[2:])
     q = Coordinates(*(jnp.broadcast_to(a, shape) for a in q))
-    lost = jnp.full(shape, ALIVE, dtype=q.x.dtype) if lost is None else jnp.broadcast_to(lost, shape)
-    outermost = not any(isinstance(a, jax.core.Tracer) for a in (*q, lost, table))
+    lost = lost_or_alive(lost, shape, q.x.dtype)
+    if turns is not None:
+        return rounds(made_for, chunk)(order, table, q, lost, turns)  # type: ignore[no-any-return]
+    outermost = not any(isinstance(a, jax.core.Tracer) for a in (*q, lost, table, order.stages))
     return program(made_for, chunk, reversible, outermost)(order, table, q, lost)  # type: ignore[no-any-return]
+
+
+def lost_or_alive(lost: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return stages of loss as an array: where there are none, all are alive."""
+    return jnp.full(shape, ALIVE, dtype=dtype) if lost is None else jnp.broadcast_to(lost, shape)
 
 
 def _table(rows: Sequence[Row], dtype: Any) -> tuple[Any, list[list[int]]]:
@@ -102,16 +118,7 @@ def program(kinds: tuple[Kind, ...], chunk: int, reversible: bool, outermost: bo
     forwards = [_forwards(kind) for kind in kinds]
 
     def line(order: Order, table: Any, q: Coordinates, lost: Any) -> Any:
-        def step(state: Any, now: Order) -> tuple[Any, None]:
-            q, lost, kept = state
-            q, lost = jax.lax.switch(now.kinds, forwards, table[now.rows], now.stages, q, lost)
-            q, kept = _where_any(lost == now.stages, lambda here: (_chosen(here, 0.0, q), _chosen(here, q, kept)), (q, kept))
-            return (q, lost, kept), None
-
-        # the lost wait on the axis; where derivatives are taken, of every step its input alone is kept
-        start = (_chosen(lost == ALIVE, q, 0.0), lost, q)
-        q, lost, kept = jax.lax.scan(jax.checkpoint(step, prevent_cse=False), start, order)[0]
-        return _chosen(lost == ALIVE, q, kept), lost
+        return _stopped(*_passed(forwards, order, table, *_waiting(q, lost)))
 
     def run(order: Order, table: Any, q: Coordinates, lost: Any) -> Any:
         def piece(_: None, state: Any) -> tuple[None, Any]:
@@ -122,6 +129,46 @@ def program(kinds: tuple[Kind, ...], chunk: int, reversible: bool, outermost: bo
     return jax.jit(
         _reversible(kinds, run, line, chunk) if reversible else run, compiler_options=options() if outermost else None
     )
+
+
+@lru_cache(maxsize=256)
+def rounds(kinds: tuple[Kind, ...], chunk: int) -> Callable[..., Any]:
+    """Return the program of several turns, ``(order, table, q, lost, turns) -> (q, lost)``; stages count on through them."""
+    forwards = [_forwards(kind) for kind in kinds]
+
+    def run(order: Order, table: Any, q: Coordinates, lost: Any, turns: Any) -> Any:
+        def turn(number: Any, state: Any) -> Any:
+            stages = order.stages + number.astype(order.stages.dtype) * len(order.kinds)
+            return _passed(forwards, order._replace(stages=stages), table, *state)
+
+        def piece(_: None, state: Any) -> tuple[None, Any]:
+            return None, _stopped(*jax.lax.fori_loop(0, turns, turn, _waiting(*state)))
+
+        return _by_chunks(piece, None, (q, lost), (0.0, LOST_BEFORE), chunk)[1]
+
+    return jax.jit(run, compiler_options=options())
+
+
+def _waiting(q: Coordinates, lost: Any) -> Any:
+    """Return a state to go on with: the lost wait on the axis, and their coordinates are kept aside."""
+    return _chosen(lost == ALIVE, q, 0.0), lost, q
+
+
+def _passed(forwards: Sequence[Callable[..., Any]], order: Order, table: Any, q: Coordinates, lost: Any, kept: Any) -> Any:
+    """Return such a state after rows; where derivatives are taken, of every step its input alone is kept."""
+
+    def step(state: Any, now: Order) -> tuple[Any, None]:
+        q, lost, kept = state
+        q, lost = jax.lax.switch(now.kinds, forwards, table[now.rows], now.stages, q, lost)
+        q, kept = _where_any(lost == now.stages, lambda here: (_chosen(here, 0.0, q), _chosen(here, q, kept)), (q, kept))
+        return (q, lost, kept), None
+
+    return jax.lax.scan(jax.checkpoint(step, prevent_cse=False), (q, lost, kept), order)[0]
+
+
+def _stopped(q: Coordinates, lost: Any, kept: Coordinates) -> tuple[Coordinates, Any]:
+    """Return coordinates and stages of loss of such a state."""
+    return _chosen(lost == ALIVE, q, kept), lost
 
 
 def _chosen(condition: Any, then: Any, otherwise: Any) -> Coordinates:

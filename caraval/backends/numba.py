@@ -26,13 +26,11 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.loss import ALIVE
 from caraval.core.rows import Row, Variant
 
+from .base import Backend
 from .numpy import NumpyBackend
 
 BLOCK = 512
 """Particles at a time: seven numbers each are 28 kB, less than a core's first cache."""
-
-ROWS_AT_ONCE = 1_000_000
-"""Rows of several turns in one loop: single precision still counts so many exactly."""
 
 WORTH_A_THREAD = 8_192
 """Particles that make it worth while to start another thread."""
@@ -49,18 +47,13 @@ class NumbaBackend(NumpyBackend):
         """Take particles through rows, see :meth:`Backend.run`."""
         return self._compiled(rows, q, lost, first) if rows else (q, lost)
 
-    def run_turns(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
-        """Take particles through rows turn after turn, in one loop; see :meth:`Backend.run_turns`."""
-        if not rows:
-            return q, lost
-        at_once = max(1, min(turns, ROWS_AT_ONCE // len(rows)))
-        for done in range(0, turns, at_once):
-            number = min(at_once, turns - done)
-            q, lost = self.run([*rows] * number, q, lost)
-            if lost is not None:  # in which stage of whatever turn
-                here = (lost != ALIVE) & (lost >= 1)
-                lost = np.where(here, (np.where(here, lost, 1.0) - 1) % len(rows) + 1, lost)
-        return q, lost
+    def for_turns(self, particles: int, steps: int) -> Backend:
+        """Return this backend, see :meth:`Backend.for_turns`."""
+        return self
+
+    def _round(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
+        """Take particles through rows several times in one loop: some particles all the way, then others."""
+        return self.run([*rows] * turns, q, lost)
 
     def _compiled(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
         unique = list({id(row): row for row in rows}.values())

@@ -26,6 +26,9 @@ WORTH_COMPILING = 100_000_000
 WORTH_LOOPS = 10_000
 """Particles from which on clouds are shared and read in compiled loops, which the first time of all take seconds to compile."""
 
+A_CALL = 1_000
+"""Particles that take as long as calling a step, uncompiled."""
+
 WORTH_THREADS = 500_000
 """Numbers in an array from which on a transform is quicker on all cores than on one."""
 
@@ -77,6 +80,10 @@ class NumpyBackend(Backend):
         if q.x.size * len(rows) >= WORTH_COMPILING and has_compiler():
             return self.compiled().run(rows, q, lost, first)
         return super().run(rows, q, lost, first)
+
+    def for_turns(self, particles: int, steps: int) -> Backend:
+        """Return the compiled backend for what is much, see :meth:`Backend.for_turns`."""
+        return self.compiled() if (particles + A_CALL) * steps >= WORTH_COMPILING and has_compiler() else self
 
     def compiled(self) -> Backend:
         """Return the backend that runs loops compiled by Numba; without Numba this one, and a warning."""

@@ -21,7 +21,7 @@ from caraval.core.tree import Fixed, subscribe
 
 from . import torch_line
 from .base import Backend
-from .numpy import NumpyBackend, has_compiler
+from .numpy import A_CALL, WORTH_COMPILING, NumpyBackend, has_compiler
 
 FEW = 10_000_000
 """Particles times steps up to which calling a program for every step would take longer than what it does."""
@@ -107,6 +107,21 @@ class TorchBackend(Backend):
             return effect(fitting, beam, self)  # the tape is as short without
         return checkpoint(effect, fitting, beam, self, use_reentrant=False)  # what it draws, it draws again
 
+    def for_turns(self, particles: int, steps: int) -> Backend:
+        """Return the backend that leaves numbers alone to NumPy's loops, see :meth:`Backend.for_turns`."""
+        return TurningTorch() if (particles + A_CALL) * steps >= WORTH_COMPILING and has_compiler() else self
+
+    def _round(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
+        """Take particles through rows several times; on the way back a turn at a time is repeated, with its own tape."""
+        wrapped = any(
+            is_wrapped(t) for t in (*q, lost, *(v for row in rows for v in row.values)) if isinstance(t, torch.Tensor)
+        )
+        if self._may_chunk(rows, q) or wrapped:
+            return super()._round(rows, q, lost, turns)
+        for turn in range(turns):
+            q, lost = checkpoint(self.run, rows, q, lost, 1 + turn * len(rows), use_reentrant=False, preserve_rng_state=False)
+        return q, lost
+
     def compiled(self) -> Backend:
         """Return the backend with every variant compiled."""
         return CompiledTorch()
@@ -162,11 +177,48 @@ class Derived(torch.autograd.Function):  # type: ignore[misc]
         return (None, None, None, *(next(found) if wanted else None for wanted in ctx.needs_input_grad[3:]))
 
 
-class CompiledTorch(TorchBackend):
-    """PyTorch with one compiled program per variant."""
+class TurningTorch(TorchBackend):
+    """PyTorch with numbers alone, in the computer's own memory, taken through NumPy's loops."""
+
+    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
+        """Take particles through rows, see :meth:`Backend.run`."""
+        return self._in_numpy(rows, q, lost, first) if self._may_leave(rows, q, lost) else super().run(rows, q, lost, first)
+
+    def _round(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
+        """Take particles through rows several times, see :meth:`Backend.run_turns`."""
+        if self._may_leave(rows, q, lost):
+            return self._in_numpy([*rows] * turns, q, lost, 1)
+        return super()._round(rows, q, lost, turns)
+
+    def _may_leave(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> bool:
+        """Whether there are numbers alone, in the computer's own memory."""
+        unique = {id(row): row for row in rows}.values()
+        tensors = [t for t in (*q, lost, *(v for row in unique if not row.is_plain for v in row.values)) if not is_number(t)]
+        return (
+            has_compiler()
+            and q.x.device.type == "cpu"
+            and not any(isinstance(t, torch.Tensor) and (t.requires_grad or is_wrapped(t)) for t in tensors)
+        )
+
+    def _in_numpy(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
+        """Take particles through NumPy's loops, in the same memory."""
+        numpy = NumpyBackend().compiled()
+        moved = {id(row): row for row in rows}
+        moved = {key: numpy.cast(row.mapped(_values_of), _values_of(q.x).dtype, None) for key, row in moved.items()}
+        q = Coordinates(*map(_values_of, q))
+        q, lost = numpy.run([moved[id(row)] for row in rows], q, None if lost is None else _values_of(lost), first)
+        return Coordinates(*map(torch.from_numpy, q)), None if lost is None else torch.from_numpy(lost)
+
+
+class CompiledTorch(TurningTorch):
+    """PyTorch with one compiled program per variant; few numbers are left to NumPy's loops, which are quicker to call."""
 
     chunk = 65_536
     """Particles at a time: compiled steps have few intermediate arrays."""
+
+    def for_turns(self, particles: int, steps: int) -> Backend:
+        """Return this backend, see :meth:`Backend.for_turns`."""
+        return self
 
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
@@ -176,22 +228,11 @@ class CompiledTorch(TorchBackend):
             return self._in_numpy(rows, q, lost, first)
         return torch_line.run(rows, q, lost, first, self.chunk)
 
-    def _may_leave(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> bool:
-        """Whether there are numbers alone, in the computer's own memory."""
-        tensors = [t for t in (*q, lost, *(v for row in rows if not row.is_plain for v in row.values)) if not is_number(t)]
-        return (
-            has_compiler()
-            and q.x.device.type == "cpu"
-            and not any(isinstance(t, torch.Tensor) and (t.requires_grad or is_wrapped(t)) for t in tensors)
-        )
-
-    def _in_numpy(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
-        """Take few particles through NumPy's loops, in the same memory: each of PyTorch's programs takes long to call."""
-        numpy = NumpyBackend().compiled()
-        moved = {id(row): numpy.cast(row.mapped(_values_of), _values_of(q.x).dtype, None) for row in rows}
-        q = Coordinates(*map(_values_of, q))
-        q, lost = numpy.run([moved[id(row)] for row in rows], q, None if lost is None else _values_of(lost), first)
-        return Coordinates(*map(torch.from_numpy, q)), None if lost is None else torch.from_numpy(lost)
+    def _round(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
+        """Take particles through rows several times, see :meth:`Backend.run_turns`; derivatives go back turn by turn."""
+        if q.x.numel() * len(rows) <= FEW and self._may_leave(rows, q, lost):
+            return self._in_numpy([*rows] * turns, q, lost, 1)
+        return Backend._round(self, rows, q, lost, turns)
 
 
 def _values_of(value: Any) -> Any:

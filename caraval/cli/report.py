@@ -69,23 +69,28 @@ def title(lattice: Lattice, beam: ParticleBeam) -> str:
     return f"{lattice.name or 'lattice'}: {count(len(beam), beam.species.name)}"
 
 
-def rows(table: Along, places: Iterable[int]) -> None:
-    """Print the statistics at the start, at some places, and at the end."""
+def rows(table: Along, places: Iterable[int], *, every: bool = False) -> None:
+    """Print the statistics at the start, at some places, and at the end; or every row."""
+    narrow = console().width < NARROW
+    if every:
+        console(whole=True).print(beam_table(table, [str(name) for name in table.name], narrow=narrow))
+        return
     end = int(table.place[-1])
     wanted = {START, end, *places}
     part = table.rows(np.isin(table.place, list(wanted)))
     names = [str(name) for name in part.name]
     if end not in places:
         names[-1] = "end"
-    narrow = console().width < NARROW
     console(whole=True).print(beam_table(part, names, narrow=narrow))
 
 
-def speed(lattice: Lattice, beam: ParticleBeam, seconds: float, *, compiled: bool = False) -> str:
+def speed(lattice: Lattice, beam: ParticleBeam, seconds: float, *, compiled: bool = False, turns: int = 1) -> str:
     """Return how fast a beam was tracked."""
-    rate = quantity(len(beam) * len(lattice) / seconds, "", 3)
+    rate = quantity(len(beam) * len(lattice) * turns / seconds, "", 3)
     precision = str(beam.dtype).rpartition(".")[2]
-    what = f"tracked {count(len(beam), 'particle')} through {count(len(lattice), 'element')} in {quantity(seconds, 's', 3)}"
+    round_ = f", {count(turns, 'turn')}," if turns > 1 else ""
+    passed = f"{count(len(beam), 'particle')} through {count(len(lattice), 'element')}{round_}"
+    what = f"tracked {passed} in {quantity(seconds, 's', 3)}"
     how = f"on {beam.backend} ({precision}){', compilation included' if compiled else ''}"
     return f"{what} {how}: {rate} particle-elements per second"
 
@@ -100,7 +105,9 @@ def losses(beam: ParticleBeam, lattice: Lattice) -> None:
     most = np.argsort(-counts, kind="stable")[:SHOWN_LOSSES]
     named = [f"{grouped(n)} {where_}" for n, where_ in zip(counts[most], _named(lattice, beam, places[most]), strict=True)]
     rest = ", ..." if len(places) > len(most) else ""
-    line(f"lost {grouped(where.size)} of {count(len(beam), 'particle')}: {', '.join(named)}{rest}")
+    turns = backend.to_numpy(beam.lost_turn)[~backend.to_numpy(beam.alive)]
+    when = f" in turns {turns.min():.0f} to {turns.max():.0f}" if turns.max() > 1 else ""
+    line(f"lost {grouped(where.size)} of {count(len(beam), 'particle')}{when}: {', '.join(named)}{rest}")
 
 
 def _named(lattice: Lattice, beam: ParticleBeam, places: np.ndarray) -> Iterator[str]:
@@ -116,21 +123,23 @@ def _named(lattice: Lattice, beam: ParticleBeam, places: np.ndarray) -> Iterator
 
 
 @contextmanager
-def progress(lattice: Lattice, beam: ParticleBeam, *, compiled: bool) -> Iterator[Callable[[int, int], None] | None]:
+def progress(
+    lattice: Lattice, beam: ParticleBeam, *, compiled: bool, turns: int = 1
+) -> Iterator[Callable[[int, int], None] | None]:
     """Show progress on a terminal, if the work is long; yields what is to be told of it, or None.
 
-    JAX and compiled trackers run whole stretches of the line as one program: looking in between would make them compile one
-    for each, so there is a sign of life and no bar.
+    JAX and compiled trackers run a turn as one program: looking in between would make them compile several, so there is a sign
+    of life and no bar in a single one.
     """
-    if not sys.stderr.isatty() or len(beam) * len(lattice) < LONG:
+    if not sys.stderr.isatty() or len(beam) * len(lattice) * turns < LONG:
         yield None
-    elif compiled or beam.backend == "jax":
+    elif turns == 1 and (compiled or beam.backend == "jax"):
         with console(stderr=True).status("compiling and tracking" if compiled else "tracking"):
             yield None
     else:
         columns = (TextColumn("tracking"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-            task = bar.add_task("tracking", total=len(lattice))
+            task = bar.add_task("tracking", total=len(lattice) if turns == 1 else turns)
             yield lambda passed, total: bar.update(task, completed=passed, total=total)
 
 

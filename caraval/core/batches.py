@@ -17,7 +17,7 @@ from .reference import Reference
 
 Beam = ParticleBeam | MomentBeam
 
-OWN_AXES: dict[type, tuple[int, ...]] = {ParticleBeam: (1, 0, 1, 1, 1), MomentBeam: (1, 2, 0, 0)}
+OWN_AXES: dict[type, tuple[int, ...]] = {ParticleBeam: (1, 0, 1, 1, 1, 1), MomentBeam: (1, 2, 0, 0)}
 """How many axes the parts of a beam (of its tree) have beside those of settings: for particles, or for moments."""
 
 LANES = 2**22

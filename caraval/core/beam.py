@@ -38,6 +38,8 @@ class ParticleBeam(Statistics):
     alive : array (..., n) of bool, optional
     lost_s : array (..., n), optional
         Where each particle was lost [m]; infinity for the living.
+    lost_turn : array (..., n), optional
+        In which turn of the tracking that lost it, counted from one; infinity for the living. Left out: zero for the lost.
     s, t : number
         Place [m] and time [s] of the reference particle.
     reference : Reference, optional
@@ -61,6 +63,7 @@ class ParticleBeam(Statistics):
     charge: Any
     alive: Any
     lost_s: Any
+    lost_turn: Any
 
     masks = (3,)
     """Which of the children of the tree says yes or no."""
@@ -80,6 +83,7 @@ class ParticleBeam(Statistics):
         charge: Any = None,
         alive: Any = None,
         lost_s: Any = None,
+        lost_turn: Any = None,
         s: Any = None,
         t: Any = None,
         reference: Reference | None = None,
@@ -97,11 +101,15 @@ class ParticleBeam(Statistics):
         alive = field("alive", True if alive is None else alive, q.x, xp.bool)
         if lost_s is None:
             lost_s = xp.where(alive, xp.full_like(q.x, float("inf")), xp.zeros_like(q.x) + reference.expanded().s)
-        self._set(q, reference, charge, alive, field("lost_s", lost_s, q.x, dtype))
+        if lost_turn is None:
+            lost_turn = xp.where(alive, xp.full_like(q.x, float("inf")), xp.zeros_like(q.x))
+        losses = field("lost_s", lost_s, q.x, dtype), field("lost_turn", lost_turn, q.x, dtype)
+        self._set(q, reference, charge, alive, *losses)
         self._check_values()
 
-    def _set(self, coordinates: Any, reference: Any, charge: Any, alive: Any, lost_s: Any) -> None:
-        self.__dict__.update(coordinates=coordinates, reference=reference, charge=charge, alive=alive, lost_s=lost_s)
+    def _set(self, coordinates: Any, reference: Any, charge: Any, alive: Any, lost_s: Any, lost_turn: Any) -> None:
+        self.__dict__.update(coordinates=coordinates, reference=reference, charge=charge, alive=alive)
+        self.__dict__.update(lost_s=lost_s, lost_turn=lost_turn)
 
     def _check_values(self) -> None:
         backend = backend_of(self.x)
@@ -235,9 +243,9 @@ class ParticleBeam(Statistics):
         )
 
     def replace(self, **changes: Any) -> ParticleBeam:
-        """Return the beam with some coordinates, `charge`, `alive`, `lost_s` or `reference` changed."""
+        """Return the beam with some coordinates, `charge`, `alive`, `lost_s`, `lost_turn` or `reference` changed."""
         values = {**self.coordinates._asdict(), "charge": self.charge, "alive": self.alive, "lost_s": self.lost_s}
-        values["reference"] = self.reference
+        values |= {"lost_turn": self.lost_turn, "reference": self.reference}
         unknown = set(changes) - set(values)
         if unknown:
             raise InputError(f"a beam has no {', '.join(sorted(unknown))}; it has {', '.join(values)}")
@@ -259,7 +267,8 @@ class ParticleBeam(Statistics):
             else target.asarray(self._numpy(self.alive), device=device)
         )
         q = Coordinates(*map(move, self.coordinates))
-        return beam_from(q, Reference(reference.species, *parts), move(self.charge), alive, move(self.lost_s))
+        losses = move(self.lost_s), move(self.lost_turn)
+        return beam_from(q, Reference(reference.species, *parts), move(self.charge), alive, *losses)
 
     def _mover(self, target: Any, kind: dict[str, Any]) -> Any:
         if target is backend_of(self.x):
@@ -384,7 +393,7 @@ class ParticleBeam(Statistics):
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
         """Arrays and the reference."""
-        return (self.coordinates, self.reference, self.charge, self.alive, self.lost_s), None
+        return (self.coordinates, self.reference, self.charge, self.alive, self.lost_s, self.lost_turn), None
 
     @classmethod
     def tree_unflatten(cls, rest: None, children: Any) -> ParticleBeam:
@@ -397,8 +406,8 @@ class ParticleBeam(Statistics):
         return f"ParticleBeam({shape} x {self.species.name}, {where})"
 
 
-def beam_from(coordinates: Any, reference: Any, charge: Any, alive: Any, lost_s: Any) -> ParticleBeam:
+def beam_from(coordinates: Any, reference: Any, charge: Any, alive: Any, lost_s: Any, lost_turn: Any) -> ParticleBeam:
     """Make a beam without any check: inside traces the values may be anything."""
     beam = object.__new__(ParticleBeam)
-    beam._set(coordinates, reference, charge, alive, lost_s)
+    beam._set(coordinates, reference, charge, alive, lost_s, lost_turn)
     return beam

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .arrays import is_number, namespace
@@ -56,27 +56,53 @@ def pieces(prepared: Prepared, start: Sequence[Any], backend: Any = None) -> Ite
     order = 2 if any(isinstance(value, Jet) for value in start) else 1
     xp = jet_namespace(_library(prepared, start), order)
     orbit = tuple(start)
-    q: Any = None
-    rows: dict[int, Any] = {}
+    ready: dict[int, _Ready] = {}
+    known: dict[Any, tuple[Vector, Entries]] = {}
+    for stages, place in _stretches(prepared):
+        for stage in stages:
+            if id(stage) not in ready:
+                ready[id(stage)] = _ready(stage, order, backend)
+        rows = [ready[id(stage)] for stage in stages]
+        key = (orbit, *(row.key for row in rows)) if all(map(is_number, orbit)) and all(row.key for row in rows) else None
+        if key not in known or key is None:  # rings repeat what they are made of, and their orbits often do
+            known[key] = expanded(_moved(rows, seeded(orbit), xp))
+        orbit, matrix = known[key]
+        yield Piece(place, matrix, orbit)
+
+
+class _Ready(NamedTuple):
+    """A stage made ready: its routines, with constants that go together with jets; what tells it from others, if numbers do."""
+
+    tracks: Sequence[Callable[..., Any]]
+    constants: tuple[Any, ...]
+    key: Any
+
+
+def _ready(stage: Any, order: int, backend: Any) -> _Ready:
+    row = stage if isinstance(stage, Row) else map_row(stage, particles=False)
+    tracks = row.variant.tracks if backend is None else [backend.program(track) for track in row.variant.tracks]
+    return _Ready(tracks, tuple(lifted(c, order) for c in row.constants), (row.variant, row.values) if row.is_plain else None)
+
+
+def _stretches(prepared: Prepared) -> Iterator[tuple[list[Any], int]]:
+    """Yield what moves particles between looks, and the place of the look."""
+    stages: list[Any] = []
     for stage in prepared.stages:
-        if isinstance(stage, Act):  # what a bunch does to itself is nothing that a single particle feels
-            continue
-        if q is None:
-            q = seeded(orbit)
-        if not isinstance(stage, int):
-            if id(stage) not in rows:
-                row = stage if isinstance(stage, Row) else map_row(stage, particles=False)
-                tracks = row.variant.tracks if backend is None else [backend.program(track) for track in row.variant.tracks]
-                rows[id(stage)] = tracks, tuple(lifted(c, order) for c in row.constants)
-            for track, constants in zip(*rows[id(stage)], strict=False):
-                try:
-                    q = track(constants, q, xp)
-                except (ArithmeticError, ValueError) as error:
-                    raise InputError("the orbit is lost: it leaves the region where tracking has values") from error
-            continue
-        orbit, matrix = expanded(q)
-        q = None
-        yield Piece(stage, matrix, orbit)
+        if isinstance(stage, int):
+            yield stages, stage
+            stages = []
+        elif not isinstance(stage, Act):  # what a bunch does to itself is nothing that a single particle feels
+            stages.append(stage)
+
+
+def _moved(rows: Sequence[_Ready], q: Any, xp: Any) -> Any:
+    for row in rows:
+        for track, constants in zip(row.tracks, row.constants, strict=False):
+            try:
+                q = track(constants, q, xp)
+            except (ArithmeticError, ValueError) as error:
+                raise InputError("the orbit is lost: it leaves the region where tracking has values") from error
+    return q
 
 
 def seeded(orbit: Vector) -> Any:

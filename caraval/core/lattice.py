@@ -17,6 +17,7 @@ from .errors import InputError, LatticeError, UnknownNameError, suggest
 from .losses import Loss
 from .maps import LinearMap, Map, SecondOrderMap
 from .methods import TrackingMethod, as_method
+from .particles import everything
 from .plan import reference_pass
 from .planner import Observe, Planner
 from .reference import Reference
@@ -24,7 +25,7 @@ from .registry import backend_of, registry
 from .tracker import Tracker
 from .tracking import Beam
 from .tree import Fixed, tree
-from .turns import ObserveTurns, track_turns, watched
+from .turns import ObserveTurns, Progress, track_turns, watched
 
 log = logging.getLogger("caraval")
 
@@ -292,8 +293,9 @@ class Lattice:
         turns: int = 1,
         observe: Observe = None,
         observe_turns: ObserveTurns = None,
-        keep: Callable[[Any], Any] = tracking.everything,
+        keep: Callable[[Any], Any] = everything,
         reference: Literal["lattice", "beam"] = "lattice",
+        progress: Progress | None = None,
     ) -> Any:
         """Track a beam; the backend is the beam's.
 
@@ -301,7 +303,8 @@ class Lattice:
         ----------
         beam : ParticleBeam or MomentBeam
         turns : int
-            How often to go round, always from the same reference, from which z counts. The lost keep their places in the beam.
+            How often to go round, always from the same reference, from which z counts. The lost keep their places in the beam,
+            and ``lost_turn`` says when they were lost. What is much is compiled.
         observe : name, pattern, place, or sequence of them, optional
             Elements after which to keep the beam; ``"all"`` for every element.
         observe_turns : int or sequence of int, optional
@@ -310,6 +313,8 @@ class Lattice:
             What to keep of each beam observed, ``beam -> anything``; the beam itself, if left out.
         reference : "lattice" or "beam"
             Whether a lattice that came with a reference insists on it, or the beam's is taken.
+        progress : callable, optional
+            Told on the way ``(turns done, turns)``, a hundred times or so.
 
         Returns
         -------
@@ -327,10 +332,10 @@ class Lattice:
         if turns == 1 and observe_turns is None:
             out, looks = self.planner.track(plan, beam, backend, keep, reference)
         else:
-            quiet = self.planner.plan([], beam.reference)
+            quiet = self.planner.prepare(self.planner.plan([], beam.reference), beam, reference)
             watching = self.planner.prepare(plan, beam, reference)
             wanted = watched(turns, observe_turns) if keys else []
-            out, looks = track_turns(self.planner.prepare(quiet, beam, reference), watching, beam, backend, keep, turns, wanted)
+            out, looks = track_turns(quiet, watching, beam, backend, keep, turns, wanted, progress)
         return out if observe is None else (out, tracking.observed(looks, keys))
 
     def transfer_matrix(self, reference: Reference | None = None) -> Any:

@@ -15,10 +15,11 @@ from .arrays import is_number, library, shape_of
 from .beam import ParticleBeam
 from .element import Element
 from .errors import BackendError, InputError, MethodError
+from .particles import Keep, Looks, everything
 from .plan import Plan, Prepared, build, reference_pass
 from .reference import Reference
 from .registry import backend_of, registry
-from .tracking import Beam, Keep, Looks, everything, first_array, track
+from .tracking import Beam, first_array, track
 
 if TYPE_CHECKING:
     from .lattice import Lattice
@@ -57,10 +58,12 @@ class Planner:
         self._with_trees: list[Element] = []
         self._shapes: set[tuple[int, ...]] = set()
         self._pieces: tuple[Element, ...] | None = None
+        self.derived: dict[str, Any] = {}
+        """Lattices made from this one that are asked for again and again, by what they are."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what can be worked out again: plans hold functions that no pickle takes, and keys of this process."""
-        return {**self.__dict__, "_counts": {}, "_plans": {}, "_prepared": {}, "_libraries": None}
+        return {**self.__dict__, "_counts": {}, "_plans": {}, "_prepared": {}, "_libraries": None, "derived": {}}
 
     # ---------------------------------------------------------------- what a plan is made of
 
@@ -201,6 +204,18 @@ class Planner:
         """
         self._check(beam, which)
         start, particles = beam.reference, isinstance(beam, ParticleBeam)
+        return self.filled(plan, start, particles=particles, known=known)
+
+    def filled(self, plan: Plan, start: Reference, *, particles: bool, known: Prepared | None = None) -> Prepared:
+        """Return a plan with this lattice's numbers; kept, where they are plain numbers.
+
+        Parameters
+        ----------
+        plan : Plan
+        start : Reference
+        particles, known
+            As in :meth:`Plan.prepare`.
+        """
         if not all(map(is_number, (start.p0c, start.s, start.t))):
             return plan.prepare(self.pieces(), start, particles=particles)
         key = (id(plan), particles, start)

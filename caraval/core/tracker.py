@@ -12,11 +12,12 @@ from .beam import ParticleBeam
 from .element import Element
 from .errors import BackendError, InputError, UnknownNameError, suggest
 from .names import parameter_of
+from .particles import everything
 from .plan import Plan, Prepared
 from .planner import Observe, check_array
 from .registry import backend_of, registry
 from .tracking import Beam
-from .turns import ObserveTurns, track_turns, watched
+from .turns import ObserveTurns, Progress, track_turns, watched
 
 if TYPE_CHECKING:
     from .lattice import Lattice
@@ -63,8 +64,9 @@ class Tracker:
         *,
         turns: int = 1,
         observe_turns: ObserveTurns = None,
-        keep: Callable[[Any], Any] = tracking.everything,
+        keep: Callable[[Any], Any] = everything,
         reference: str = "lattice",
+        progress: Progress | None = None,
     ) -> Any:
         """Track a beam.
 
@@ -75,7 +77,7 @@ class Tracker:
         settings : mapping
             New values of the `parameters` that the tracker was compiled for; numbers, or arrays of settings; of weights a
             mapping of arrays.
-        turns, observe_turns, keep, reference
+        turns, observe_turns, keep, reference, progress
             As in :meth:`Lattice.track`.
 
         Returns
@@ -100,7 +102,7 @@ class Tracker:
                 for places in ([], list(self._keys))
             )
             wanted = watched(turns, observe_turns) if self._keys else []
-            out, looks = track_turns(quiet, watching, beam, self._compiled, keep, turns, wanted)
+            out, looks = track_turns(quiet, watching, beam, self._compiled, keep, turns, wanted, progress)
         return out if self._observe is None else (out, tracking.observed(looks, self._keys))
 
     def _prepared(self, plan: Plan, beam: Beam, elements: Sequence[Element] | None, reference: str) -> Prepared:

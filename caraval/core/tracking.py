@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
 
 from .arrays import is_number, mixed, stack
-from .beam import ParticleBeam, beam_from
+from .beam import ParticleBeam
 from .coordinates import Coordinates
 from .errors import InputError
 from .jet import expansion, jet_namespace, lifted, second_order_map, seed
-from .loss import ALIVE, LOST_BEFORE, sane
 from .maps import LinearMap, Map, SecondOrderMap, apply, contracted, entries_of, plus, product, stack_entries
 from .moments import MomentBeam, moments_from
+from .particles import Course, Keep, Looks, everything, on_backend
 from .plan import Act, Prepared
-from .reference import Reference
 from .rows import Row, map_row
 
 Beam = ParticleBeam | MomentBeam
-Keep = Callable[[Any], Any]
-"""What to keep of a beam that is looked at."""
-
-Looks = list[tuple[int, Any]]
-
-
-def everything(beam: Any) -> Any:
-    """Keep the beam itself."""
-    return beam
 
 
 def first_array(beam: Any) -> Any:
@@ -50,113 +40,8 @@ def first_array(beam: Any) -> Any:
 def track(prepared: Prepared, beam: Beam, backend: Any, keep: Keep = everything) -> tuple[Any, Looks]:
     """Return a beam of either kind after a prepared plan, and what was kept of it on the way."""
     if isinstance(beam, ParticleBeam):
-        return track_particles(prepared, beam, backend, keep)
+        return Course(prepared, beam, backend).track(beam, keep)
     return track_moments(prepared, beam, backend, keep)
-
-
-def track_particles(
-    prepared: Prepared, beam: ParticleBeam, backend: Any, keep: Keep = everything, turns: int = 1
-) -> tuple[ParticleBeam, Looks]:
-    """Return the beam after a prepared plan, and the beams that were looked at on the way.
-
-    Parameters
-    ----------
-    prepared : Prepared
-    beam : ParticleBeam
-    backend : Backend
-        Runs the rows, eagerly or compiled.
-    keep : callable
-        What to keep of a beam that is looked at.
-    turns : int
-        How often to go through a plan that looks nowhere.
-    """
-    q, lost = beam.coordinates, _start(beam, backend)
-    kind = (q.x.dtype, device(q.x))
-    looks: Looks = []
-    rows: list[Row] = []
-    cast: dict[int, Row] = {}
-    first = 1
-    for number, stage in enumerate(prepared.stages, 1):
-        if isinstance(stage, (int, Act)):
-            q, lost = backend.run(rows, q, lost, first)
-            rows, first = [], number + 1
-            if isinstance(stage, Act):
-                q = _act(prepared, stage, beam, backend, q, lost)
-            else:
-                looks.append((stage, keep(_finish(prepared, beam, backend, q, lost, stage + 1))))
-            continue
-        if id(stage) not in cast:
-            row = stage if isinstance(stage, Row) else map_row(stage)
-            cast[id(stage)] = backend.cast(row, *kind)
-        rows.append(cast[id(stage)])
-    q, lost = backend.run_turns(rows, q, lost, turns) if turns > 1 else backend.run(rows, q, lost, first)
-    return _finish(prepared, beam, backend, q, lost, len(prepared.references) - 1), looks
-
-
-def _act(prepared: Prepared, act: Act, beam: ParticleBeam, backend: Any, q: Coordinates, lost: Any) -> Coordinates:
-    """Return what an effect of the whole bunch makes of the coordinates; of the lost it sees nothing."""
-    xp = array_namespace(q.x)
-    shape = np.broadcast_shapes(*(a.shape for a in q), () if lost is None else lost.shape)
-    q = Coordinates(*(xp.broadcast_to(a, shape) for a in q))
-    charge, alive, there = xp.broadcast_to(beam.charge, shape), xp.broadcast_to(beam.alive, shape), q
-    if lost is not None:
-        alive = xp.broadcast_to(lost == ALIVE, shape)
-        there = Coordinates(*(xp.where(alive, a, xp.zeros_like(a)) for a in q))
-        charge = xp.where(alive, charge, xp.zeros_like(charge))
-    reference = _on_backend(prepared.references[act.place], beam, backend)
-    bunch = beam_from(there, reference, charge, alive, xp.broadcast_to(beam.lost_s, shape))
-    after = backend.act(act.effect.track, act.constants, bunch)
-    if lost is None:
-        return Coordinates(*after)
-    return Coordinates(*(xp.where(alive, a, b) for a, b in zip(after, q, strict=True)))
-
-
-def _start(beam: ParticleBeam, backend: Any) -> Any:
-    """Return the stages of loss at the start; None if all are known to be alive and fit to go."""
-    xp = array_namespace(beam.x)
-    fit = sane(beam.coordinates, xp)
-    if backend.all_true(beam.alive & fit):
-        return None
-    code = xp.where(fit, xp.full_like(beam.x, ALIVE), xp.zeros_like(beam.x))
-    return xp.where(beam.alive, code, xp.full_like(beam.x, LOST_BEFORE))
-
-
-def _finish(prepared: Prepared, beam: ParticleBeam, backend: Any, q: Coordinates, lost: Any, index: int) -> ParticleBeam:
-    xp = array_namespace(q.x)
-    shape = np.broadcast_shapes(*(a.shape for a in q), () if lost is None else lost.shape)
-    q = Coordinates(*(xp.broadcast_to(a, shape) for a in q))
-    charge = xp.broadcast_to(beam.charge, shape)
-    reference = _on_backend(prepared.references[index], beam, backend)
-    if lost is None:
-        return beam_from(q, reference, charge, xp.broadcast_to(beam.alive, shape), xp.broadcast_to(beam.lost_s, shape))
-    lost = xp.broadcast_to(lost, shape)
-    alive = lost == ALIVE
-    lost_s = xp.where(alive, lost, _places(prepared, lost, beam.lost_s, backend))
-    return beam_from(q, reference, charge, alive, lost_s)
-
-
-def _places(prepared: Prepared, lost: Any, before: Any, backend: Any) -> Any:
-    """Return where particles were lost [m], from the stages."""
-    xp = array_namespace(lost)
-    ends = [r.s for pair in zip(prepared.references[:-1], prepared.references[1:], strict=True) for r in pair]
-    places = [ends[0], *(ends[stage.place if isinstance(stage, Row) else 0] for stage in prepared.stages)]
-    table = backend.asarray(stack(places), dtype=lost.dtype, device=device(lost))
-    here = (lost != ALIVE) & (lost != LOST_BEFORE)
-    index = xp.astype(xp.where(here, lost, xp.zeros_like(lost)), xp.int64)
-    table = xp.broadcast_to(table, (*lost.shape[:-1], table.shape[-1]))
-    return xp.where(here, xp.take_along_axis(table, index, axis=-1), xp.broadcast_to(before, lost.shape))
-
-
-def _on_backend(reference: Reference, beam: ParticleBeam | MomentBeam, backend: Any) -> Reference:
-    """Bring a reference that became NumPy arrays (batches of settings) to the beam's library."""
-    parts = [_to(value, beam, backend) for value in (reference.p0c, reference.s, reference.t)]
-    return Reference.tree_unflatten(reference.species, parts)
-
-
-def _to(value: Any, beam: Any, backend: Any) -> Any:
-    if is_number(value) or not isinstance(value, np.ndarray) or backend.name == "numpy":
-        return value
-    return backend.asarray(value, device=device(beam.x))
 
 
 def track_moments(prepared: Prepared, beam: MomentBeam, backend: Any, keep: Keep = everything) -> tuple[MomentBeam, Looks]:
@@ -262,7 +147,7 @@ def refuse_orbits(prepared: Prepared) -> None:
 
 
 def _moments(prepared: Prepared, beam: MomentBeam, backend: Any, mean: Any, covariance: Any, index: int) -> MomentBeam:
-    return moments_from(mean, covariance, _on_backend(prepared.references[index], beam, backend), beam.charge)
+    return moments_from(mean, covariance, on_backend(prepared.references[index], beam, backend), beam.charge)
 
 
 def _pieces(prepared: Prepared) -> Iterator[list[Row] | Map | Act | int]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import tracking
 from .arrays import is_number
 from .beam import ParticleBeam, beam_from
 from .errors import InputError
-from .moments import moments_from
+from .moments import MomentBeam, moments_from
+from .particles import Course, Keep, Looks
 from .plan import Prepared
 from .planner import SAME_MOMENTUM
 from .registry import backend_of
-from .tracking import Beam, Keep, Looks
+from .tracking import Beam, track_moments
 
 ObserveTurns = int | Sequence[int] | None
+
+Progress = Callable[[int, int], None]
+
+PORTIONS = 100
+"""How often at most progress is told."""
 
 
 def watched(turns: int, observe_turns: ObserveTurns) -> list[int]:
@@ -52,7 +58,14 @@ def _check(value: Any, name: str) -> None:
 
 
 def track_turns(
-    quiet: Prepared, watching: Prepared, beam: Beam, backend: Any, keep: Keep, turns: int, chosen: Sequence[int]
+    quiet: Prepared,
+    watching: Prepared,
+    beam: Beam,
+    backend: Any,
+    keep: Keep,
+    turns: int,
+    chosen: Sequence[int],
+    progress: Progress | None = None,
 ) -> tuple[Any, Looks]:
     """Return a beam after many turns, and what was kept of it in some of them.
 
@@ -70,6 +83,8 @@ def track_turns(
     turns : int
     chosen : sequence of int
         The turns to look at, in order.
+    progress : callable, optional
+        Told on the way ``(turns done, turns)``.
 
     Raises
     ------
@@ -78,35 +93,69 @@ def track_turns(
     """
     _check(turns, "turns")
     _check_closes(quiet)
+    if isinstance(beam, ParticleBeam):
+        go, look = _of_particles(quiet, watching, beam, backend, keep, turns)
+    else:
+        go, look = _of_moments(quiet, watching, backend, keep)
+    most = turns if progress is None else max(1, turns // PORTIONS)
     looks: Looks = []
     done = 0
-    for turn in chosen:
-        beam = _unwatched(quiet, beam, backend, turn - 1 - done)
-        beam, more = tracking.track(watching, beam, backend, keep)
-        looks += more
-        done = turn
-        if done < turns:
-            beam = _at(quiet, beam)
-    return _unwatched(quiet, beam, backend, turns - done, last=True), looks
+    for turn in (*chosen, turns + 1):
+        while done < turn - 1:
+            number = min(most, turn - 1 - done)
+            beam = go(_at(quiet, beam), number, done)
+            done += number
+            if progress is not None:
+                progress(done, turns)
+        if turn <= turns:
+            beam, seen = look(_at(quiet, beam), turn)
+            looks += seen
+            done = turn
+            if progress is not None and (done % most == 0 or done == turns):
+                progress(done, turns)
+    return beam, looks
 
 
-def _unwatched(quiet: Prepared, beam: Beam, backend: Any, turns: int, *, last: bool = False) -> Beam:
-    if turns == 0:
+Go = Callable[[Any, int, int], Any]
+"""``(beam, turns, turns before) -> beam``."""
+
+Look = Callable[[Any, int], tuple[Any, Looks]]
+"""``(beam, turn) -> (beam, looks)``."""
+
+
+def _of_particles(
+    quiet: Prepared, watching: Prepared, beam: ParticleBeam, backend: Any, keep: Keep, turns: int
+) -> tuple[Go, Look]:
+    """Return what takes particles round, and what looks at them while they go."""
+    backend = backend.for_turns(math.prod(beam.x.shape), len(quiet.stages) * turns)
+    away, past = Course(quiet, beam, backend), Course(watching, beam, backend)
+
+    def go(beam: ParticleBeam, number: int, done: int) -> ParticleBeam:
+        if not quiet.is_collective():
+            return away.round(beam, number, done)
+        for turn in range(done + 1, done + number + 1):
+            beam, _ = away.track(_at(quiet, beam), turn=turn)
         return beam
-    if isinstance(beam, ParticleBeam) and not quiet.is_collective():
-        after: Beam = tracking.track_particles(quiet, beam, backend, turns=turns)[0]
-    else:
-        after = tracking.track(quiet, beam, backend)[0]
-        for _ in range(turns - 1):
-            after = tracking.track(quiet, _at(quiet, after), backend)[0]
-    return after if last else _at(quiet, after)
+
+    return go, lambda beam, turn: past.track(beam, keep, turn)
+
+
+def _of_moments(quiet: Prepared, watching: Prepared, backend: Any, keep: Keep) -> tuple[Go, Look]:
+    """Return the same for moments."""
+
+    def go(beam: MomentBeam, number: int, done: int) -> MomentBeam:
+        for _ in range(number):
+            beam, _ = track_moments(quiet, _at(quiet, beam), backend)
+        return beam
+
+    return go, lambda beam, turn: track_moments(watching, beam, backend, keep)
 
 
 def _at(prepared: Prepared, beam: Any) -> Any:
-    """Return a beam at the start of the next turn."""
+    """Return a beam at the start of a turn."""
     reference = prepared.references[0]
     if isinstance(beam, ParticleBeam):
-        return beam_from(beam.coordinates, reference, beam.charge, beam.alive, beam.lost_s)
+        return beam_from(beam.coordinates, reference, beam.charge, beam.alive, beam.lost_s, beam.lost_turn)
     return moments_from(beam.mean, beam.covariance, reference, beam.charge)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from caraval.core.arrays import arrays, is_number, namespace
 from caraval.core.errors import InputError
 from caraval.core.expansion import Piece, pieces
@@ -46,7 +48,7 @@ class Line:
         """The plan with its numbers, which looks at every element."""
         self.lattice.planner.libraries()
         plan = self.lattice.planner.plan(range(len(self.lattice)), self.reference)
-        return plan.prepare(self.lattice.elements, self.reference, particles=False)
+        return self.lattice.planner.filled(plan, self.reference, particles=False)
 
     @cached_property
     def backend(self) -> Any:
@@ -74,10 +76,13 @@ class Line:
 
     def turn(self, start: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Return the map of the whole line about an orbit, entry by entry, and where the orbit ends."""
-        total, orbit = IDENTITY.tolist(), tuple(start)
+        total: Any = IDENTITY.tolist()
+        orbit = tuple(start)
+        by_entries = not (self.is_plain and all(map(is_number, start)))
         for piece in self.pieces(start):
-            total, orbit = multiplied(piece.matrix, total), piece.orbit
-        return total, orbit
+            total = multiplied(piece.matrix, total) if by_entries else np.array(piece.matrix) @ total
+            orbit = piece.orbit
+        return total if by_entries else np.asarray(total).tolist(), orbit
 
 
 def has_rf(lattice: Lattice) -> bool:
@@ -86,8 +91,14 @@ def has_rf(lattice: Lattice) -> bool:
 
 
 def without_rf(lattice: Lattice) -> Lattice:
-    """Return the lattice with its storage-ring cavities switched off."""
-    return lattice.replace({"RFCavity::*.is_on": False}) if has_rf(lattice) else lattice
+    """Return the lattice with its storage-ring cavities switched off; always the same one, with its plans."""
+    if not has_rf(lattice):
+        return lattice
+    known = lattice.planner.derived
+    if "without_rf" not in known:
+        known["without_rf"] = lattice.replace({"RFCavity::*.is_on": False})
+    flat: Lattice = known["without_rf"]
+    return flat
 
 
 def _acts(cavity: RFCavity) -> bool:

@@ -17,7 +17,17 @@ from __future__ import annotations
 from .elements import layout
 from .figure import beam_sizes
 from .optics import floor_plan, twiss_functions
-from .table import Along, along, element_labels
+from .table import Along, along, element_labels, turn_by_turn
 from .units import si_prefix
 
-__all__ = ["Along", "along", "beam_sizes", "element_labels", "floor_plan", "layout", "si_prefix", "twiss_functions"]
+__all__ = [
+    "Along",
+    "along",
+    "beam_sizes",
+    "element_labels",
+    "floor_plan",
+    "layout",
+    "si_prefix",
+    "turn_by_turn",
+    "twiss_functions",
+]

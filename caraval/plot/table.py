@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.registry import backend_of
 from caraval.core.tracking import Beam, first_array
+from caraval.core.turns import ObserveTurns, Progress, watched
 
 Column = np.ndarray[Any, np.dtype[Any]]
 
@@ -136,11 +138,58 @@ def along(
     return Along(out, **{name: np.array([row[name] for row in rows]) for name in rows[0]})
 
 
-def _track(lattice: Lattice, beam: Beam, stops: Sequence[str | int], keep: Any, reference: Any, compiled: bool) -> Beam:
+def turn_by_turn(
+    lattice: Lattice,
+    beam: Beam,
+    turns: int,
+    observe: str | Sequence[str] = (),
+    *,
+    observe_turns: ObserveTurns = None,
+    reference: str = "lattice",
+    compiled: bool = False,
+    progress: Progress | None = None,
+) -> Along:
+    """Track a beam round a ring and return its statistics in some of the turns, with s counted on from turn to turn.
+
+    Parameters
+    ----------
+    lattice, beam, reference, compiled
+        As of :func:`along`.
+    turns, observe_turns
+        As of :meth:`Lattice.track`.
+    observe : name, pattern, or sequence of them
+        Elements after which to look at the beam; left out: the end of the turn.
+    progress : callable, optional
+        Told on the way ``(turns done, turns)``.
+
+    Raises
+    ------
+    InputError
+        If the lattice or the beam is a batch, or the reference momentum is not the same after a turn.
+    """
+    check_single(lattice, beam)
+    labels = element_labels(lattice)
+    places = sorted(lattice.planner.keys(observe))
+    looks = product(watched(turns, observe_turns), places or [len(lattice) - 1])
+    rows = [_row(beam, START, "start")]
+
+    def keep(passing: Beam) -> None:
+        turn, place = next(looks)
+        row = _row(passing, place, f"{labels[place]}, turn {turn}" if places else f"turn {turn}")
+        rows.append({**row, "s": row["s"] + (turn - 1) * number(lattice.length)})
+
+    how = {"turns": turns, "observe_turns": observe_turns, "progress": progress}
+    out = _track(lattice, beam, places or [-1], keep, reference, compiled, **how)
+    return Along(out, **{name: np.array([row[name] for row in rows]) for name in rows[0]})
+
+
+def _track(
+    lattice: Lattice, beam: Beam, stops: Sequence[str | int], keep: Any, reference: Any, compiled: bool, **turns: Any
+) -> Beam:
     if compiled:
-        out, _ = lattice.compile(beam.backend, observe=stops)(beam, keep=keep, reference=reference)
+        out, _ = lattice.compile(beam.backend, observe=stops)(beam, keep=keep, reference=reference, **turns)
     else:
-        out, _ = lattice.track(beam, observe=stops, keep=keep, reference=reference)
+        out, _ = lattice.track(beam, observe=stops, keep=keep, reference=reference, **turns)
     return out
 
 

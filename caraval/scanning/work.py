@@ -14,9 +14,10 @@ import numpy as np
 
 from caraval.core.errors import BackendError, CaravalError, InputError
 from caraval.core.lattice import Lattice
+from caraval.core.particles import everything
 from caraval.core.planner import Observe
 from caraval.core.registry import registry
-from caraval.core.tracking import Beam, everything
+from caraval.core.tracking import Beam
 
 from . import outputs as reading
 from .settings import Columns

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+from functools import partial
+
 import numpy as np
 import pytest
 
 import caraval as cv
+from caraval.backends import base
 from caraval.optics import frequency, tracked_tunes, tunes
 
 from . import rings
@@ -65,6 +69,106 @@ def test_compiled_turns_are_the_same():
         expected = np.array(lattice.replace({"qf.k1": 1.05}).track(beam, turns=turns).coordinates)
         found = np.array(tracker(beam, {"qf.k1": 1.05}, turns=turns).coordinates)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-16)
+
+
+BACKENDS = ["numpy", "torch", "jax"]
+
+
+def lossy() -> tuple[cv.Lattice, cv.ParticleBeam]:
+    """A ring that loses some particles at once, others later, and a beam that brings a lost one."""
+    beam = some(60, 1e-3)
+    gone = np.arange(60) == 7
+    beam = beam.replace(alive=~gone, lost_s=np.where(gone, -4.5, np.inf), lost_turn=np.where(gone, 0.0, np.inf))
+    return rings.ring(2).replace({"qf##2.x_limit": 2e-3}), beam
+
+
+def turn_by_turn(lattice: cv.Lattice, beam: cv.ParticleBeam, turns: int) -> tuple[cv.ParticleBeam, np.ndarray]:
+    """Track single turns, and count in which each particle is lost."""
+    turn = np.where(beam.alive, np.inf, 0.0)
+    for number in range(1, turns + 1):
+        after = lattice.track(beam)
+        turn[beam.alive & ~after.alive] = number
+        beam = after.replace(reference=rings.REFERENCE)
+    return beam, turn
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_turn_of_a_loss_is_known(name, compiled):
+    pytest.importorskip(name)
+    lattice, beam = lossy()
+    expected, turn = turn_by_turn(lattice, beam, 12)
+    assert len(set(turn)) > 4
+    there = beam.to(name)
+    tracks = lattice.compile(name, observe="qf##1") if compiled else partial(lattice.track, observe="qf##1")
+    for observed in ([], [3, 4, 12]):
+        out, history = tracks(there, turns=12, observe_turns=observed)
+        out = out.to("numpy")
+        np.testing.assert_array_equal(out.lost_turn, turn)
+        np.testing.assert_array_equal(out.lost_s, expected.lost_s)
+        np.testing.assert_allclose(np.array(out.coordinates), np.array(expected.coordinates), rtol=0, atol=1e-15)
+        assert [int(seen.to("numpy").alive.sum()) for seen in history.get("qf##1", ())] == [
+            int((turn >= number).sum()) for number in observed
+        ]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_what_is_much_is_compiled_and_the_same(name, monkeypatch):
+    pytest.importorskip(name)
+    module = importlib.import_module(f"caraval.backends.{name}")
+    monkeypatch.setattr(module, "EAGER_WORK" if name == "jax" else "WORTH_COMPILING", 1)
+    lattice, beam = lossy()
+    expected, turn = turn_by_turn(lattice, beam, 5)
+    out = lattice.track(beam.to(name), turns=5).to("numpy")
+    np.testing.assert_array_equal(out.lost_turn, turn)
+    np.testing.assert_allclose(np.array(out.coordinates), np.array(expected.coordinates), rtol=0, atol=1e-15)
+
+
+def test_stages_are_counted_a_million_at_a_time(monkeypatch):
+    monkeypatch.setattr(base, "ROWS_AT_ONCE", 50)
+    lattice, beam = lossy()
+    _, turn = turn_by_turn(lattice, beam, 12)
+    np.testing.assert_array_equal(lattice.track(beam, turns=12).lost_turn, turn)
+    np.testing.assert_array_equal(lattice.compile("numpy")(beam, turns=12).lost_turn, turn)
+
+
+@pytest.mark.parametrize(
+    ("name", "compiled"), [("torch", False), ("jax", False), ("jax", True), pytest.param("torch", True, marks=pytest.mark.slow)]
+)
+def test_gradients_through_turns_are_those_of_differences(name, compiled):
+    module = pytest.importorskip(name)
+    lattice, beam = rings.ring(1).replace({"sf.x_limit": 1.2e-3}), some(8, 4e-4)
+
+    def size(k1, beam=beam):
+        out = lattice.replace({"qf.k1": k1}).track(beam, turns=6)
+        return (out.x**2).sum()
+
+    step = 1e-5
+    expected = (size(1.1 + step) - size(1.1 - step)) / (2 * step)
+    there = beam.to(name)
+    tracker = lattice.compile(name, parameters=["qf.k1"])
+
+    def function(k1):
+        return (tracker(there, {"qf.k1": k1}, turns=6).x ** 2).sum() if compiled else size(k1, there)
+
+    if name == "jax":
+        found = module.grad(function)(1.1)
+    else:
+        k1 = module.tensor(1.1, dtype=module.float64, requires_grad=True)
+        (found,) = module.autograd.grad(function(k1), k1)
+    assert 0 < lattice.track(beam, turns=6).alive.sum() < 8
+    assert float(found) == pytest.approx(expected, rel=1e-6)
+
+
+def test_progress_is_told():
+    told = []
+    rings.ring(2).track(some(), turns=250, progress=lambda done, turns: told.append((done, turns)))
+    assert told[-1] == (250, 250)
+    assert 100 <= len(told) <= 130
+    assert told == sorted(told)
+    told.clear()
+    rings.ring(2).track(some(), turns=7, observe="qf##1", progress=lambda done, _: told.append(done))
+    assert told == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_moments_go_round():
