@@ -6,6 +6,8 @@ import numpy as np
 
 import caraval as cv
 from caraval.physics.shared import electric
+from caraval.physics.shared.cavity import CoupledCavity
+from caraval.physics.shared.multipoles import orders
 
 MISALIGNED = {"x_offset": 1e-3, "y_offset": -2e-3, "z_offset": 3e-3, "x_pitch": 2e-3, "y_pitch": -1e-3}
 TILTED = {**MISALIGNED, "tilt": 0.15}
@@ -206,9 +208,12 @@ def methods(element: cv.Element) -> list[str]:
     from caraval.core.registry import registry
 
     found = registry().method_names(type(element))
-    if electric.orders(element):  # whose kicks have no symplectic splitting
-        return [name for name in found if name != "kick_drift_kick"]
-    return found
+    lacking = {
+        "kick_drift_kick": bool(electric.orders(element)),
+        "center_phase": isinstance(element, CoupledCavity)
+        and (bool(orders(element)) or element.has_solenoid() or element.coupler_strength != 0),
+    }
+    return [name for name in found if not lacking.get(name, False)]
 
 
 def every_method() -> list[tuple[str, str]]:

@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 import caraval as cv
 from validation import codes, formats, report
-from validation.floor import floor, placed
 from validation.records import REFERENCE
-
-
-def test_floor() -> None:
-    """Four bends of a right angle come back; a turned one goes up; a patch moves and turns what follows."""
-    start = np.zeros(3), placed(0.0, 0.0, 0.0)
-    *_, (at, axes) = floor([cv.SBend(length=1.0, angle=np.pi / 2), cv.Drift(length=2.0)] * 4, start)
-    np.testing.assert_allclose(at, 0.0, atol=1e-14)
-    np.testing.assert_allclose(axes, np.eye(3), atol=1e-14)
-    *_, (at, axes) = floor([cv.SBend(length=np.pi / 2, angle=np.pi / 2, ref_tilt=-np.pi / 2)], start)
-    np.testing.assert_allclose(at, [0, 1, 1], atol=1e-14)
-    np.testing.assert_allclose(axes[:, 2], [0, 1, 0], atol=1e-14)
-    *_, (at, axes) = floor([cv.Patch(x_offset=0.1, x_pitch=0.5), cv.Drift(length=2.0)], start)
-    np.testing.assert_allclose(at, [0.1 + 2 * np.sin(0.5), 0, 2 * np.cos(0.5)], atol=1e-14)
-    *_, (at, _) = floor([cv.Multipole(k0l=np.pi, k0l_status="bends_reference"), cv.Drift(length=1.0)], start)
-    np.testing.assert_allclose(at, [0, 0, -1], atol=1e-14)
 
 
 def test_table_of_formats() -> None:
@@ -39,6 +22,14 @@ def test_table_of_formats() -> None:
     assert "- off: elements differ, matrix 5.0e-01, particles 1.0e-09 (for a reason)" in text
     assert "- bad: not read: no such thing" in text
     assert "good" not in text
+
+
+def test_slices_of_a_whole_are_together() -> None:
+    """What stands between them included; the next whole is by itself, and so is everything else."""
+    drift, marker, whole = cv.Drift(length=1.0), cv.Marker(), cv.Quadrupole(length=1.0, k1=1.0)
+    first, second, third = whole.cut(0.0, 0.2), whole.cut(0.2, 0.7), whole.cut(0.7, 1.0)
+    line = [drift, first, marker, second, third, marker, first, second, drift]
+    assert list(formats._together(line)) == [[drift], [first, marker, second, third], [marker], [first, second], [drift]]
 
 
 @pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")

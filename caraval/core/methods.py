@@ -135,6 +135,17 @@ class KickDriftKick(TrackingMethod):
         _check_steps(self.num_steps)
 
 
+@dataclass(frozen=True)
+class CenterPhase(TrackingMethod):
+    """Cavities as one matrix for each particle, of the phase that it has in the middle.
+
+    Exact in time and linear across the beam, as in elegant's RFCA, Cheetah and Ocelot (elegant manual, "RFCA"; Rosenzweig and
+    Serafini, Phys. Rev. E 49, 1599).
+    """
+
+    name = "center_phase"
+
+
 def _check_steps(num_steps: Any) -> None:
     if not isinstance(num_steps, int) or isinstance(num_steps, bool) or num_steps < 1:
         raise InputError(f"num_steps must be a positive whole number, not {num_steps!r}")

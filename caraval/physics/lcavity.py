@@ -13,7 +13,7 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite
 from caraval.core.schema import Parameter
 
-from .shared import lcavity_plateaus, lcavity_steps, rf_splitting
+from .shared import center_phase, lcavity_plateaus, lcavity_steps, rf_splitting
 from .shared.cavity import CoupledCavity
 from .shared.integrator import number_of_steps
 from .shared.multipoles import Magnet, orders
@@ -143,7 +143,7 @@ class LCavity(CoupledCavity):
 
 @hookimpl
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
-    """Bmad's models, and the symplectic splitting."""
+    """Bmad's models, elegant's, and the symplectic splitting."""
     return {
         (LCavity, "bmad_standard"): Composite(
             lcavity_steps.bmad_standard,
@@ -151,5 +151,6 @@ def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
             lambda cavity: cavity.n_rf_steps == 0,
             reference=lcavity_plateaus.reference,
         ),
+        (LCavity, "center_phase"): center_phase.COMPOSITE,
         (LCavity, "kick_drift_kick"): Composite(rf_splitting.kick_drift_kick, number_of_steps),
     }

@@ -14,7 +14,7 @@ from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Composite, Routine, Step
 
 from . import drift
-from .shared import rf_splitting
+from .shared import center_phase, rf_splitting
 from .shared.cavity import COUPLER, Cavity, CoupledCavity, check_frequency, divided, has_coupler
 from .shared.integrator import kick_body_kick, number_of_steps
 from .shared.multipoles import kicks, orders
@@ -93,8 +93,9 @@ def kick_drift_kick(cavity: RFCavity, method: KickDriftKick, number: int) -> Seq
 
 @hookimpl
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
-    """Bmad's model, and the symplectic splitting."""
+    """Bmad's model, elegant's, and the symplectic splitting."""
     return {
         (RFCavity, "bmad_standard"): Composite(bmad_standard, count, lambda cavity: not is_zero(cavity.voltage)),
+        (RFCavity, "center_phase"): center_phase.COMPOSITE,
         (RFCavity, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
     }

@@ -38,15 +38,9 @@ FLOOR = 1e-11
 
 EXPLAINED = {
     "alphaMagnet": "ALPH is not understood",
-    "bunchCompression_bunchComp": "time of flight inside a cavity, which elegant's matrix is without",
-    "chromaticResponse": "ten steps of a cavity",
     "cwiggler": "Bmad's wiggler is averaged over its period",
     "dcls": "ten kicks of a corrector with a sextupole",
-    "linacDispersion1": "time of flight inside a cavity, which elegant's matrix is without",
-    "FLASH1": "ten steps of a cavity",
-    "periodicTwissRFCA": "ten steps of a cavity",
-    "scanParameters2": "time of flight inside a cavity, which elegant's matrix is without",
-    "mergeBeams": "ten steps of a cavity",
+    "linacDispersion1": "matrices of quadrupoles for particles with four times the reference momentum",
     "twoCavityMoments": "elegant's matrix has the energy lost by radiation",
 }
 """Why transfer matrices differ by more, by part of the lattice's name."""

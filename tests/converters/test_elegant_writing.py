@@ -110,11 +110,19 @@ FREE = cv.KickDriftKick(order=4, num_steps=5, split="free")
         (
             cv.LCavity(name="c", length=1.0, voltage=2e6, phi0=0.125, rf_frequency=1e9, field_calc="custom"),
             '"c": RFCA, L=1, VOLT=2000000, FREQ=1000000000.0, PHASE=135, CHANGE_P0=1, END1_FOCUS=1, END2_FOCUS=1, '
-            'BODY_FOCUS_MODEL="SRS"',
+            'BODY_FOCUS_MODEL="SRS", N_KICKS=10',
+        ),
+        (
+            cv.LCavity(name="c", length=1.0, voltage=2e6, rf_frequency=1e9, fringe_at="no_end", tracking_method="center_phase"),
+            '"c": RFCA, L=1, VOLT=2000000, FREQ=1000000000.0, PHASE=90, CHANGE_P0=1, BODY_FOCUS_MODEL="SRS"',
         ),
         (
             cv.RFCavity(name="c", length=1.0, voltage=2e6, phi0=0.0, rf_frequency=5e8),
-            '"c": RFCA, L=1, VOLT=2000000, PHASE=180',
+            '"c": RFCA, L=1, VOLT=2000000, PHASE=180, N_KICKS=10',
+        ),
+        (
+            cv.RFCavity(name="c", length=1.0, voltage=2e6, rf_frequency=5e8, tracking_method="center_phase"),
+            '"c": RFCA, L=1, VOLT=2000000, PHASE=180, END1_FOCUS=1, END2_FOCUS=1, BODY_FOCUS_MODEL="SRS"',
         ),
         (cv.HKicker(name="h", length=0.5, kick=1e-3, tilt=0.5), '"h": EHKICK, L=0.5, KICK=0.001, TILT=0.5'),
         (cv.RCollimator(name="r", length=0.5, x_limit=0.02, aperture_at="both_ends"), '"r": RCOL, L=0.5, X_MAX=0.02'),

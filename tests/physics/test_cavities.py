@@ -457,3 +457,55 @@ def test_a_file_may_count_time_absolutely(tmp_path, caplog):
     lattice = load(tmp_path, "bmad_com[absolute_time_tracking] = T\nc: rfcavity, rf_frequency = 1e8, voltage = 1e6")
     assert lattice["c"].absolute_time_tracking
     assert "absolute time counts from the reference's arrival" in caplog.text
+
+
+# -------------------------------------------------------------------- one matrix for each particle
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.06, -0.11])
+def test_center_phase_is_the_matrix_of_rosenzweig_and_serafini(phase):
+    """Eq. 13 of Phys. Rev. E 49, 1599 for a pure pi mode, with slopes across the beam."""
+    reference, voltage, length = cv.Reference("electron", 20e6), 30e6, 1.1
+    cavity = cv.LCavity(length=length, rf_frequency=1.3e9, voltage=voltage, phi0=phase, tracking_method="center_phase")
+    mass, co = reference.species.mass, np.cos(2 * np.pi * phase)
+    before = reference.energy / mass
+    after = before + voltage * co / mass
+    growth = (after - before) / length
+    alpha = np.log(after / before) / (np.sqrt(8) * co)
+    c, s = np.cos(alpha), np.sin(alpha)
+    expected = [
+        [c - np.sqrt(2) * co * s, np.sqrt(8) * before / growth * co * s],
+        [-growth / after * (co / np.sqrt(2) + 1 / (np.sqrt(8) * co)) * s, before / after * (c + np.sqrt(2) * co * s)],
+    ]
+    matrix = np.array(cv.Lattice([cavity]).transfer_matrix(reference))
+    np.testing.assert_allclose(matrix[:2, :2], expected, rtol=1e-13)
+    np.testing.assert_allclose(matrix[2:4, 2:4], expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("kind", "gain"), [(cv.LCavity, 30e6 * np.cos(0.2)), (cv.RFCavity, 0.0)])
+def test_center_phase_gives_the_energy_of_the_phase_in_the_middle(kind, gain):
+    reference, early, momentum, length = cv.Reference("electron", 5e6), 0.01, 1.02, 0.8
+    cavity = kind(length=length, rf_frequency=1.3e9, voltage=30e6, phi0=0.1 / np.pi, tracking_method="center_phase")
+    energy = np.hypot(momentum * reference.p0c, reference.species.mass)
+    speed = momentum * reference.p0c / energy
+    found = cv.Lattice([cavity]).track(on_axis(reference, z=early * speed, pz=momentum - 1))
+    arrival = (length / 2) * (1 / speed - 1 / reference.beta) - early
+    turned = 2 * np.pi * 1.3e9 / C * arrival
+    kick = 30e6 * (np.cos(0.2 + turned) if kind is cv.LCavity else np.sin(0.2 - turned))
+    assert float(found.energy[0]) == pytest.approx(energy + kick, rel=1e-14)
+    assert found.reference.energy == pytest.approx(reference.energy + gain, rel=1e-14)
+
+
+@pytest.mark.parametrize("values", [{"hkick": 1e-3}, {"b2": 1.0}, COUPLER, {"ks": 0.1}])
+def test_center_phase_is_without_what_bends(values):
+    with pytest.raises(cv.MethodError, match="center_phase is without"):
+        out(cv.LCavity(length=1.0, rf_frequency=1e9, voltage=1e6, **values), beam(), "center_phase")
+
+
+def test_center_phase_of_one_that_is_off():
+    ring = RFCavity(length=0.5, rf_frequency=500e6, voltage=2e6, phi0=0.1)
+    np.testing.assert_array_equal(
+        coordinates(ring.replace(is_on=False), method="center_phase"), coordinates(cv.Drift(length=0.5))
+    )
+    with pytest.raises(cv.MethodError, match="standing_wave or a traveling_wave"):
+        coordinates(ring.replace(cavity_type="ptc_standard"), method="center_phase")

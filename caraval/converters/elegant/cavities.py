@@ -6,7 +6,7 @@ from math import ceil, pi, sin
 from typing import Any
 
 from caraval.core.element import Element
-from caraval.core.methods import BmadStandard, KickDriftKick
+from caraval.core.methods import BmadStandard, CenterPhase, KickDriftKick
 from caraval.core.reference import C_LIGHT
 
 from .attributes import Attributes
@@ -15,10 +15,16 @@ from .setting import Surroundings
 ENDS = {(True, True): "both_ends", (True, False): "entrance_end", (False, True): "exit_end", (False, False): "no_end"}
 
 STEPS = 10
-"""How many steps a cavity takes at least; elegant has none where it has no kicks."""
+"""How many steps a cavity takes at least that elegant kicks, and exactly, where nothing else is said."""
 
-FOCUSING = KickDriftKick(order=4)
-"""The method of cavities that focus and leave the reference momentum alone: Bmad's closed form does not focus."""
+MATRIX = CenterPhase()
+"""The method of cavities without kicks: elegant's matrix for each particle."""
+
+
+def focusing(kicks: int) -> KickDriftKick:
+    """Return the method of cavities with kicks that focus and leave the reference momentum alone; Bmad's does not focus."""
+    return KickDriftKick(order=4, num_steps=max(STEPS, kicks))
+
 
 GAIN = 1e-9
 """What part of the voltage is no gain of energy."""
@@ -26,6 +32,8 @@ GAIN = 1e-9
 
 def cavity(a: Attributes, here: Surroundings) -> Element:
     """RFCA, RFCW. A particle gains ``VOLT sin(PHASE + 2 pi FREQ t)``; the field is as long as the element.
+
+    Without kicks, as by default, each particle has a matrix of its own (:class:`~caraval.core.methods.CenterPhase`).
 
     Those that change the reference momentum are an :class:`~caraval.physics.lcavity.LCavity`, the others an
     :class:`~caraval.physics.rfcavity.RFCavity`. Ends focus where they should. The body does as Rosenzweig and Serafini say in a
@@ -45,15 +53,23 @@ def cavity(a: Attributes, here: Surroundings) -> Element:
     values: dict[str, Any] = {"voltage": a.number("VOLT"), "rf_frequency": a.number("FREQ"), "fringe_at": ENDS[ends]}
     values |= {"x_offset": a.number("DX"), "y_offset": a.number("DY")}
     values |= {"cavity_type": "standing_wave" if is_standing else "traveling_wave"}
-    phase = a.number("PHASE")
+    phase, kicks, has_body = a.number("PHASE"), a.integer("N_KICKS"), a.number("L") > 0 and a.number("VOLT") != 0
+    if has_body and kicks <= 0:
+        values["tracking_method"] = MATRIX
     if a.integer("CHANGE_P0") or here.always_change_p0:
-        steps = max(STEPS, a.integer("N_KICKS"))
-        return a.make("LCavity", phi0=(phase - 90) / 360, n_rf_steps=steps, field_calc="custom", **values)
+        return a.make("LCavity", phi0=(phase - 90) / 360, n_rf_steps=max(STEPS, kicks), field_calc="custom", **values)
     if values["voltage"] and abs(sin(phase / 180 * pi)) > GAIN:
         here.has_own_gain = True
-        if a.number("L") and (is_standing or any(ends)):
-            values |= {"tracking_method": FOCUSING, "n_cell": ceil(2 * a.number("L") * a.number("FREQ") / C_LIGHT)}
+    if has_body and kicks > 0:
+        values |= _kicked(a, kicks, focuses=is_standing or any(ends))
     return a.make("RFCavity", phi0=0.5 - phase / 360, **values)
+
+
+def _kicked(a: Attributes, kicks: int, *, focuses: bool) -> dict[str, Any]:
+    """Return how a cavity with kicks is tracked that leaves the reference momentum alone."""
+    if focuses:
+        return {"tracking_method": focusing(kicks), "n_cell": ceil(2 * a.number("L") * a.number("FREQ") / C_LIGHT)}
+    return {} if kicks == STEPS else {"tracking_method": BmadStandard(num_steps=kicks)}
 
 
 def _check(a: Attributes) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from caraval.converters.shared.line import Said
 from caraval.converters.shared.weighed import WeighedFields, phase_seen
-from caraval.core.methods import BmadStandard, KickDriftKick
+from caraval.core.methods import BmadStandard, CenterPhase, KickDriftKick
 from caraval.core.reference import C_LIGHT
 
-from .cavities import ENDS, FOCUSING, STEPS
+from .cavities import ENDS, MATRIX, STEPS, focusing
 from .saying_parts import finished, placed
 
 
@@ -19,26 +19,35 @@ def accelerating(f: WeighedFields) -> list[Said]:
     if not f.are_alike(field_calc="custom"):
         f.physics("field_calc", f.element.field_calc, "a field as long as the cavity")  # type: ignore[attr-defined]
     f.passing("field_calc", "n_cell") if f.are_alike(field_calc="custom", n_cell=-1) else f.passing("field_calc")
+    values = {**_common(f), "PHASE": 360 * phase_seen(f) + 90, "CHANGE_P0": 1, **_focusing(f)}
     steps = f.element.n_rf_steps  # type: ignore[attr-defined]
+    if isinstance(f.method(), CenterPhase):
+        f.passing("n_rf_steps")
+        return finished(f, "RFCA", values, MATRIX)
     if steps >= STEPS:
         f.passing("n_rf_steps")
-    values = {"PHASE": 360 * phase_seen(f) + 90, "CHANGE_P0": 1, "N_KICKS": steps if steps > STEPS else 0, **_focusing(f)}
-    return finished(f, "RFCA", {**_common(f), **values})
+    return finished(f, "RFCA", {**values, "N_KICKS": max(STEPS, steps)})
 
 
 def cavity(f: WeighedFields) -> list[Said]:
     """RFCavity: RFCA that leaves the reference momentum alone."""
     method, element = f.method(), f.element
     values = {**_common(f), "PHASE": 360 * (0.5 - phase_seen(f))}
+    if isinstance(method, CenterPhase):
+        f.passing("n_cell")
+        return finished(f, "RFCA", {**values, **_focusing(f)}, MATRIX)
     if isinstance(method, KickDriftKick):
         frequency: float = element.rf_frequency  # type: ignore[attr-defined]
         if element.n_cell == ceil(2 * f.length * frequency / C_LIGHT):  # type: ignore[attr-defined]
             f.passing("n_cell")
-        return finished(f, "RFCA", {**values, **_focusing(f)}, FOCUSING)
+        kicked = focusing(method.num_steps)
+        return finished(f, "RFCA", {**values, **_focusing(f), "N_KICKS": kicked.num_steps}, kicked)
     plain = {"fringe_at": "no_end", "cavity_type": "traveling_wave", "n_cell": 1}
     if f.are_alike(**plain):
         f.passing(*plain)
-    return finished(f, "RFCA", values)
+    steps = (method.num_steps if isinstance(method, BmadStandard) else None) or STEPS
+    kicks = {"N_KICKS": steps} if f.length else {}
+    return finished(f, "RFCA", {**values, **kicks}, None if steps == STEPS else BmadStandard(num_steps=steps))
 
 
 def deflector(f: WeighedFields) -> list[Said]:
