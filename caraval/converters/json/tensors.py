@@ -48,7 +48,7 @@ class Tensors:
             raise LatticeError(f"{where} cannot be written: an array of {values.dtype} is none of {', '.join(DTYPES)}")
         if not np.isfinite(values).all():
             raise LatticeError(f"{where} must be finite; {np.count_nonzero(~np.isfinite(values))} of its values are not")
-        values = np.ascontiguousarray(values)
+        values = np.asarray(values, order="C")
         known = self._known.setdefault((values.dtype.name, values.shape, sha256(values.tobytes()).digest()), self._free(where))
         self.arrays[known] = values
         return {TENSOR: known, "backend": library(array)}

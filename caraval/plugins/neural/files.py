@@ -37,11 +37,13 @@ def from_file(kind: type[cv.Element], data: Mapping[str, Any], modules: Mapping[
     label = f"{kind.__name__} {fields.get('name', '')!r}"
     if not isinstance(described, Mapping) or not isinstance(saved, Mapping):
         raise cv.InputError(f"{label}: a network is an object with its architecture, and its weights a mapping of arrays")
-    network = _network(described, label, fields.get("name", ""), modules)
+    network = _network(described, saved, label, fields.get("name", ""), modules)
     return kind(**fields, network=network, weights=network.loaded(saved))
 
 
-def _network(described: Mapping[str, Any], label: str, name: str, modules: Mapping[str, Any]) -> Network:
+def _network(
+    described: Mapping[str, Any], saved: Mapping[str, Any], label: str, name: str, modules: Mapping[str, Any]
+) -> Network:
     if described.get("architecture") == "perceptron":
         sizes, activation = described.get("sizes"), described.get("activation")
         if described.keys() != {"architecture", "sizes", "activation"} or not isinstance(sizes, list):
@@ -54,4 +56,14 @@ def _network(described: Mapping[str, Any], label: str, name: str, modules: Mappi
             f"{label} has a network of class {class_} ({described.get('architecture')}), which no file can make; give one of "
             f"that architecture, and it gets the file's weights: cv.load(path, modules={{{name or class_!r}: ...}})"
         )
-    return network_of(module)[0]
+    network, weights = network_of(module)
+    own, given = _shapes(network.saved(weights)), _shapes(saved)
+    wrong = sorted(key for key in own.keys() | given.keys() if own.get(key) != given.get(key))
+    if wrong:
+        listed = ", ".join(f"{key} {given.get(key, 'not there')}" for key in wrong)
+        raise cv.InputError(f"{label}: {network!r} is of another architecture than what the file has: {listed}")
+    return network
+
+
+def _shapes(arrays: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(array.shape) for name, array in arrays.items()}

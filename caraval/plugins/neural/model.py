@@ -37,8 +37,10 @@ class Model:
         Whether it acts on moments, and whether its output is added.
     base : Lattice or None
         The element that is corrected, with zeros in the place of its arrays.
+    rest : Fixed or None
+        What of it is no array: its tree without leaves, which knows into how many steps the element is divided.
     open : tuple of str
-        Names of those.
+        Names of the arrays.
     """
 
     label: str
@@ -49,6 +51,7 @@ class Model:
     moments: bool
     adds: bool
     base: cv.Lattice | None
+    rest: Any
     open: tuple[str, ...]
 
     @classmethod
@@ -57,9 +60,10 @@ class Model:
         inputs = Scaling(tuple(element.centre), tuple(element.scale))
         centre, scale = element.output_centre or inputs.centre, element.output_scale or inputs.scale
         outputs = Scaling((0.0,) * 6 if element.adds else tuple(centre), tuple(scale))
-        base, open_ = None, tuple(_arrays(element.base))
+        base, rest, open_ = None, None, tuple(_arrays(element.base))
         if element.base is not None:
             base = cv.Lattice([element.base.with_values(dict.fromkeys(open_, 0.0))])
+            rest = cv.Lattice([element.base]).tree_flatten()[1] if open_ else None
         own = {**element.parameters, **(element.base.parameters if element.base is not None else {})}
         return cls(
             label=element.label,
@@ -70,6 +74,7 @@ class Model:
             moments=element.acts_on == "moments",
             adds=element.adds,
             base=base,
+            rest=rest,
             open=open_,
         )
 
@@ -87,7 +92,7 @@ class Model:
         if not self.open:
             return self.base.track(beam, reference="beam")
         element = self.base[0].with_values(dict(zip(self.open, arrays, strict=True)))
-        return cv.Lattice([element]).track(beam, reference="beam")
+        return cv.Lattice.tree_unflatten(self.rest, ((element,), None)).track(beam, reference="beam")
 
     def seen(self, settings: tuple[Any, ...], beam: Any) -> list[Any]:
         """Return what else the network sees, numbers or batches of settings (...), each in its unit."""

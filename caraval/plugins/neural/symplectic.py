@@ -125,7 +125,8 @@ def prepare(node: int, element: SymplecticNetwork, reference_in: Any, reference_
     scale = [float(value) for value in element.scale]
     unit = abs(prod(scale)) ** (1 / 3)
     k, b, a, c = (_plain(element.weights[name][node]) for name in element.shapes)
-    return Shear(*(k[i] / scale[i] for i in range(6)), b, unit * a, unit * c)
+    direction = [k[i] / scale[i] for i in range(6)]
+    return Shear(*[*direction, b, unit * a, unit * c])
 
 
 def _plain(value: Any) -> Any:

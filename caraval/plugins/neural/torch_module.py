@@ -57,10 +57,6 @@ class TorchModule(Network):
     def loaded(self, saved: Weights) -> dict[str, Any]:
         """Put saved state into the module, as ``load_state_dict`` does, and return its parameters."""
         own = {**dict(self._module.named_buffers()), **dict(self._module.named_parameters())}
-        wrong = [name for name in {**own, **saved} if tuple(getattr(saved.get(name), "shape", ())) != _shape(own.get(name))]
-        if wrong or own.keys() != saved.keys():
-            names = ", ".join(sorted({*wrong, *(own.keys() ^ saved.keys())}))
-            raise cv.InputError(f"the module {_class(self._module)} is of another architecture than what was saved: {names}")
         with torch.no_grad():
             for name, value in saved.items():
                 own[name].copy_(torch.as_tensor(value))
@@ -74,10 +70,6 @@ class TorchModule(Network):
 
     def __repr__(self) -> str:
         return f"<PyTorch module {_class(self._module)}>"
-
-
-def _shape(tensor: Any) -> tuple[int, ...] | None:
-    return None if tensor is None else tuple(tensor.shape)
 
 
 def _class(module: Any) -> str:
