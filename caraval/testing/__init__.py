@@ -18,6 +18,9 @@ from __future__ import annotations
 from .backends import backend_checks, check_backend
 from .checks import Check, CheckFailedError, Result, require, results
 from .elements import check_element, element_checks
+from .plugins import plugin_checks
+from .readers import check_reader, reader_checks
+from .writers import check_writer, writer_checks
 
 __all__ = [
     "Check",
@@ -26,7 +29,12 @@ __all__ = [
     "backend_checks",
     "check_backend",
     "check_element",
+    "check_reader",
+    "check_writer",
     "element_checks",
+    "plugin_checks",
+    "reader_checks",
     "require",
     "results",
+    "writer_checks",
 ]
