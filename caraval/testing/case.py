@@ -12,10 +12,10 @@ from caraval.core.beam import ParticleBeam
 from caraval.core.element import Element
 from caraval.core.lattice import Lattice
 from caraval.core.methods import TrackingMethod
+from caraval.core.particles import everything
 from caraval.core.reference import Reference
 from caraval.core.registry import backend_of, registry
 from caraval.core.routine import Composite, Routine
-from caraval.core.tracking import everything
 
 from .beams import beam_of, particles
 
