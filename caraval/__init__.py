@@ -157,7 +157,7 @@ __all__ = [
 ]
 
 
-_SUBMODULES = ("converters", "demo", "optics", "plot")
+_SUBMODULES = ("converters", "demo", "optics", "plot", "testing")
 """Modules that are imported when they are first used."""
 
 

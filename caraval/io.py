@@ -101,7 +101,15 @@ def save(
     return tuple(losses.found)
 
 
-def load_beam(path: str | Path, *, format: str | None = None, **options: Any) -> ParticleBeam:
+def load_beam(
+    path: str | Path,
+    *,
+    format: str | None = None,
+    backend: str = "numpy",
+    dtype: str = "float64",
+    device: Any = None,
+    **options: Any,
+) -> ParticleBeam:
     """Read a beam file.
 
     Parameters
@@ -109,14 +117,20 @@ def load_beam(path: str | Path, *, format: str | None = None, **options: Any) ->
     path : str or Path
     format : str, optional
         Left out: told from the suffix, and from the content where that leaves a doubt.
+    backend, dtype, device
+        Where the particles live.
     **options
-        For the reader, such as `p0c`, `backend` and `dtype`.
+        For the reader, such as `p0c`.
     """
-    path = _existing(path)
+    path, target = _existing(path), registry().backend(backend)
+    target.dtype(dtype)  # what does not exist is refused before anything is read
+    target.device(device)
     reader: BeamReader = _by_suffix(registry().beam_readers, path, format, "read beams")
     _check_options(reader.read, options, reader.format)
-    beam: ParticleBeam = reader.read(path, **options)
-    return beam
+    beam = reader.read(path, **options)
+    if not isinstance(beam, ParticleBeam):
+        raise InputError(f"{path}: the reader of format {reader.format!r} returned no beam")
+    return beam.to(backend, dtype=dtype, device=device)
 
 
 def save_beam(

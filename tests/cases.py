@@ -8,6 +8,7 @@ import caraval as cv
 from caraval.physics.shared import electric
 from caraval.physics.shared.cavity import CoupledCavity
 from caraval.physics.shared.multipoles import orders
+from caraval.testing.beams import particles
 
 MISALIGNED = {"x_offset": 1e-3, "y_offset": -2e-3, "z_offset": 3e-3, "x_pitch": 2e-3, "y_pitch": -1e-3}
 TILTED = {**MISALIGNED, "tilt": 0.15}
@@ -188,14 +189,6 @@ REFERENCES = {
     "proton_1GeV": cv.Reference("proton", 1e9),
     "antiproton_300MeV": cv.Reference("antiproton", 300e6),
 }
-
-
-def particles(n: int = 40, seed: int = 7, scale: float = 1.0) -> np.ndarray:
-    """Coordinates ``(6, n)`` of up to a few mm, mrad and percent, the axis itself among them."""
-    rng = np.random.default_rng(seed)
-    q = rng.uniform(-1, 1, (6, n)) * np.array([4e-3, 3e-3, 4e-3, 3e-3, 1e-2, 2e-2])[:, None] * scale
-    q[:, 0] = 0.0
-    return q
 
 
 def beam(reference: cv.Reference = REFERENCES["electron_100MeV"], n: int = 40, scale: float = 1.0) -> cv.ParticleBeam:

@@ -1,6 +1,7 @@
-"""The README is run, block by block, as a reader would."""
+"""The README and the pages are run, block by block, as a reader would."""
 
 import contextlib
+import importlib
 import re
 from pathlib import Path
 
@@ -61,15 +62,42 @@ def test_the_surrogate_learns_space_charge():
     assert namespace["left"] < 0.3 * namespace["effect"]
 
 
+def test_plugins_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    for language, text in blocks(ROOT / "docs" / "plugins.md"):
+        if language == "python":
+            exec(compile(text, "plugins.md", "exec"), namespace)
+    for name in ("lens_tables", "lens"):
+        registry.unregister_plugin(name)
+    assert "undoes: within" in capsys.readouterr().out
+
+
+def test_an_element_is_25_lines():
+    language, text = blocks(ROOT / "docs" / "plugins.md")[0]
+    assert language == "python"
+    assert len(text.splitlines()) <= 25
+
+
+def test_the_table_of_hooks_is_what_it_is_generated_from(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    hooks = importlib.import_module("hooks")
+    page = hooks.PAGE.read_text()
+    assert "`register_tracking_methods`" in hooks.table()
+    assert "`register_examples`" in hooks.table()
+    assert page == hooks.with_table(page), "run: python docs/hooks.py"
+
+
 def test_every_block_says_its_language():
     languages = {language for language, _ in blocks(ROOT / "README.md")}
     assert languages == {"sh", "bmad", "python"}
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/collective.md", "docs/neural.md", "docs/surrogate.md"]
-)
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_within_the_repository_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", BLOCK.sub("", (ROOT / page).read_text())):
+    for target in re.findall(r"\]\(([^)#]+)\)", BLOCK.sub("", page.read_text())):
         if not target.startswith("http"):
-            assert ((ROOT / page).parent / target).exists(), target
+            assert (page.parent / target).exists(), target

@@ -21,6 +21,11 @@ def reads(name: str) -> Any:
     return lambda path, *, line=None, branch=None: cv.Lattice([cv.Drift()], name=f"{name} {path.name} {line} {branch}")
 
 
+def read_beam(path: Path, *, p0c: float = 1e8, nothing: bool = False) -> cv.ParticleBeam | None:
+    """One particle, or nothing at all."""
+    return None if nothing else cv.ParticleBeam(x=[1e-3], p0c=p0c)
+
+
 @pytest.fixture
 def formats(plugin: Any) -> None:
     """Formats to tell apart: two share a suffix and have signs, one has a sign and no suffix, one has only a suffix."""
@@ -35,7 +40,7 @@ def formats(plugin: Any) -> None:
         register_writers=lambda: [
             Writer("plain", (".plain",), lambda lattice, path, **how: path.write_text(f"{lattice.name} {how}"))
         ],
-        register_beam_readers=lambda: [BeamReader("bunch", (".bunch", ".b.gz"), lambda path, **how: (path, how))],
+        register_beam_readers=lambda: [BeamReader("bunch", (".bunch", ".b.gz"), read_beam)],
         register_beam_writers=lambda: [
             BeamWriter("bunch", (".bunch", ".b.gz"), lambda beam, path, **how: path.write_text(str(how)))
         ],
@@ -117,13 +122,29 @@ def test_names_that_no_writer_knows(formats, tmp_path):
 
 def test_suffixes_may_have_several_parts_and_options_are_passed_on(formats, tmp_path):
     path = put(tmp_path / "a.B.gz")
-    assert cv.load_beam(path, p0c=1e6) == (path, {"p0c": 1e6})
+    assert cv.load_beam(path, p0c=1e6).p0c == 1e6
     cv.save_beam(beam(), path, level=3)
     assert path.read_text() == "{'level': 3}"
     cv.save(LINE, tmp_path / "a.plain", digits=12)
     assert (tmp_path / "a.plain").read_text() == "line {'digits': 12}"
     cv.save(LINE, tmp_path / "a.txt", format="plain")
     assert (tmp_path / "a.txt").read_text() == "line {}"
+
+
+def test_beams_come_to_where_they_are_wanted_whatever_the_reader(formats, tmp_path, backend):
+    path = put(tmp_path / "a.bunch")
+    out = cv.load_beam(path, backend=backend, dtype="float32")
+    assert out.backend == backend
+    assert str(out.x.dtype).endswith("float32")
+    with pytest.raises(cv.BackendError, match="unknown backend 'torhc'; did you mean 'torch'"):
+        cv.load_beam(path, backend="torhc")
+    with pytest.raises(cv.InputError, match="dtype must be float64 or float32"):
+        cv.load_beam(path, dtype="float16")
+
+
+def test_a_reader_that_returns_no_beam(formats, tmp_path):
+    with pytest.raises(cv.InputError, match=r"a\.bunch: the reader of format 'bunch' returned no beam"):
+        cv.load_beam(put(tmp_path / "a.bunch"), nothing=True)
 
 
 def test_caravals_own_formats_are_known_by_their_suffixes(tmp_path):

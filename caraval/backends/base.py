@@ -207,7 +207,7 @@ class Backend:
             return self._run(rows, q, lost, first)
 
         def piece(start: int) -> tuple[Coordinates, Any]:
-            part = slice(start, start + self.chunk)
+            part = slice(start, min(start + self.chunk, n))  # the standard knows no slices beyond the end
             state = Coordinates(*(a[..., part] for a in q))
             return self._run(rows, state, None if lost is None else lost[..., part], first)
 

@@ -1,4 +1,7 @@
-"""The command line: ``caraval track``, ``scan``, ``twiss``, ``survey``, ``convert``, ``info``, ``methods``, ``plugins``."""
+"""The command line: ``caraval track``, ``scan``, ``twiss``, ``survey``, ``convert``, ``info``, ``methods``, ``check``, ...
+
+``caraval --help`` lists all.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ from typing import Annotated
 
 import typer
 
+from .check import check
 from .convert import convert
 from .demo import demo
 from .info import info
 from .listing import methods, plugins
 from .messages import Commands, print_version
+from .new import new
 from .optics import survey, twiss
 from .scan import scan
 from .track import track
@@ -35,7 +40,12 @@ def main(
     """Particle beams through accelerators: Bmad's physics on NumPy, PyTorch and JAX."""
 
 
-for command in (track, scan, convert, info, twiss, survey, methods, plugins, demo):
+for command in (track, scan, convert, info, twiss, survey, methods, check, demo):
     app.command()(command)
+
+of_plugins = typer.Typer(invoke_without_command=True)
+of_plugins.callback()(plugins)
+of_plugins.command()(new)
+app.add_typer(of_plugins, name="plugins")
 
 __all__ = ["app"]

@@ -63,8 +63,10 @@ def _methods_of(kind: type[Element]) -> Table:
     return table
 
 
-def plugins() -> None:
+def plugins(context: typer.Context) -> None:
     """Say which plugins there are, and what each brought."""
+    if context.invoked_subcommand is not None:
+        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # it is said in the table
         known = registry()

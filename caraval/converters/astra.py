@@ -8,7 +8,6 @@ the reference particle, but for those at the cathode, which start when their clo
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -59,9 +58,6 @@ def read(
     species: Species | str | None = None,
     s: float | None = None,
     t: float | None = None,
-    backend: str = "numpy",
-    dtype: str = "float64",
-    device: Any = None,
 ) -> ParticleBeam:
     """Read a distribution.
 
@@ -78,8 +74,6 @@ def read(
         Left out: by the particle index, which says electrons, positrons and protons.
     s, t : float, optional
         Place in the line [m] and time [s] of the reference particle. Left out: its ``z`` and its clock.
-    backend, dtype, device
-        Where the particles live.
 
     Raises
     ------
@@ -91,7 +85,7 @@ def read(
         rows = table(path.read_text(encoding="ascii", errors="replace").splitlines(), COLUMNS)
         bunch, own = _bunch(rows)
         found = as_species(species) if species is not None else _species(rows[:, 8])
-        return beam_of(bunch, found, given(p0c, s, t), own, backend=backend, dtype=dtype, device=device, z=own.s)
+        return beam_of(bunch, found, given(p0c, s, t), own, z=own.s)
 
 
 def _bunch(rows: Array) -> tuple[Bunch, Said]:

@@ -59,9 +59,6 @@ def read(
     t: float | None = None,
     screen: int | None = None,
     tout: int | None = None,
-    backend: str = "numpy",
-    dtype: str = "float64",
-    device: Any = None,
 ) -> ParticleBeam:
     """Read a distribution, or one of the outputs of a run.
 
@@ -78,8 +75,6 @@ def read(
         Place in the line [m] and time [s] of the reference particle. Left out: the plane's ``z``, and the mean time.
     screen, tout : int, optional
         Which output, counted from zero, in a file that has several.
-    backend, dtype, device
-        Where the particles live.
 
     Raises
     ------
@@ -92,7 +87,7 @@ def read(
     with named(path):
         columns = _binary(path, screen, tout) if path.read_bytes()[:4] == _magic() else _text(path)
         bunch, found = _bunch(columns, None if species is None else as_species(species))
-        return beam_of(bunch, found, given(p0c, s, t), Said(), backend=backend, dtype=dtype, device=device)
+        return beam_of(bunch, found, given(p0c, s, t), Said())
 
 
 def _text(path: Path) -> dict[str, Array]:

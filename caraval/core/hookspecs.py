@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .element import Element
     from .formats import BeamReader, BeamWriter, Reader, Writer
     from .routine import Composite, Routine, Step
@@ -63,6 +65,11 @@ def register_effects() -> Mapping[str, Callable[..., Any]]:  # type: ignore[empt
     ``lattice.with_NAME(...)`` is ``function(lattice, ...) -> lattice``. It leaves the name and the options, plain data, in the
     `effects` of elements, for a function of `plan_steps` to find.
     """
+
+
+@hookspec
+def register_examples() -> Iterable[Element | Path]:  # type: ignore[empty-body]
+    """Return what `caraval check` tries out: elements with settings with which they do something, and files for readers."""
 
 
 @hookspec

@@ -187,9 +187,10 @@ class Planner:
             wanted = set(places)
             pieces = self.pieces(elements)
             looks = [i in wanted for i in range(len(pieces))]
+            if plan is not None:  # numbers are kept by the identity of a plan, which is free when it is gone
+                self._prepared.clear()
             plan = build(registry(), pieces, counts=counts, looks=looks)
             self._plans[key] = plan
-            self._prepared.clear()
         return plan
 
     def prepare(self, plan: Plan, beam: Beam, which: str = "lattice", known: Prepared | None = None) -> Prepared:

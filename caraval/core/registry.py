@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -53,6 +54,8 @@ class Registry:
         Of names, for `methods` of ``(kind, name)``, to entries; `references` has functions by kind.
     wrappers : tuple of Entry
         Functions that wrap the steps of every element.
+    examples : tuple of Entry
+        Elements and files to try plugins out with.
     plugins, blocked : tuple of str
         Names of the plugins that are in, and of those that the environment keeps out.
     failed : mapping
@@ -69,6 +72,7 @@ class Registry:
     beam_writers: Mapping[str, Entry[BeamWriter]]
     effects: Mapping[str, Entry[Callable[..., Any]]]
     wrappers: tuple[Entry[Callable[..., Any]], ...]
+    examples: tuple[Entry[Element | Path], ...]
     plugins: tuple[str, ...]
     blocked: tuple[str, ...]
     failed: Mapping[str, str]
@@ -360,6 +364,7 @@ def _build(manager: pluggy.PluginManager, failed: Mapping[str, str]) -> Registry
         beam_writers=MappingProxyType(_formats(manager, "register_beam_writers", BeamWriter)),
         effects=MappingProxyType(_effects(manager)),
         wrappers=tuple(_wrappers(manager)),
+        examples=tuple(_examples(manager)),
         plugins=tuple(name for name, plugin in manager.list_name_plugin() if plugin is not None),
         blocked=tuple(_disabled()),
         failed=MappingProxyType(dict(failed)),
@@ -385,6 +390,14 @@ def _wrappers(manager: pluggy.PluginManager) -> Iterator[Entry[Callable[..., Any
             if not callable(wrapper):
                 raise PluginError(f"plugin {plugin!r}: plan_steps returns functions, not {wrapper!r}")
             yield Entry(wrapper, plugin)
+
+
+def _examples(manager: pluggy.PluginManager) -> Iterator[Entry[Element | Path]]:
+    for plugin, found in _results(manager, "register_examples", Iterable):
+        for example in found:
+            if not isinstance(example, (Element, Path)):
+                raise PluginError(f"plugin {plugin!r}: register_examples returns elements and paths of files, not {example!r}")
+            yield Entry(example, plugin)
 
 
 def _enter(table: dict[Any, Entry[Any]], key: Any, entry: Entry[Any], describe: Callable[[Any], str]) -> None:

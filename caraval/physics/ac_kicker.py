@@ -201,7 +201,7 @@ def _kick(size: int, has_spectrum: bool, exact: bool, weight: float) -> Routine:
 def count(kicker: ACKicker, method: TrackingMethod, reference: Reference | None) -> int:
     """Return Bmad's number of steps, that of a kicker whose amplitude is one."""
     given = steps.given(method, kicker.length)
-    if given or is_zero(kicker.length):
+    if given or not steps.number(kicker.length):
         return given or 1
     plain = steps.plain(steps.normalised(kicker, reference))
     return rule(plain, plain.length)

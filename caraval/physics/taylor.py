@@ -72,7 +72,10 @@ class Taylor(Element):
     def cut(self, start: Any, end: Any) -> Element:
         """Return a slice; the whole map is in the first."""
         piece = super().cut(start, end)
-        return piece.replace(terms={}, delta_e_ref=0.0) if start > 0 else piece
+        if start <= 0:
+            return piece
+        nothing = dict.fromkeys((f"{name}_ref" for name in Coordinates._fields), 0.0)  # about which the rest is nothing
+        return piece.replace(terms={}, delta_e_ref=0.0, **nothing)
 
 
 def ordered(name: str) -> str:

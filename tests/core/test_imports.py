@@ -13,7 +13,7 @@ import pytest
 import caraval
 
 PACKAGE = Path(caraval.__file__).parent
-ROOMS = ("core", "physics", "optics", "backends", "converters", "plugins", "scanning")
+ROOMS = ("core", "physics", "optics", "backends", "converters", "plugins", "scanning", "testing")
 LIGHT = {"__future__", "numpy", "scipy", "array_api_compat", "pluggy", *sys.stdlib_module_names}
 
 MAY_IMPORT = {
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "converters": {"core", "physics", "converters", "io"},
     "plugins": {"core", "physics", "plugins"},
     "scanning": {"core", "scanning"},
+    "testing": {"core", "physics", "backends", "testing", "io"},
 }
 """Of the package's own rooms; imports go one way."""
 
@@ -107,6 +108,7 @@ HEAVY = [
     "pyarrow",
     "pmd_beamphysics",
     "hypothesis",
+    "pytest",
     "lark",
     "rich",
     "typer",
@@ -128,6 +130,7 @@ def fresh(code):
         "import caraval",
         "import caraval.core.tracker, caraval.core.jet, caraval.backends",
         "from caraval.core.registry import registry; registry()",
+        "import caraval.testing",
         "import caraval as cv; cv.Lattice([cv.Drift(length=1)]).track(cv.ParticleBeam.gaussian(10, p0c=1e8)).mean",
     ],
 )  # fmt: skip

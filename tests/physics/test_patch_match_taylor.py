@@ -18,9 +18,10 @@ from caraval.physics.match import Match
 from caraval.physics.patch import Patch
 from caraval.physics.shared import upstream
 from caraval.physics.taylor import Taylor
+from caraval.testing.derivatives import S
 
 from ..cases import REFERENCES, particles
-from .test_symplectic import S, symplectic_error
+from .test_symplectic import symplectic_error
 
 REFERENCE = REFERENCES["proton_1GeV"]
 START = particles(8)

@@ -6,19 +6,10 @@ import numpy as np
 import pytest
 
 import caraval as cv
-from caraval.core.loss import ALIVE
-from caraval.core.registry import registry
-from caraval.core.rows import Row, map_row
+from caraval.testing.agreement import EPSILON, LIMIT, keeps_digits
+from caraval.testing.case import Case
 
 from ..cases import ELEMENTS, every_method, methods, particles
-
-EPSILON = float(np.finfo("float32").eps)
-
-LIMIT = 8.0
-"""Error allowed of each coordinate, in units in the last place of its largest value among the particles on their way."""
-
-PER_STEP = 0.5
-"""And for each step on the way: adding its part to a coordinate rounds by half a unit."""
 
 REFERENCES = {
     "electron_10MeV": cv.Reference("electron", 10e6),
@@ -39,32 +30,9 @@ SLOW = {
 """Weak elements, whose effect must not be lost in what they leave alone, and a gain as ions see it."""
 
 
-def largest(lattice: cv.Lattice, beam: cv.ParticleBeam) -> tuple[np.ndarray, int]:
-    """Largest value of each coordinate among the living, before, between and after the steps; and how many steps."""
-    backend = registry().backend("numpy")
-    prepared = lattice.planner.prepare(lattice.planner.plan([], beam.reference), beam)
-    q, lost, size = beam.coordinates, None, np.abs(np.array(beam.coordinates)).max(axis=1)
-    for stage in prepared.stages:
-        q, lost = backend.run([stage if isinstance(stage, Row) else map_row(stage)], q, lost)
-        alive = slice(None) if lost is None else lost == ALIVE
-        size = np.maximum(size, np.abs(np.array(q)[:, alive]).max(axis=1))
-    return size, len(prepared.stages)
-
-
 def assert_few_units(element: cv.Element, reference: cv.Reference, backend: str = "numpy", *, compiled: bool = False) -> None:
     """Compare single with double precision, particle by particle, among those that live in both."""
-    lattice = cv.Lattice([element])
-    beam = cv.ParticleBeam(*particles(100), reference=reference).to(dtype="float32")
-    exact = beam.to(dtype="float64")
-    truth = lattice.track(exact)
-    out = (lattice.compile(backend=backend) if compiled else lattice.track)(beam.to(backend))
-    assert all(str(a.dtype).endswith("float32") for a in out.coordinates)
-    alive = truth.alive & np.asarray(out.alive)
-    assert alive.sum() >= 10
-    after, right = (np.array([np.asarray(a) for a in q], dtype=float)[:, alive] for q in (out.coordinates, truth.coordinates))
-    scale, steps = largest(lattice, exact)
-    units = np.abs(after - right).max(axis=1) / scale / EPSILON
-    assert units.max() < LIMIT + PER_STEP * steps, units
+    keeps_digits(Case(element, reference, 1.0), backend, compiled=compiled)
 
 
 TIMED = ("LCavity", "RFCavity", "CrabCavity", "ACKicker")

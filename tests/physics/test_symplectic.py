@@ -1,16 +1,13 @@
 """kick_drift_kick is symplectic to rounding, at any amplitude; of the others the error is Bmad's."""
 
-import numpy as np
 import pytest
 
 import caraval as cv
-from caraval.core import tracking
-from caraval.core.registry import registry
+from caraval.testing import derivatives
+from caraval.testing.case import Case
 
-from ..cases import ELEMENTS, REFERENCES, methods, particles
+from ..cases import ELEMENTS, REFERENCES, methods
 from .test_kick_drift_kick import CASES as MAGNETS
-
-S = np.kron(np.eye(3), [[0.0, 1.0], [-1.0, 0.0]])
 
 # Bmad's maps that are no canonical transformations, and by how much at amplitudes up to 4 mm and 3 mrad: edges of second
 # order at an angle, the paraxial body with a gradient between them, kicks of straight multipoles in a bend, kicks of electric
@@ -41,15 +38,7 @@ NOT_SYMPLECTIC = {
 
 def symplectic_error(element: cv.Element, reference: cv.Reference, scale: float = 1.0) -> float:
     """Largest ``|M^T S M - (p0c in / p0c out) S| / |M|^2`` over particles."""
-    lattice = cv.Lattice([element])
-    prepared = lattice.planner.plan([], reference).prepare(lattice.elements, reference, particles=False)
-    ratio = reference.p0c / prepared.references[-1].p0c
-    worst = 0.0
-    for start in particles(8, scale=scale).T:
-        matrix = tracking.transfer_map(prepared, registry().backend("numpy"), start).matrix
-        error = np.linalg.norm(matrix.T @ S @ matrix - ratio * S) / np.linalg.norm(matrix) ** 2
-        worst = max(worst, error)
-    return worst
+    return derivatives.symplectic_error(Case(element, reference, scale))
 
 
 SYMPLECTIC = [name for name, element in ELEMENTS.items() if "kick_drift_kick" in methods(element)]

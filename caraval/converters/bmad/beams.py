@@ -44,9 +44,6 @@ def read(
     s: float | None = None,
     t: float | None = None,
     bunch: int = 0,
-    backend: str = "numpy",
-    dtype: str = "float64",
-    device: Any = None,
 ) -> ParticleBeam:
     """Read a bunch.
 
@@ -61,8 +58,6 @@ def read(
         Place in the line [m] and time [s] of the reference particle. Left out: the file's, else zero.
     bunch : int
         Which, of several, counted from zero.
-    backend, dtype, device
-        Where the particles live.
 
     Returns
     -------
@@ -81,7 +76,7 @@ def read(
         said, values = contents(lines, bunch)
         found = which or _species(said)
         particles, own = _bunch(said, values, found, asked)
-        return beam_of(particles, found, asked, own, backend=backend, dtype=dtype, device=device)
+        return beam_of(particles, found, asked, own)
 
 
 # -------------------------------------------------------------------- what they say

@@ -52,9 +52,6 @@ def read(
     t: float | None = None,
     charge: float | None = None,
     page: int = 0,
-    backend: str = "numpy",
-    dtype: str = "float64",
-    device: Any = None,
 ) -> ParticleBeam:
     """Read a bunch.
 
@@ -72,8 +69,6 @@ def read(
         Of the bunch [C]. Left out: the file's ``Charge``, else one elementary charge for each particle.
     page : int
         Which bunch, of several pages.
-    backend, dtype, device
-        Where the particles live.
 
     Raises
     ------
@@ -90,7 +85,7 @@ def read(
         bunch = _bunch(columns, found, parameters.get("Charge") if charge is None else charge)
         if own.p0c is None and parameters.get("pCentral"):
             own = own._replace(p0c=float(parameters["pCentral"]) * found.mass)
-        return beam_of(bunch, found, given(p0c, s, t), own, backend=backend, dtype=dtype, device=device)
+        return beam_of(bunch, found, given(p0c, s, t), own)
 
 
 def _contents(sdds: ModuleType, path: Path, page: int) -> tuple[dict[str, Array], dict[str, Any]]:

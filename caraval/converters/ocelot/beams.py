@@ -10,7 +10,6 @@ from __future__ import annotations
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -40,9 +39,6 @@ def read(
     p0c: float | None = None,
     s: float | None = None,
     t: float | None = None,
-    backend: str = "numpy",
-    dtype: str = "float64",
-    device: Any = None,
 ) -> ParticleBeam:
     """Read a particle array.
 
@@ -55,8 +51,6 @@ def read(
         Place in the line [m]. Left out: the file's.
     t : float, optional
         Time of the reference particle [s]. Left out: zero, for Ocelot does not know it.
-    backend, dtype, device
-        Where the particles live.
 
     Raises
     ------
@@ -70,7 +64,7 @@ def read(
         reference = Reference.from_energy("electron", energy * GIGA, place, asked.t or 0.0)
         bunch = _bunch(rows, charges, reference)
         own = Said(reference.p0c, place, reference.t)
-        return beam_of(bunch, reference.species, asked, own, backend=backend, dtype=dtype, device=device)
+        return beam_of(bunch, reference.species, asked, own)
 
 
 def _contents(path: Path) -> tuple[Array, Array, float, float]:

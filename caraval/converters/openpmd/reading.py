@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from caraval.converters.shared.beams import beam_of, given, named
 from caraval.core.beam import ParticleBeam
@@ -22,9 +21,6 @@ def read(
     s: float | None = None,
     t: float | None = None,
     iteration: str | int | None = None,
-    backend: str = "numpy",
-    dtype: str = "float64",
-    device: Any = None,
 ) -> ParticleBeam:
     """Read a bunch.
 
@@ -46,8 +42,6 @@ def read(
         at one plane), else the mean time of the living.
     iteration : str or int, optional
         Which, in a file of several iterations (Bmad: of several bunches).
-    backend, dtype, device
-        Where the particles live.
 
     Returns
     -------
@@ -73,4 +67,4 @@ def read(
             own = read_own(group)
             found = as_species(species) if species is not None else own.species or read_species(group)
             bunch = read_bunch(readers, group)
-        return beam_of(bunch, found, asked, own, backend=backend, dtype=dtype, device=device)
+        return beam_of(bunch, found, asked, own)

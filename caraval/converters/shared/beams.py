@@ -14,7 +14,7 @@ from caraval.core.beam import ParticleBeam
 from caraval.core.errors import BackendError, CaravalError, InputError
 from caraval.core.losses import Losses
 from caraval.core.reference import C_LIGHT, Reference, Species
-from caraval.core.registry import backend_of, registry
+from caraval.core.registry import backend_of
 
 from .bunch import Array, Bunch
 
@@ -83,9 +83,7 @@ def _number(name: str, value: Any) -> float | None:
     return number
 
 
-def beam_of(
-    bunch: Bunch, species: Species, asked: Said, own: Said, *, backend: str, dtype: str, device: Any, z: float | None = None
-) -> ParticleBeam:
+def beam_of(bunch: Bunch, species: Species, asked: Said, own: Said, *, z: float | None = None) -> ParticleBeam:
     """Return the beam of a bunch.
 
     Particles that are not at one plane fly freely to one.
@@ -98,8 +96,6 @@ def beam_of(
         By the caller, which comes before what the file says.
     own : Said
         By the file.
-    backend, dtype, device
-        Where the particles live.
     z : float, optional
         Of the plane [m]; left out: the mean of the living.
 
@@ -119,11 +115,9 @@ def beam_of(
     lag, t = _lag(bunch, plane, asked.t if asked.t is not None else own.t)
     s, lost_s = _places(bunch, plane, asked.s if asked.s is not None else own.s)
 
-    target = registry().backend(backend)
-    arrays = (plane.x, bunch.px / p0c, plane.y, bunch.py / p0c, -beta * C_LIGHT * lag, excess / p0c, bunch.charge, lost_s)
-    *q, charge, lost_s = (target.asarray(np.array(a), dtype=target.dtype(dtype), device=device) for a in arrays)
-    alive = target.asarray(bunch.alive, device=device)
-    return ParticleBeam(*q, reference=Reference(species, p0c, s, t), charge=charge, alive=alive, lost_s=lost_s)
+    q = (plane.x, bunch.px / p0c, plane.y, bunch.py / p0c, -beta * C_LIGHT * lag, excess / p0c)
+    reference = Reference(species, p0c, s, t)
+    return ParticleBeam(*q, reference=reference, charge=bunch.charge, alive=bunch.alive, lost_s=lost_s)
 
 
 def _plane(bunch: Bunch, species: Species, z: float | None) -> Plane:

@@ -54,7 +54,7 @@ def methods(
 
     def count(element: Any, method: TrackingMethod, reference: Reference | None) -> int:
         given = steps.given(method, element.length)
-        if given or is_zero(element.length):
+        if given or not steps.number(element.length):
             return given or 1
         plain = electric.normalised(steps.plain(steps.normalised(element, reference)), reference)
         return rule(plain, plain.length)

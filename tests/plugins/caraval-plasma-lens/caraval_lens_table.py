@@ -6,6 +6,8 @@ from caraval_plasma_lens import PlasmaLens
 
 
 def read(path, line=None, branch=None):
+    if line is not None or branch is not None:
+        raise cv.LatticeError(f"a table is one line, without {line or branch!r}", file=str(path))
     elements = []
     for number, text in enumerate(path.read_text().splitlines(), start=1):
         words = text.split()
@@ -16,6 +18,8 @@ def read(path, line=None, branch=None):
                 elements.append(PlasmaLens(name=words[0], k1l=float(words[1]), radius=float(words[2])))
         except (IndexError, ValueError) as error:
             raise cv.LatticeError(f"neither a lens nor a gap: {text!r}", file=str(path), line=number) from error
+    if not elements:
+        raise cv.LatticeError("neither a lens nor a gap", file=str(path))
     return cv.Lattice(elements, name=path.stem)
 
 

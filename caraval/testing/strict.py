@@ -1,23 +1,27 @@
 """A backend over array-api-strict: whatever tracks on it uses nothing beyond the array API standard.
 
-Registered as a plugin by ``tests/conftest.py``. It adds nothing to the base class, which is eager and plain.
+A plugin like any other, but for tests: it is not there until it is registered. It adds nothing to the base class, which is
+eager and plain.
 """
 
 from __future__ import annotations
 
 import array_api_strict
 
-import caraval as cv
 from caraval.backends.base import Backend
+from caraval.core.hookspecs import hookimpl
+
+NAME = "array_api_strict"
 
 
 class ArrayApiStrictBackend(Backend):
     """The base of all backends, on the reference implementation of the standard."""
 
-    name = "array_api_strict"
+    name = NAME
     xp = array_api_strict
 
 
-@cv.hookimpl
+@hookimpl
 def register_backends() -> dict[str, str]:
-    return {"array_api_strict": f"{__name__}:ArrayApiStrictBackend"}
+    """Return the one backend."""
+    return {NAME: f"{__name__}:ArrayApiStrictBackend"}
