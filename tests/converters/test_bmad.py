@@ -511,3 +511,15 @@ def test_the_format_is_found_by_suffix_and_content(tmp_path: Path) -> None:
         path = tmp_path / f"line{suffix}"
         path.write_text("parameter[p0c] = 1e9\nd: drift, l = 1\nl: line = (d)\nuse, l\n")
         assert cv.load(path).length == 1.0
+
+
+def test_files_of_the_working_directory_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bmad manual, "Use_local_lat_file Statement"."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, length in ((here, 1), (there, 2)):
+        folder.mkdir()
+        (folder / "sub.bmad").write_text(f"d: drift, l = {length}; k: line = (d); use, k")
+    (there / "main.bmad").write_text("call, file = sub.bmad")
+    (there / "local.bmad").write_text("use_local_lat_file\ncall, file = sub.bmad")
+    monkeypatch.chdir(here)
+    assert [cv.load(there / name)["d"].length for name in ("main.bmad", "local.bmad")] == [2.0, 1.0]

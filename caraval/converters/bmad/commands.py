@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from caraval.converters.files import is_file
 from caraval.core.errors import suggest
 
-from . import branches, control, syntax
+from . import branches, control, removal, syntax
 from .definitions import Element
 from .parameters import BEAM, GEV, GROUPS
 from .patterns import Pattern
@@ -43,15 +43,13 @@ def run(interpreter: Interpreter, command: syntax.Command) -> None:
     elif word in GROUPS:
         for given in command.attributes:
             interpreter.set_parameter(GROUPS[word], given)
-    elif word in _NOT_YET:
-        raise _not_yet(word, command)
     elif word not in _NOTHING:
         like = command.attributes[0].name if command.attributes else ""
         if interpreter.vocabulary.keyword(like):
             raise Mistake(
                 f"{word!r} is no command; an element is defined with a colon: '{word}: {like}, ...'", command.position
             )
-        known = [*COMMANDS, *GROUPS, *_NOTHING, *_NOT_YET, *WORDS]
+        known = [*COMMANDS, *GROUPS, *_NOTHING, *WORDS]
         raise Mistake(f"{word!r} is no command{suggest(word, known)}", command.position)
 
 
@@ -71,6 +69,8 @@ def call(interpreter: Interpreter, command: syntax.Command) -> None:
     position, name = files[0].value.position, str(files[0].value.value(interpreter))
     given = Path(_expanded(interpreter, name, position))
     path = interpreter.files[-1].parent / given
+    if interpreter.looks_here_first and is_file(Path(given.name)):
+        path = given = Path(given.name).absolute()
     if not is_file(path):
         if any(given.name == "no_abort_on_open_error" for given in command.attributes):
             return
@@ -100,6 +100,11 @@ def _expanded(interpreter: Interpreter, name: str, position: Position) -> str:
         return known[found[1]]
 
     return re.sub(r"\$\{?(\w+)\}?", value, name)
+
+
+def use_local_lat_file(interpreter: Interpreter, command: syntax.Command) -> None:
+    """Look for the files that are called in the working directory first."""
+    interpreter.looks_here_first = True
 
 
 def setenv(interpreter: Interpreter, statement: syntax.Words) -> None:
@@ -162,6 +167,11 @@ def superimpose(interpreter: Interpreter, command: syntax.Command) -> None:
     interpreter.superimposed.append((len(interpreter.elements), asked))
 
 
+def combine_consecutive_elements(interpreter: Interpreter, command: syntax.Command) -> None:
+    """Make one element of those of the same name that follow each other."""
+    removal.combine_consecutive_elements(interpreter, command.position)
+
+
 def undefined_are_zero(interpreter: Interpreter, command: syntax.Command) -> None:
     """Take constants for zero that are not defined."""
     interpreter.undefined_are_zero = True
@@ -204,15 +214,6 @@ def nothing(interpreter: Interpreter, statement: syntax.Words) -> None:
     """Do nothing."""
 
 
-def not_yet(interpreter: Interpreter, statement: syntax.Words) -> None:
-    """Refuse what is not understood."""
-    raise _not_yet(statement.word, statement)
-
-
-def _not_yet(word: str, statement: syntax.Command | syntax.Words) -> Mistake:
-    return Mistake(f"the command {word!r} is not understood yet", statement.position)
-
-
 COMMANDS: dict[str, Callable[[Interpreter, syntax.Command], None]] = {
     "call": call,
     "use": use,
@@ -220,6 +221,8 @@ COMMANDS: dict[str, Callable[[Interpreter, syntax.Command], None]] = {
     "beam": beam,
     "superimpose": superimpose,
     "no_superimpose": no_superimpose,
+    "combine_consecutive_elements": combine_consecutive_elements,
+    "use_local_lat_file": use_local_lat_file,
     "undefined_vars_evaluate_to_zero": undefined_are_zero,
 }
 
@@ -228,13 +231,11 @@ WORDS: dict[str, Callable[[Interpreter, syntax.Words], None]] = {
     "print": message,
     "title": title,
     "parser_debug": nothing,
-    "merge_elements": not_yet,
-    "remove_elements": not_yet,
-    "slice_lattice": not_yet,
+    "merge_elements": removal.merge_elements,
+    "remove_elements": removal.remove_elements,
+    "slice_lattice": removal.slice_lattice,
     "start_branch_at": start_branch_at,
 }
 
 _NOTHING = ("no_digested", "write_digested", "debug_marker", "calc_reference_orbit")
 """Commands that are about Bmad's programs."""
-
-_NOT_YET = ("combine_consecutive_elements", "use_local_lat_file")

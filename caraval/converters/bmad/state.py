@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from caraval.core.errors import suggest
+from caraval.core.losses import Losses
 
 from . import settled, start, terms
 from .components import component
@@ -28,8 +29,9 @@ class State:
         Line to use, whatever the file says.
     """
 
-    def __init__(self, line: str | None = None) -> None:
+    def __init__(self, line: str | None = None, losses: Losses | None = None) -> None:
         self.file = ""
+        self.losses = losses or Losses()
         self.files: list[Path] = []
         self.vocabulary = Vocabulary()
         self.constants: dict[str, Value] = {}
@@ -45,6 +47,7 @@ class State:
         self.environment: dict[str, str] = {}
         self.superimposes = True
         self.undefined_are_zero = False
+        self.looks_here_first = False
         self._current: Element | None = None
 
     def place(self, position: Position) -> Place:
