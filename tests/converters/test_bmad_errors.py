@@ -159,7 +159,7 @@ def test_another_line_that_is_not_there(tmp_path: Path) -> None:
         ("parameter[p0c] = 1e9\nbeginning[e_tot] = 5", "2:20: total energy 5 eV is not above"),
         ("parameter[p0c] = -1", "1:18: p0c must be a positive momentum"),
         ("parameter[e_tot] = 5", "1:20: total energy 5 eV is not above the rest energy of the positron"),
-        ("parameter[particle] = photon", "1:23: photons are not tracked"),
+        ("parameter[particle] = photon", "1:23: parameter: particle = photon changes the tracking and cannot be carried"),
         ("parameter[particle] = #12Xx+3", "1:23: unknown species '#12Xx\\+3'"),
         ("parameter[geometry] = round", "1:23: geometry must be open or closed, not 'round'"),
         ("parameter[no_end_marker] = 3", "1:28: no_end_marker must be T or F"),

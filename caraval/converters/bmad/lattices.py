@@ -45,7 +45,7 @@ def lattice(state: State, branch: Branch, losses: Losses) -> Lattice:
     settings = settings_of(state, branch)
     geometry = _geometry(branch, settings)
     arrivals = Arrivals(state, losses)
-    reference = arrivals.at_start(branch)
+    reference = arrivals.at_start(branch, losses)
     _fill_bunches(state, branch)
     _note(state, branch, losses)
     convert = Converter(state.vocabulary, losses).element
