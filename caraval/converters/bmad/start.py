@@ -39,9 +39,10 @@ def with_mass(settings: Settings, losses: Losses) -> Settings:
     if given is None or given.word("particle") != "photon":
         return settings
     losses.physics("parameter", "particle", "photon", f"a {SPECIES} of that momentum", place=given.place)
-    momentum = {"p0c": settings[name] for name in ENERGIES if name in settings}
-    others = {name: setting for name, setting in settings.items() if name not in ENERGIES}
-    return {**others, "particle": given._replace(value=SPECIES), **momentum}
+    found = {**settings, "particle": given._replace(value=SPECIES)}
+    if "e_tot" in found:
+        found["p0c"] = found.pop("e_tot")
+    return found
 
 
 def species(settings: Settings, place: Place) -> Species:
