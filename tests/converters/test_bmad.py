@@ -498,7 +498,7 @@ def test_kinds_of_plugins(load: Load) -> None:
     ],
 )
 def test_recognition(head: str, expected: bool) -> None:
-    assert recognises(head) is expected
+    assert bool(recognises(head)) is expected
 
 
 def test_the_parser_is_loaded_when_it_is_needed() -> None:

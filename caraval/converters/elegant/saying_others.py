@@ -40,7 +40,7 @@ def matrix(f: WeighedFields) -> list[Said]:
 
 def expanded(f: WeighedFields) -> list[Said]:
     """An element of which elegant has no type: EMATRIX, of its linear part."""
-    found = as_map(f, 1)
+    found = as_map(f, 1, same_coordinates=True)
     return [] if found is None else matrix(found)
 
 

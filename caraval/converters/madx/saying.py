@@ -178,8 +178,8 @@ def matrix(f: WeighedFields) -> list[Said]:
 
 
 def expanded(f: WeighedFields) -> list[Said]:
-    """An element of which MAD-X has no class: its map, to second order."""
-    found = as_map(f, 2)
+    """An element of which MAD-X has no class: its map, to second order in coordinates of which ours are no linear functions."""
+    found = as_map(f, 2, same_coordinates=False)
     return [] if found is None else matrix(found)
 
 

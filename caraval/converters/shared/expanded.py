@@ -28,8 +28,15 @@ SAME_MAP = 1e-15
 """Terms below this, over the largest, are rounding."""
 
 
-def as_map(f: WeighedFields, order: Literal[1, 2]) -> WeighedFields | None:
-    """Return the fields of a Taylor element that does what an element does, up to an order, and report what it is beyond that.
+def as_map(f: WeighedFields, order: Literal[1, 2], *, same_coordinates: bool) -> WeighedFields | None:
+    """Return the fields of a Taylor element that does what an element does, up to an order, and report that this is all.
+
+    Parameters
+    ----------
+    f : WeighedFields
+    order : 1 or 2
+    same_coordinates : bool
+        Whether the map of the language is in our coordinates, so that nothing is lost of what has no higher order.
 
     Returns
     -------
@@ -42,7 +49,8 @@ def as_map(f: WeighedFields, order: Literal[1, 2]) -> WeighedFields | None:
     element = f.element
     kept = {name: getattr(element, name) for name in (*OF_OPENINGS, "metadata")}
     made = Taylor(name=element.name, length=element.length, terms=terms, **kept)
-    report = f.note if _is_same(element, made, f.given_reference) else f.physics
+    is_exact = same_coordinates and _is_same(element, made, f.given_reference)
+    report = f.note if is_exact else f.physics
     report("", element.kind, ORDERS[order])
     return WeighedFields(made, f.given_reference, f.losses)
 
