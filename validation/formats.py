@@ -100,6 +100,12 @@ def _lost(lattice: cv.Lattice) -> str:
     return "lost: " + ", ".join(text[:60] for text in lost[:FEW]) + " and more" * (len(lost) > FEW) if lost else ""
 
 
+def _damped(lattice: cv.Lattice) -> str:
+    """Say that Bmad's matrices have radiation in them, where the file asks for it."""
+    asked = any(loss.attribute == "radiation_damping_on" for loss in lattice.losses)
+    return "Bmad's matrices have the energy lost by radiation" if asked else ""
+
+
 def _of_branch(lattice: cv.Lattice, branch: dict[str, Any], expected: Any) -> dict[str, float | None]:
     elements = bmad_reference.lattice_differences(lattice, expected)
     same = lattice.names == bmad_reference.names(expected)

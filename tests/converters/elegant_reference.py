@@ -251,7 +251,7 @@ def as_elegant(lattice: cv.Lattice, beam: cv.ParticleBeam) -> cv.ParticleBeam:
     """Track a beam as elegant does: the phase of a cavity is that of the mean arrival, and it leaves the mean momentum."""
     run: list[cv.Element] = []
     for element in lattice.elements:
-        if element.kind in ("LCavity", "RFCavity") and element.voltage:  # type: ignore[attr-defined]
+        if element.kind in ("LCavity", "RFCavity", "CrabCavity") and element.voltage:  # type: ignore[attr-defined]
             beam = recentred(through(run, beam), {"z"})
             run = [element]
             if element.kind == "LCavity":

@@ -186,7 +186,7 @@ def test_absolute_time(tmp_path: Path) -> None:
         ("qa, quad, l = 0.6", "1:1: 'qa' is no command; an element is defined with a colon: 'qa: quad, ...'"),
         ("parametr, p0c = 3", "1:1: 'parametr' is no command; did you mean 'parameter'?"),
         ("setenv = 3", "1:1: an environment variable is set by 'setenv NAME = value'"),
-        ("d1: drift\nq: quad, call::file.bmad", "2:10: quadrupole 'q': call:: as an attribute is not understood yet"),
+        ("d1: drift\nq: quad, call::file.bmad", "2:10: no file 'file.bmad' in"),
     ],
 )
 def test_what_is_not_understood(tmp_path: Path, text: str, expected: str) -> None:

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caraval.converters.files import is_file
 from caraval.core.errors import suggest
 
-from . import branches, control, removal, syntax
+from . import branches, calls, control, removal, syntax
 from .definitions import Element
 from .parameters import BEAM, GEV, GROUPS
 from .patterns import Pattern
-from .positions import Mistake, Position
+from .positions import Mistake
 from .vocabulary import SUPERPOSITION
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 log = logging.getLogger("caraval")
-
-DEEPEST = 50
-"""How many files may call each other."""
 
 
 def run(interpreter: Interpreter, command: syntax.Command) -> None:
@@ -56,63 +50,6 @@ def run(interpreter: Interpreter, command: syntax.Command) -> None:
 def run_words(interpreter: Interpreter, statement: syntax.Words) -> None:
     """Carry out a command that takes the rest of its line as text."""
     WORDS[statement.word](interpreter, statement)
-
-
-# -------------------------------------------------------------------- which files
-
-
-def call(interpreter: Interpreter, command: syntax.Command) -> None:
-    """Read another file."""
-    files = [given for given in command.attributes if given.name in ("file", "filename")]
-    if len(files) != 1 or files[0].value is None:
-        raise Mistake("a file is called by 'call, file = name'", command.position)
-    position, name = files[0].value.position, str(files[0].value.value(interpreter))
-    given = Path(_expanded(interpreter, name, position))
-    path = interpreter.files[-1].parent / given
-    if interpreter.looks_here_first and is_file(Path(given.name)):
-        path = given = Path(given.name).absolute()
-    if not is_file(path):
-        if any(given.name == "no_abort_on_open_error" for given in command.attributes):
-            return
-        raise Mistake(f"no file {str(given)!r} in {str(path.parent)!r}{suggest(path.name, _siblings(path))}", position)
-    if path.resolve() in [file.resolve() for file in interpreter.files]:
-        through = " calls ".join(file.name for file in [*interpreter.files, path])
-        raise Mistake(f"a file cannot call itself: {through}", position)
-    if len(interpreter.files) >= DEEPEST:
-        raise Mistake(f"files call each other more than {DEEPEST} deep", position)
-    interpreter.run(path, str(Path(interpreter.file).parent / given))
-
-
-def _siblings(path: Path) -> list[str]:
-    try:
-        return [sibling.name for sibling in path.parent.iterdir()]
-    except (OSError, ValueError):
-        return []
-
-
-def _expanded(interpreter: Interpreter, name: str, position: Position) -> str:
-    """Replace environment variables."""
-    known = {"LATTICE_ROOT_DIR": str(interpreter.files[0].parent), **os.environ, **interpreter.environment}
-
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in known:
-            raise Mistake(f"the environment variable {found[1]} in {name!r} is not set", position)
-        return known[found[1]]
-
-    return re.sub(r"\$\{?(\w+)\}?", value, name)
-
-
-def use_local_lat_file(interpreter: Interpreter, command: syntax.Command) -> None:
-    """Look for the files that are called in the working directory first."""
-    interpreter.looks_here_first = True
-
-
-def setenv(interpreter: Interpreter, statement: syntax.Words) -> None:
-    """Set an environment variable for the calls that follow."""
-    name, equals, value = (part.strip() for part in statement.text.partition("!")[0].partition("="))
-    if not name or not equals:
-        raise Mistake("an environment variable is set by 'setenv NAME = value'", statement.position)
-    interpreter.environment[name] = value.strip("\"'")
 
 
 # -------------------------------------------------------------------- which lattice
@@ -215,19 +152,19 @@ def nothing(interpreter: Interpreter, statement: syntax.Words) -> None:
 
 
 COMMANDS: dict[str, Callable[[Interpreter, syntax.Command], None]] = {
-    "call": call,
+    "call": calls.call,
     "use": use,
     "expand_lattice": expand_lattice,
     "beam": beam,
     "superimpose": superimpose,
     "no_superimpose": no_superimpose,
     "combine_consecutive_elements": combine_consecutive_elements,
-    "use_local_lat_file": use_local_lat_file,
+    "use_local_lat_file": calls.use_local_lat_file,
     "undefined_vars_evaluate_to_zero": undefined_are_zero,
 }
 
 WORDS: dict[str, Callable[[Interpreter, syntax.Words], None]] = {
-    "setenv": setenv,
+    "setenv": calls.setenv,
     "print": message,
     "title": title,
     "parser_debug": nothing,
