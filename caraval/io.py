@@ -204,9 +204,11 @@ def _reader(path: Path, format: str | None) -> Reader:
         head = file.read(LOOK_AT).decode("utf-8", "replace")
     every = [entry.value for entry in readers.values()]
     fitting = _with_suffix(every, path)
-    sure = fitting if len(fitting) == 1 else [r for r in fitting if r.recognises is None or r.recognises(head)]
-    if not fitting:
-        sure = [r for r in every if r.recognises is not None and r.recognises(head)]
+    said = {r.format: None if r.recognises is None else r.recognises(head) for r in every}
+    sure = [r for r in fitting if said[r.format]] or [r for r in fitting if said[r.format] is None]
+    if not sure:  # what a file says tells more than how it is called
+        others = [r for r in every if said[r.format]]
+        sure = others if not fitting or len(others) == 1 else fitting
     return _one(path, sure, [r.format for r in sure or fitting or every])
 
 

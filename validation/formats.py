@@ -100,6 +100,12 @@ def _lost(lattice: cv.Lattice) -> str:
     return "lost: " + ", ".join(text[:60] for text in lost[:FEW]) + " and more" * (len(lost) > FEW) if lost else ""
 
 
+def _damped(lattice: cv.Lattice) -> str:
+    """Say that Bmad's matrices have radiation in them, where the file asks for it."""
+    asked = any(loss.attribute == "radiation_damping_on" for loss in lattice.losses)
+    return "Bmad's matrices have the energy lost by radiation" if asked else ""
+
+
 def _of_branch(lattice: cv.Lattice, branch: dict[str, Any], expected: Any) -> dict[str, float | None]:
     elements = bmad_reference.lattice_differences(lattice, expected)
     same = lattice.names == bmad_reference.names(expected)
@@ -194,7 +200,7 @@ def elegant() -> Iterator[Found]:
                 elegant_reference.as_run(lattice, matrices=False), expected, "exact", least=1.0
             ),
         }
-        yield Found(name, how, differences, explained(name) or _radiating(expected) or _of_bends(lattice))
+        yield Found(name, how, differences, explained(name) or _radiating(expected) or _of_cavities(lattice))
 
 
 def _radiating(expected: dict[str, Any]) -> str:
@@ -203,10 +209,10 @@ def _radiating(expected: dict[str, Any]) -> str:
     return "elegant's particles radiate" if any(element["params"].get("SYNCH_RAD") for element in given) else ""
 
 
-def _of_bends(lattice: cv.Lattice) -> str:
-    """Say what is different about bends, where there are any."""
-    has_bends = any(element.kind == "SBend" for element in lattice.elements)
-    return "elegant's matrix of a bend without gradient focuses by an angle of 1e-16 to the power of 1/3" if has_bends else ""
+def _of_cavities(lattice: cv.Lattice) -> str:
+    """Say what is different about cavities, where there are any."""
+    has_cavities = any(element.kind in ("LCavity", "RFCavity", "CrabCavity") for element in lattice.elements)
+    return "elegant's matrix of a cavity is that of its tracking to 1e-7" if has_cavities else ""
 
 
 # -------------------------------------------------------------------- MAD-X

@@ -19,13 +19,14 @@ class Reader(NamedTuple):
         ``(path, **options) -> Lattice``; options are at least ``line`` and ``branch`` (a name, or None). With ``losses``
         among them, it gets the :class:`~caraval.core.losses.Losses` to report what it cannot carry.
     recognises : callable, optional
-        ``first 4096 characters -> bool``: for suffixes that several formats share, or none.
+        ``first 4096 characters -> bool or None``: for suffixes that several formats share, or none. None: it cannot be told;
+        False: another format that recognises the file is preferred, whatever its suffix.
     """
 
     format: str
     suffixes: tuple[str, ...]
     read: Callable[..., Any]
-    recognises: Callable[[str], bool] | None = None
+    recognises: Callable[[str], bool | None] | None = None
 
 
 class Beside:

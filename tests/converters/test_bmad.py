@@ -498,7 +498,7 @@ def test_kinds_of_plugins(load: Load) -> None:
     ],
 )
 def test_recognition(head: str, expected: bool) -> None:
-    assert recognises(head) is expected
+    assert bool(recognises(head)) is expected
 
 
 def test_the_parser_is_loaded_when_it_is_needed() -> None:
@@ -511,3 +511,44 @@ def test_the_format_is_found_by_suffix_and_content(tmp_path: Path) -> None:
         path = tmp_path / f"line{suffix}"
         path.write_text("parameter[p0c] = 1e9\nd: drift, l = 1\nl: line = (d)\nuse, l\n")
         assert cv.load(path).length == 1.0
+
+
+def test_files_of_the_working_directory_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bmad manual, "Use_local_lat_file Statement"."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, length in ((here, 1), (there, 2)):
+        folder.mkdir()
+        (folder / "sub.bmad").write_text(f"d: drift, l = {length}; k: line = (d); use, k")
+    (there / "main.bmad").write_text("call, file = sub.bmad")
+    (there / "local.bmad").write_text("use_local_lat_file\ncall, file = sub.bmad")
+    monkeypatch.chdir(here)
+    assert [cv.load(there / name)["d"].length for name in ("main.bmad", "local.bmad")] == [2.0, 1.0]
+
+
+def test_attributes_from_a_file(tmp_path: Path) -> None:
+    """Bmad manual, "Inline Call"."""
+    path = tmp_path / "lattice.bmad"
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "strength.bmad").write_text("k1 = 0.3 ! in the middle\n, tilt = 2 * 0.1, call::more.bmad")
+    (tmp_path / "parts" / "more.bmad").write_text("\nhkick = 1e-3\n")
+    path.write_text("q: quadrupole, l = 0.5, call::parts/strength.bmad, vkick = 2e-3\nk: line = (q); use, k")
+    q = cv.load(path)["q"]
+    assert (q.length, q.k1, q.tilt, q.hkick, q.vkick) == (0.5, 0.3, 0.2, 1e-3, 2e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("k1 = 0.3, kk = 2", r"sub\.bmad:1:11: quadrupole 'q' has no attribute 'kk'"),
+        ("\nk1 = = 2", r"sub\.bmad:2:6: unexpected '='"),
+        ("k1 = 2\nd: drift", r"sub\.bmad:1:1: a file that is called inline has the attributes of one element"),
+        ("k1 = 2, call::sub.bmad", r"a file cannot call itself: lattice\.bmad calls sub\.bmad calls sub\.bmad"),
+        ("call::nothing.bmad", r"sub\.bmad:1:1: no file 'nothing\.bmad'"),
+    ],
+)
+def test_mistakes_in_attributes_from_a_file(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "lattice.bmad"
+    (tmp_path / "sub.bmad").write_text(text)
+    path.write_text("q: quadrupole, l = 0.5, call::sub.bmad\nk: line = (q); use, k")
+    with pytest.raises(cv.LatticeError, match=message):
+        cv.load(path)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import caraval as cv
+from caraval.converters.bmad.reader import read
 from caraval.core.errors import LatticeError
+from caraval.core.losses import Losses
 from caraval.core.methods import BmadStandard, KickDriftKick, Linear
 
 Make = Callable[[str], Any]
@@ -85,7 +87,7 @@ def test_attributes_that_change_nothing_are_kept(make: Make) -> None:
         ("lcavity, coupler_strength = 0.1", "a coupler needs a cavity with a length"),
         ("marker, b2 = 0.1", "marker 'ele': b2 changes"),
         ("quadrupole, fringe_type = basic_bend", "2:32: quadrupole 'ele': fringe_type must be one of none, full"),
-        ("drift, aperture_at = wall_transition", "aperture_at must be one of exit_end"),
+        ("drift, aperture_at = wall_end", "aperture_at must be one of exit_end"),
         ("drift, is_on = maybe", "is_on must be T or F, not 'maybe'"),
         ("quadrupole, k1 = 1, b1_gradient = 2", "2:40: quadrupole 'ele': k1 is a strength and b1_gradient is a field"),
         ("quadrupole, b1_gradient = 2, field_master = F", "strengths count and b1_gradient is a field"),
@@ -222,3 +224,20 @@ def test_the_length_of_a_patch_follows_from_its_offsets(tmp_path):
     lattice = cv.load(file)
     assert [element.length for element in lattice.elements[:2]] == pytest.approx([0.05, 0.3])
     assert [(loss.element, loss.attribute, loss.is_physics) for loss in lattice.losses] == [("p", "l", False)]
+
+
+def test_choices_that_caraval_has_not(tmp_path: Path) -> None:
+    """A test at transitions of the wall is one at both ends; other shapes are losses, kept with the element."""
+    path = tmp_path / "element.bmad"
+    path.write_text(
+        "p: pipe, l = 1, aperture_at = wall_transition, aperture_type = wall3d, x_limit = 0.1\n"
+        "q: quadrupole, l = 1, fringe_type = basic_bend\nl: line = (p, q); use, l"
+    )
+    with pytest.raises(LatticeError, match="aperture_type must be one of rectangular, elliptical, not 'wall3d'"):
+        read(path)
+    losses = Losses("drift")
+    lattice = read(path, losses=losses)
+    p, q = lattice["p"], lattice["q"]
+    assert (p.aperture_at, p.aperture_type, p.metadata["aperture_type"]) == ("continuous", "rectangular", "wall3d")
+    assert (q.fringe_type, q.metadata["fringe_type"]) == ("none", "basic_bend")
+    assert [(loss.element, loss.value) for loss in losses.found if loss.is_physics] == [("p", "wall3d"), ("q", "basic_bend")]

@@ -97,7 +97,7 @@ def test_photons(load: Load) -> None:
     base = load(text)
     assert base["f"].to_line == "side"
     assert [(loss.element, loss.attribute, loss.is_physics) for loss in base.losses] == [("f", "to_line", False)]
-    with pytest.raises(LatticeError, match="photons are not tracked"):
+    with pytest.raises(LatticeError, match="particle = photon changes the tracking"):
         load(text, "side")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import caraval as cv
 from caraval.core.errors import LatticeError
+from caraval.io import _reader
 from tests.converters.madx_comparison import REFERENCE
 
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")
@@ -121,3 +122,22 @@ def test_a_real_linac() -> None:
     assert out.reference.p0c == pytest.approx(1e10, rel=1e-6)
     assert lattice.length == pytest.approx(1012.15, abs=0.01)
     assert len(lattice) == 1613
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("x.mad", "k := 1.5 ! of Q\nQ: QUADRUPOLE, L = 0.5, K1 = k\nR: LINE = (Q)\nUSE, R\n", "mad8"),
+        ("x.mad", "k := 1.5; // of Q\nQ: QUADRUPOLE, L = 0.5, K1 := k;\nR: LINE = (Q);\nUSE, PERIOD = R;\n", "madx"),
+        ("x.mad", "Q: QUADRUPOLE, L = 0.5, K1 = 1.5\nR: LINE = (Q)\nUSE, R\n", "mad8"),
+        ("x.ele", "k := 1.5;\nQ: QUADRUPOLE, L = 0.5, K1 := k;\nR: LINE = (Q);\nUSE, PERIOD = R;\n", "madx"),
+        ("x.lte", "Q: QUAD, L = 0.5, K1 = 1.5\nR: LINE = (Q)\n", "elegant"),
+        ("x.bmad", "k := 1.5\nQ: QUADRUPOLE, L = 0.5, K1 = k\nR: LINE = (Q)\nUSE, R\n", "bmad"),
+    ],
+)
+def test_what_a_file_says_tells_more_than_its_suffix(name: str, text: str, kind: str, tmp_path: Path) -> None:
+    """Files of MAD-8 are called as MAD-X's, and some of MAD-X's as elegant's."""
+    path = tmp_path / name
+    path.write_text(text)
+    assert _reader(path, None).format == kind
+    assert cv.load(path)["Q" if kind == "elegant" else "q"].k1 == 1.5

@@ -285,7 +285,7 @@ def test_stop(load: Load) -> None:
     ],
 )
 def test_recognition(head: str, expected: bool) -> None:
-    assert recognises(head) is expected
+    assert bool(recognises(head)) is expected
 
 
 def test_time_is_linear(load: Load) -> None:

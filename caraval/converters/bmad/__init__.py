@@ -35,14 +35,17 @@ _OTHERS = re.compile(r"\A\s*[{<#]|^\s*(?:%|&\w)", re.MULTILINE)  # JSON, XML; fo
 _ENDED = re.compile(r";[ \t]*$", re.MULTILINE)
 
 
-def recognises(head: str) -> bool:
-    """Whether the beginning of a file may be Bmad's: it has statements of the language, and few that end in a semicolon."""
+def recognises(head: str) -> bool | None:
+    """Whether the beginning of a file may be Bmad's: it has statements of the language, and few that end in a semicolon.
+
+    That it is not Bmad's cannot be told: much of the language is that of others.
+    """
     text = re.sub(r"!.*", "", head)
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         return "!" in head
     few = len(_ENDED.findall(text)) * 5 < len(lines)
-    return few and _MARK.search(text) is not None and _OTHERS.search(text) is None
+    return (few and _MARK.search(text) is not None and _OTHERS.search(text) is None) or None
 
 
 def read(path: Path, line: str | None = None, branch: str | int | None = None, losses: Losses | None = None) -> Any:

@@ -68,15 +68,21 @@ class Arrivals:
                     self._places.setdefault(id(part), (branch, i))
         self._gone_through: dict[int, _Way] = {}
 
-    def at_start(self, branch: Branch) -> Reference:
+    def at_start(self, branch: Branch, losses: Losses | None = None) -> Reference:
         """Return the reference where a branch begins: as it is said, or as it comes to the fork that leads there.
+
+        Parameters
+        ----------
+        branch : Branch
+        losses : Losses, optional
+            Hears that photons are not tracked.
 
         Raises
         ------
         LatticeError
             If it is impossible, or said nowhere.
         """
-        said = settings_of(self._state, branch)
+        said = start.with_mass(settings_of(self._state, branch), losses or self._losses)
         if branch.origin is None or any(name in said for name in start.ENERGIES):
             return start.reference(said, branch.place)
         base, fork = branch.origin

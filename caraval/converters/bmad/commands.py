@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caraval.converters.files import is_file
 from caraval.core.errors import suggest
 
-from . import branches, control, syntax
+from . import branches, calls, control, removal, syntax
 from .definitions import Element
 from .parameters import BEAM, GEV, GROUPS
 from .patterns import Pattern
-from .positions import Mistake, Position
+from .positions import Mistake
 from .vocabulary import SUPERPOSITION
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 log = logging.getLogger("caraval")
-
-DEEPEST = 50
-"""How many files may call each other."""
 
 
 def run(interpreter: Interpreter, command: syntax.Command) -> None:
@@ -43,71 +37,19 @@ def run(interpreter: Interpreter, command: syntax.Command) -> None:
     elif word in GROUPS:
         for given in command.attributes:
             interpreter.set_parameter(GROUPS[word], given)
-    elif word in _NOT_YET:
-        raise _not_yet(word, command)
     elif word not in _NOTHING:
         like = command.attributes[0].name if command.attributes else ""
         if interpreter.vocabulary.keyword(like):
             raise Mistake(
                 f"{word!r} is no command; an element is defined with a colon: '{word}: {like}, ...'", command.position
             )
-        known = [*COMMANDS, *GROUPS, *_NOTHING, *_NOT_YET, *WORDS]
+        known = [*COMMANDS, *GROUPS, *_NOTHING, *WORDS]
         raise Mistake(f"{word!r} is no command{suggest(word, known)}", command.position)
 
 
 def run_words(interpreter: Interpreter, statement: syntax.Words) -> None:
     """Carry out a command that takes the rest of its line as text."""
     WORDS[statement.word](interpreter, statement)
-
-
-# -------------------------------------------------------------------- which files
-
-
-def call(interpreter: Interpreter, command: syntax.Command) -> None:
-    """Read another file."""
-    files = [given for given in command.attributes if given.name in ("file", "filename")]
-    if len(files) != 1 or files[0].value is None:
-        raise Mistake("a file is called by 'call, file = name'", command.position)
-    position, name = files[0].value.position, str(files[0].value.value(interpreter))
-    given = Path(_expanded(interpreter, name, position))
-    path = interpreter.files[-1].parent / given
-    if not is_file(path):
-        if any(given.name == "no_abort_on_open_error" for given in command.attributes):
-            return
-        raise Mistake(f"no file {str(given)!r} in {str(path.parent)!r}{suggest(path.name, _siblings(path))}", position)
-    if path.resolve() in [file.resolve() for file in interpreter.files]:
-        through = " calls ".join(file.name for file in [*interpreter.files, path])
-        raise Mistake(f"a file cannot call itself: {through}", position)
-    if len(interpreter.files) >= DEEPEST:
-        raise Mistake(f"files call each other more than {DEEPEST} deep", position)
-    interpreter.run(path, str(Path(interpreter.file).parent / given))
-
-
-def _siblings(path: Path) -> list[str]:
-    try:
-        return [sibling.name for sibling in path.parent.iterdir()]
-    except (OSError, ValueError):
-        return []
-
-
-def _expanded(interpreter: Interpreter, name: str, position: Position) -> str:
-    """Replace environment variables."""
-    known = {"LATTICE_ROOT_DIR": str(interpreter.files[0].parent), **os.environ, **interpreter.environment}
-
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in known:
-            raise Mistake(f"the environment variable {found[1]} in {name!r} is not set", position)
-        return known[found[1]]
-
-    return re.sub(r"\$\{?(\w+)\}?", value, name)
-
-
-def setenv(interpreter: Interpreter, statement: syntax.Words) -> None:
-    """Set an environment variable for the calls that follow."""
-    name, equals, value = (part.strip() for part in statement.text.partition("!")[0].partition("="))
-    if not name or not equals:
-        raise Mistake("an environment variable is set by 'setenv NAME = value'", statement.position)
-    interpreter.environment[name] = value.strip("\"'")
 
 
 # -------------------------------------------------------------------- which lattice
@@ -162,6 +104,11 @@ def superimpose(interpreter: Interpreter, command: syntax.Command) -> None:
     interpreter.superimposed.append((len(interpreter.elements), asked))
 
 
+def combine_consecutive_elements(interpreter: Interpreter, command: syntax.Command) -> None:
+    """Make one element of those of the same name that follow each other."""
+    removal.combine_consecutive_elements(interpreter, command.position)
+
+
 def undefined_are_zero(interpreter: Interpreter, command: syntax.Command) -> None:
     """Take constants for zero that are not defined."""
     interpreter.undefined_are_zero = True
@@ -204,37 +151,28 @@ def nothing(interpreter: Interpreter, statement: syntax.Words) -> None:
     """Do nothing."""
 
 
-def not_yet(interpreter: Interpreter, statement: syntax.Words) -> None:
-    """Refuse what is not understood."""
-    raise _not_yet(statement.word, statement)
-
-
-def _not_yet(word: str, statement: syntax.Command | syntax.Words) -> Mistake:
-    return Mistake(f"the command {word!r} is not understood yet", statement.position)
-
-
 COMMANDS: dict[str, Callable[[Interpreter, syntax.Command], None]] = {
-    "call": call,
+    "call": calls.call,
     "use": use,
     "expand_lattice": expand_lattice,
     "beam": beam,
     "superimpose": superimpose,
     "no_superimpose": no_superimpose,
+    "combine_consecutive_elements": combine_consecutive_elements,
+    "use_local_lat_file": calls.use_local_lat_file,
     "undefined_vars_evaluate_to_zero": undefined_are_zero,
 }
 
 WORDS: dict[str, Callable[[Interpreter, syntax.Words], None]] = {
-    "setenv": setenv,
+    "setenv": calls.setenv,
     "print": message,
     "title": title,
     "parser_debug": nothing,
-    "merge_elements": not_yet,
-    "remove_elements": not_yet,
-    "slice_lattice": not_yet,
+    "merge_elements": removal.merge_elements,
+    "remove_elements": removal.remove_elements,
+    "slice_lattice": removal.slice_lattice,
     "start_branch_at": start_branch_at,
 }
 
 _NOTHING = ("no_digested", "write_digested", "debug_marker", "calc_reference_orbit")
 """Commands that are about Bmad's programs."""
-
-_NOT_YET = ("combine_consecutive_elements", "use_local_lat_file")

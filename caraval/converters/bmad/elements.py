@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from caraval.core.element import Element as CaravalElement
@@ -17,6 +18,13 @@ from .definitions import Element, Setting, Settings, Slave
 from .expressions import Structure
 from .rows import rows
 from .vocabulary import BENDS, FIELD_MAPS, INERT, SUPERPOSITION, Vocabulary
+from .words import words
+
+OTHER_CHOICES = {name: words("choices", name) for name in ("aperture_type", "fringe_type", "field_calc", "cavity_type")}
+"""Values of attributes that Caraval's elements, or some kinds of them, have not."""
+
+SAME_CHOICES = {("aperture_at", "wall_transition"): "continuous"}
+"""Values of attributes that mean another one here: with Bmad's closed forms both are tests at both ends."""
 
 NEUTRAL = ("f", "false", "off", "none")
 """Words that say that something is not there; zero says so, too."""
@@ -80,7 +88,9 @@ class Converter:
         methods = self._methods[kind]
         method = self._method(element, left, values.get("length", 0.0), methods)
         for name, setting in left.items():
-            if name in known:
+            if name in known and self._is_other_choice(element, kind, name, setting):
+                values["metadata"][name] = setting.word(name)
+            elif name in known:
                 values[name] = _value(element, kind, name, setting)
             else:
                 values["metadata"][name] = self._kept(element, name, setting, method)
@@ -112,6 +122,16 @@ class Converter:
                 raise
             self._losses.physics(element.name, "tracking_method", asked.value, "the default method", place=asked.place)
             return None
+
+    def _is_other_choice(self, element: Element, kind: type[CaravalElement], name: str, setting: Setting) -> bool:
+        """Whether an attribute says what is there in Bmad and not in Caraval, which is a loss."""
+        if name not in OTHER_CHOICES or setting.word(name) not in OTHER_CHOICES[name]:
+            return False
+        word = setting.word(name)
+        if word in kind.schema().choices(name):
+            return False
+        self._lost(element, name, setting, _one_of(name, word, kind.schema().choices(name)))
+        return True
 
     def _lost(self, element: Element, name: str, setting: Setting, message: str) -> None:
         """Report an attribute that changes the tracking, and has no effect here."""
@@ -187,10 +207,9 @@ def _value(element: Element, kind: type[CaravalElement], name: str, setting: Set
     if choices == (True, False):
         return setting.logical(name)
     if choices:
-        word = setting.word(name)
+        word = SAME_CHOICES.get((name, setting.word(name)), setting.word(name))
         if word not in choices:
-            shown = ", ".join(map(str, choices))
-            raise setting.place.error(f"{element.label}: {name} must be one of {shown}, not {word!r}{suggest(word, choices)}")
+            raise setting.place.error(f"{element.label}: {_one_of(name, word, choices)}")
         return word
     if type(schema.defaults.get(name)) is int:
         number = setting.number(name)
@@ -202,6 +221,10 @@ def _value(element: Element, kind: type[CaravalElement], name: str, setting: Set
     if isinstance(setting.value, Structure) and isinstance(schema.defaults.get(name), tuple):
         return rows(setting.value)
     return setting.value
+
+
+def _one_of(name: str, word: str, choices: Sequence[Any]) -> str:
+    return f"{name} must be one of {', '.join(map(str, choices))}, not {word!r}{suggest(word, choices)}"
 
 
 def _blamed(element: Element, message: str) -> Element | Setting:

@@ -11,7 +11,7 @@ from caraval.converters.files import contents
 from caraval.core.errors import suggest
 from caraval.core.names import matches
 
-from . import commands, controllers, girders, start, syntax
+from . import calls, commands, controllers, girders, start, syntax
 from .definitions import Beamline, Element, Slave
 from .parameters import GROUPS, LINE
 from .parser import parse
@@ -38,15 +38,25 @@ class Interpreter(State):
         ------
         LatticeError
         """
+        with self.reading(path, shown):
+            statements = parse(contents(path, shown))
+        for statement in statements:
+            with self.reading(path, shown):
+                self.execute(statement)
+
+    @contextmanager
+    def reading(self, path: Path, shown: str) -> Iterator[None]:
+        """Be in a file, and add it to what is wrong there."""
         caller, self.file = self.file, shown
         self.files.append(path)
         with self._located():
-            statements = parse(contents(path, shown))
-        for statement in statements:
-            with self._located():
-                self.execute(statement)
+            yield
         self.files.pop()
         self.file = caller
+
+    def give(self, element: Element, given: syntax.Given) -> bool:
+        """Set an attribute of an element, or those that a file has for it; see :meth:`State.give`."""
+        return calls.inline(self, element, given) if calls.is_inline(given) else super().give(element, given)
 
     @contextmanager
     def _located(self) -> Iterator[None]:

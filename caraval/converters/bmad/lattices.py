@@ -45,7 +45,7 @@ def lattice(state: State, branch: Branch, losses: Losses) -> Lattice:
     settings = settings_of(state, branch)
     geometry = _geometry(branch, settings)
     arrivals = Arrivals(state, losses)
-    reference = arrivals.at_start(branch)
+    reference = arrivals.at_start(branch, losses)
     _fill_bunches(state, branch)
     _note(state, branch, losses)
     convert = Converter(state.vocabulary, losses).element
@@ -122,7 +122,7 @@ def _geometry(branch: Branch, settings: Settings) -> Literal["open", "closed"]:
 
 
 def _check_switches(state: State, elements: list[CaravalElement], losses: Losses) -> Setting | None:
-    """Refuse switches that change the tracking of the elements, and report those for what is added to it.
+    """Report switches that change the tracking of the elements, and those for what is added to it.
 
     Returns
     -------
@@ -135,12 +135,13 @@ def _check_switches(state: State, elements: list[CaravalElement], losses: Losses
             losses.note("bmad_com", name, True, "not part of the lattice here", place=switches[name].place)
     for name, default in DEFAULTS.items():
         if name in switches and switches[name].number(name) != default:
-            raise switches[name].place.error(f"{name} other than {default:g} is not understood yet")
+            losses.physics("bmad_com", name, switches[name].value, f"{default:g}", place=switches[name].place)
     absolute = switches.get("absolute_time_tracking")
     if absolute is not None and absolute.logical("absolute_time_tracking"):
         timed = next((element for element in elements if _has_phase(element)), None)
         if timed is not None:
-            raise absolute.place.error(f"absolute time tracking is not understood yet; it changes the phase of {timed.label}")
+            instead = f"times relative to the reference's, as of {timed.label}"
+            losses.physics("parameter", "absolute_time_tracking", absolute.value, instead, place=absolute.place)
     return absolute
 
 

@@ -67,7 +67,7 @@ def told(
     Raises
     ------
     LatticeError
-        If no element of Caraval does what several do together.
+        If no element of Caraval does what several do together, and that may not be lost.
     """
     out = list(elements)
     numbers = [i for i, said in enumerate(branch.elements) if isinstance(said, Slave) and said.keyword != FIELD]
@@ -80,7 +80,10 @@ def told(
             made = _together(slave, out[i], references[i], convert, losses)
             out[i] = stepping.divided(made, [convert(part.element) for part in slave.parts], references[i])
         except CaravalError as error:
-            raise slave.place.error(str(error)) from None
+            if not losses.are_allowed:
+                raise slave.place.error(str(error)) from None
+            others = " and ".join(part.element.label for part in slave.parts if part is not slave.main)
+            losses.physics(slave.name, "", f"{error}; {others}", f"{slave.main.element.label} alone", place=slave.place)
     return out
 
 

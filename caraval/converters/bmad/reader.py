@@ -33,7 +33,7 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
         If there is no such branch.
     """
     path = Path(path)
-    state = Interpreter(line)
+    state = Interpreter(line, losses)
     state.run(path, str(path))
     lines = branches.used(state, Place(str(path), 1, 1))
     if not state.branches:
@@ -44,4 +44,4 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     control.act(state)
     multipass.share(state.branches)
     branches.arrange(state.branches)
-    return lattices.lattice(state, found, losses or Losses())
+    return lattices.lattice(state, found, state.losses)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from caraval.core.errors import CaravalError
+from caraval.core.losses import Losses
 from caraval.core.reference import Reference, Species, as_species
 
 from .definitions import Setting, Settings
@@ -26,6 +27,24 @@ def put(settings: Settings, name: str, setting: Setting) -> None:
     settings[name] = setting
 
 
+def with_mass(settings: Settings, losses: Losses) -> Settings:
+    """Return what is said of a beginning, with particles of the same momentum in place of photons, which is a loss.
+
+    Raises
+    ------
+    LatticeError
+        If there are photons, and that may not be lost.
+    """
+    given = settings.get("particle")
+    if given is None or given.word("particle") != "photon":
+        return settings
+    losses.physics("parameter", "particle", "photon", f"a {SPECIES} of that momentum", place=given.place)
+    found = {**settings, "particle": given._replace(value=SPECIES)}
+    if "e_tot" in found:
+        found["p0c"] = found.pop("e_tot")
+    return found
+
+
 def species(settings: Settings, place: Place) -> Species:
     """Return the reference species.
 
@@ -38,8 +57,6 @@ def species(settings: Settings, place: Place) -> Species:
     try:
         return as_species(SPECIES if given is None else str(given.value))
     except CaravalError as error:
-        if given is not None and given.word("particle") == "photon":
-            raise given.place.error("photons are not tracked") from None
         raise (given.place if given is not None else place).error(str(error)) from None
 
 

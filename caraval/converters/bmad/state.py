@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from caraval.core.errors import suggest
+from caraval.core.losses import Losses
 
 from . import settled, start, terms
 from .components import component
 from .definitions import LOGICALS, Beamline, Branch, Element, Lord, Setting, Settings
-from .expressions import Literal, Name, Node, Reference, Structure, Value, Vector, number
+from .expressions import Name, Node, Reference, Structure, Value, Vector, number
 from .functions import CONSTANTS
 from .parameters import BEAM, GEV, GROUPS, LINE, PARAMETERS, Wanted, wanted
 from .patterns import Pattern
@@ -28,8 +29,9 @@ class State:
         Line to use, whatever the file says.
     """
 
-    def __init__(self, line: str | None = None) -> None:
+    def __init__(self, line: str | None = None, losses: Losses | None = None) -> None:
         self.file = ""
+        self.losses = losses or Losses()
         self.files: list[Path] = []
         self.vocabulary = Vocabulary()
         self.constants: dict[str, Value] = {}
@@ -45,6 +47,7 @@ class State:
         self.environment: dict[str, str] = {}
         self.superimposes = True
         self.undefined_are_zero = False
+        self.looks_here_first = False
         self._current: Element | None = None
 
     def place(self, position: Position) -> Place:
@@ -244,8 +247,7 @@ class State:
             whole = element.lord.name
             return Mistake(f"{element.name!r} is a pass of {whole!r}; set {whole}[{given.name}]", given.position)
         if not given.name:
-            said = "call::" if isinstance(given.value, Literal) and given.value.text.startswith("call::") else "{...}"
-            return Mistake(f"{element.label}: {said} as an attribute is not understood yet", given.position)
+            return Mistake(f"{element.label}: {{...}} as an attribute is not understood yet", given.position)
         known = element.known() if isinstance(element, Lord) else self.vocabulary.attributes(element.keyword)
         near = suggest(given.name, known)
         return Mistake(f"{element.label} has no attribute {given.name!r}{near}", given.position)

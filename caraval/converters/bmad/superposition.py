@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from caraval.core.errors import suggest
 
-from . import bends, slaves
+from . import bends, joining, slaves
 from .controllers import Controller
 from .course import SIGNIFICANT
 from .definitions import Beamline, Branch, Element, Part, Slave
@@ -122,6 +122,20 @@ class Layout:
         """Begin the branch with one of its elements (Bmad manual, "Start_Branch_At Statement")."""
         whole = next(whole for whole in self.track.wholes if whole.element is element)
         self.track.start_at(whole, with_end=with_end)
+
+    def remove(self, gone: Sequence[Element]) -> None:
+        """Take elements away, with the places that they had for themselves."""
+        chosen = {id(element) for element in gone}
+        self.track.remove({whole for whole in self.track.wholes if id(whole.element) in chosen})
+
+    def keep(self, stays: Sequence[bool]) -> None:
+        """Take away what does not stay of the :meth:`elements`."""
+        pieces = [piece for piece in self.track.pieces[1:] if piece.keyword != "null_ele"]
+        self.track.take([piece for piece, keep in zip(pieces, stays, strict=True) if not keep])
+
+    def combine(self) -> None:
+        """Make one element of those of the same name that follow each other (:mod:`~caraval.converters.bmad.joining`)."""
+        self.track.combine(joining.joined)
 
     def elements(self) -> list[Element]:
         """Return the elements in a row, without those that are none."""

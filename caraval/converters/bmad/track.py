@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from . import settled
 from .course import SIGNIFICANT, Course
@@ -57,6 +57,54 @@ class Track(Course):
         self.number_parts()
         self.wholes = dict.fromkeys(whole for whole in self.wholes if whole.pieces)
         self.lords = [whole for whole in self.lords if whole.pieces]
+
+    # ---------------------------------------------------------------- taking something away
+
+    def take(self, gone: Collection[Piece]) -> None:
+        """Take pieces away; what comes behind them moves up. Elements stay of which there are other pieces."""
+        unwanted = {id(piece) for piece in gone}
+        self.pieces, position = [piece for piece in self.pieces if id(piece) not in unwanted], 0.0
+        for piece in self.pieces:
+            piece.start, piece.end = position, position + piece.end - piece.start
+            position = piece.end
+        standing = {whole for piece in self.pieces for whole in piece.wholes}
+        for whole in [whole for whole in self.wholes if whole not in standing]:
+            whole.pieces.clear()
+        self.settle()
+
+    def remove(self, gone: Collection[Whole]) -> None:
+        """Take elements away, with the places that they had for themselves."""
+        for piece in self.pieces:
+            rest = [whole for whole in piece.wholes if whole not in gone]
+            if rest and len(rest) < len(piece.wholes):
+                piece.wholes = rest
+                piece.keyword = rest[0].element.keyword if len(rest) == 1 else piece.keyword
+        self.take([piece for piece in self.pieces if all(whole in gone for whole in piece.wholes)])
+
+    def combine(self, joined: Callable[[Element, Element], Element | None]) -> None:
+        """Make one of elements that follow each other, where that can be done; markers between them are taken away.
+
+        Parameters
+        ----------
+        joined : callable
+            What one element and the next are together; None: they stay two.
+        """
+        gone: list[Piece] = []
+        last, between = self.pieces[0], list[Piece]()
+        for piece in self.pieces[1:]:
+            if piece.keyword == "marker" and not is_end(piece):
+                between.append(piece)
+                continue
+            alone = len(piece.wholes) == len(last.wholes) == 1 and not (piece.wholes[0].is_lord or last.wholes[0].is_lord)
+            made = joined(last.wholes[0].element, piece.wholes[0].element) if alone else None
+            if made is None:
+                last = piece
+            else:
+                gone += [*between, piece]
+                last.end += piece.end - piece.start
+                last.wholes[0].element, last.wholes[0].length = made, last.end - last.start
+            between = []
+        self.take(gone)
 
     # ---------------------------------------------------------------- putting something there
 

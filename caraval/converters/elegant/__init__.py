@@ -37,10 +37,12 @@ _MARKS = re.compile(
 _OTHERS = re.compile(r"\A\s*[{<]|\]\s*:?=|:=|;[ \t]*$", re.MULTILINE)  # JSON, XML; attributes and statements of others
 
 
-def recognises(head: str) -> bool:
+def recognises(head: str) -> bool | None:
     """Whether the beginning of a file is elegant's: it has marks of its language, and none of those that are like it."""
     text = re.sub(r"!.*", "", head)
-    return _MARKS.search(text) is not None and _OTHERS.search(text) is None
+    if _OTHERS.search(text) is not None:
+        return False
+    return True if _MARKS.search(text) is not None else None
 
 
 def read(path: Path, line: str | None = None, branch: str | int | None = None, losses: Any = None) -> Any:

@@ -112,6 +112,11 @@ def _common(f: WeighedFields, type: str, order: Any) -> dict[str, Any]:
     return {**values, **placed(f), **(order.values if order else {})}
 
 
+def or_map(say: Say) -> Say:
+    """Return what says an element as it is where elegant can have it, and else as a map."""
+    return lambda f: say(f) or saying_others.expanded(f)
+
+
 SAYS: dict[str, Say] = {
     "ABMultipole": saying_thin.skew_multipole,
     "CrabCavity": saying_cavities.deflector,
@@ -121,6 +126,7 @@ SAYS: dict[str, Say] = {
     "Kicker": corrector("EKICKER", "KICKER"),
     "LCavity": saying_cavities.accelerating,
     "Marker": marker,
+    "Match": saying_others.expanded,
     "Monitor": monitor,
     "Multipole": saying_thin.multipole,
     "Octupole": octupole,
@@ -130,12 +136,13 @@ SAYS: dict[str, Say] = {
     "RFCavity": saying_cavities.cavity,
     "SBend": saying_bends.bend,
     "Sextupole": sextupole,
+    "SolQuad": saying_others.expanded,
     "Solenoid": solenoid,
     "Taylor": saying_others.matrix,
-    "ThickMultipole": saying_thin.thick_multipole,
-    "Undulator": saying_others.wiggler,
+    "ThickMultipole": or_map(saying_thin.thick_multipole),
+    "Undulator": or_map(saying_others.wiggler),
     "VKicker": corrector("EVKICK", "VKICK"),
-    "Wiggler": saying_others.wiggler,
+    "Wiggler": or_map(saying_others.wiggler),
 }
 """What says each kind; others are lost, unless they do nothing."""
 

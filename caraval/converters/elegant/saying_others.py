@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from caraval.converters.shared.expanded import as_map
 from caraval.converters.shared.line import Said
 from caraval.converters.shared.weighed import WeighedFields
 from caraval.physics.patch import Patch
@@ -35,6 +36,12 @@ def matrix(f: WeighedFields) -> list[Said]:
     values = {f"C{i}": value for i, value in constants.items()}
     values |= {f"R{i}{j}": value for (i, j), value in rows.items()}
     return finished(f, "EMATRIX", {**values, **placed(f)})
+
+
+def expanded(f: WeighedFields) -> list[Said]:
+    """An element of which elegant has no type: EMATRIX, of its linear part."""
+    found = as_map(f, 1, same_coordinates=True)
+    return [] if found is None else matrix(found)
 
 
 def patch(f: WeighedFields) -> list[Said]:

@@ -5,12 +5,25 @@ The language is the parent of MAD-X's: ``translation`` writes its statements as 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from caraval.core.formats import Reader
 from caraval.core.hookspecs import hookimpl
 from caraval.core.losses import Losses
+
+_MARKS = re.compile(r"^\s*[\w.']+\s*:=|^\s*(?:assign|archive|subroutine)\b\s*,", re.IGNORECASE | re.MULTILINE)
+_OTHERS = re.compile(r"\A\s*[{<#]|;[ \t]*$|^\s*[\w*:.#]+\[[\w.]+\]\s*:?=|^%|^\s*&\s*\w", re.MULTILINE)
+"""JSON, XML; MAD-X; Bmad; elegant."""
+
+
+def recognises(head: str) -> bool | None:
+    """Whether the beginning of a file is MAD-8's: it has marks of that language, and statements end with the line."""
+    text = re.sub(r"(?:!|//).*", "", head)
+    if _OTHERS.search(text) is not None:
+        return False
+    return None if _MARKS.search(text) is None else True
 
 
 def read(path: Path, line: str | None = None, branch: str | int | None = None, losses: Losses | None = None) -> Any:
@@ -23,4 +36,4 @@ def read(path: Path, line: str | None = None, branch: str | int | None = None, l
 @hookimpl
 def register_readers() -> list[Reader]:
     """The reader of MAD-8's lattice files."""
-    return [Reader("mad8", (".mad8", ".xsif"), read)]
+    return [Reader("mad8", (".mad8", ".xsif", ".mad"), read, recognises)]

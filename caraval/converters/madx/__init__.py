@@ -24,12 +24,14 @@ _STATEMENT = re.compile(
 _OTHERS = re.compile(r"\A\s*[{<#]|^\s*[\w*:.#]+\[[\w.]+\]\s*:?=|^\s*&\w", re.MULTILINE)  # JSON, XML; Bmad; namelists
 
 
-def recognises(head: str) -> bool:
-    """Whether the beginning of a file may be MAD-X's: its statements end in semicolons."""
+def recognises(head: str) -> bool | None:
+    """Whether the beginning of a file may be MAD-X's: its statements end in semicolons; without any it is not."""
     text = re.sub(r"/\*(?:[^*]|\*(?!/))*(?:\*/|\Z)|(?:!|//)[^\n]*", "", head)
     lines = [line for line in text.splitlines() if line.strip()]
     ended = sum(line.rstrip().endswith(";") for line in lines)
-    return bool(lines) and 5 * ended >= len(lines) and _STATEMENT.search(text) is not None and _OTHERS.search(text) is None
+    if lines and ";" not in text:
+        return False
+    return (5 * ended >= len(lines) > 0 and _STATEMENT.search(text) is not None and _OTHERS.search(text) is None) or None
 
 
 def read(path: Path, line: str | None = None, branch: str | int | None = None, losses: Losses | None = None) -> Any:

@@ -7,6 +7,7 @@ from math import cos, factorial, sin
 from typing import Any
 
 from caraval.converters.shared import openings
+from caraval.converters.shared.expanded import as_map
 from caraval.converters.shared.line import Said
 from caraval.converters.shared.weighed import WeighedFields, phase_seen
 from caraval.core import scalar
@@ -176,6 +177,12 @@ def matrix(f: WeighedFields) -> list[Said]:
     return _finished(f, "matrix", maps.matrix_of(terms, f.reference))
 
 
+def expanded(f: WeighedFields) -> list[Said]:
+    """An element of which MAD-X has no class: its map, to second order in coordinates of which ours are no linear functions."""
+    found = as_map(f, 2, same_coordinates=False)
+    return [] if found is None else matrix(found)
+
+
 SAYS: dict[str, Callable[[WeighedFields], list[Said]]] = {
     "ABMultipole": thin_skew,
     "BeamBeam": encounter,
@@ -187,6 +194,7 @@ SAYS: dict[str, Callable[[WeighedFields], list[Said]]] = {
     "Instrument": passive("instrument"),
     "Kicker": kicker("kicker", "hkick", "vkick"),
     "Marker": passive("marker"),
+    "Match": expanded,
     "Monitor": passive("monitor"),
     "Multipole": thin_multipole,
     "Octupole": magnet("octupole", "k3"),
@@ -197,9 +205,13 @@ SAYS: dict[str, Callable[[WeighedFields], list[Said]]] = {
     "RFCavity": cavity,
     "SBend": bend,
     "Sextupole": magnet("sextupole", "k2"),
+    "SolQuad": expanded,
     "Solenoid": magnet("solenoid", "ks"),
     "Taylor": matrix,
+    "ThickMultipole": expanded,
+    "Undulator": expanded,
     "VKicker": kicker("vkicker", "kick"),
+    "Wiggler": expanded,
 }
 """What says each kind; others are lost, unless they do nothing."""
 
