@@ -10,9 +10,11 @@ import numpy as np
 from array_api_compat import device
 
 from caraval.core.arrays import is_number, library
+from caraval.core.chains import Chain
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, suggest
 from caraval.core.loss import ALIVE
+from caraval.core.maps import LinearMap
 from caraval.core.rows import Row, Undo, Variant, mapped, unflatten
 
 from . import clouds
@@ -43,6 +45,10 @@ class Backend:
     """Whether loops over parts of the particles are worth while, rather than left to a compiler."""
     chunk = 0
     settings = 16384
+    has_chains = False
+    """Whether :meth:`composed` may know what to do."""
+    chain_settings = 1_048_576
+    """How many settings it is given at a time: programs of chains take few at a time by themselves."""
 
     # ---------------------------------------------------------------- arrays
 
@@ -305,6 +311,14 @@ class Backend:
             return joined, None
         losts = [self._all_alive(q, q.x) if lost is None else lost for q, lost in pieces]
         return joined, xp.concat(_level(losts, xp), axis=-1)
+
+    def composed(self, chain: Chain) -> LinearMap | None:
+        """Return the map of a run of elements of many settings; None: it has to be composed map by map."""
+        return None
+
+    def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
+        """Return mean and covariance after a map of many settings, all in one precision; None: there is no program."""
+        return None
 
     def compiled(self) -> Backend:
         """Return a backend that runs the same routines compiled.

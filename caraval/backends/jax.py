@@ -12,13 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from caraval.core.arrays import is_number
+from caraval.core.chains import Chain
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError
+from caraval.core.maps import LinearMap
 from caraval.core.reference import Reference
 from caraval.core.rows import Row
+from caraval.core.transport import moved
 from caraval.core.tree import subscribe
 
-from . import jax_line
+from . import jax_chains, jax_line
 from .base import Backend
 
 enable_x64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
@@ -198,6 +201,16 @@ class TurningJax(JaxBackend):
 
 class CompiledJax(TurningJax):
     """JAX with everything run as a program."""
+
+    has_chains = True
+
+    def composed(self, chain: Chain) -> LinearMap | None:
+        """Return the map of a run of elements, see :meth:`Backend.composed`."""
+        return chain.map_of(jax_chains.run(chain, chain.lines)) if chain.shape else None
+
+    def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
+        """Return mean and covariance after a map, see :meth:`Backend.moved_moments`."""
+        return moved(m, mean, covariance, jax_chains.evaluate, fixed=True)
 
     def derived(
         self, function: Callable[..., Sequence[Any]], pull: Callable[..., Sequence[Any]]

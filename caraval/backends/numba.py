@@ -22,9 +22,12 @@ from numba.extending import overload_method
 
 from caraval.core import scalar
 from caraval.core.arrays import is_number
+from caraval.core.chains import Chain
 from caraval.core.coordinates import Coordinates
 from caraval.core.loss import ALIVE
+from caraval.core.maps import LinearMap
 from caraval.core.rows import Row, Variant
+from caraval.core.transport import moved
 
 from .base import Backend
 from .numpy import NumpyBackend
@@ -42,6 +45,22 @@ OPTIONS = {"error_model": "numpy", "nogil": True}
 
 class NumbaBackend(NumpyBackend):
     """NumPy with everything run as compiled loops."""
+
+    has_chains = True
+
+    def composed(self, chain: Chain) -> LinearMap | None:
+        """Return the map of a run of elements, see :meth:`Backend.composed`."""
+        if not chain.shape:
+            return None
+        from . import numba_chains
+
+        return chain.map_of(numba_chains.run(chain, chain.lines))
+
+    def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
+        """Return mean and covariance after a map, see :meth:`Backend.moved_moments`."""
+        from . import numba_chains
+
+        return moved(m, mean, covariance, numba_chains.evaluate, fixed=True)
 
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""

@@ -14,9 +14,12 @@ from torch.utils import _pytree
 from torch.utils.checkpoint import checkpoint
 
 from caraval.core.arrays import is_number
+from caraval.core.chains import Chain, numbers_of
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError
+from caraval.core.maps import LinearMap
 from caraval.core.rows import Row
+from caraval.core.transport import moved
 from caraval.core.tree import Fixed, subscribe
 
 from . import torch_line
@@ -194,11 +197,7 @@ class TurningTorch(TorchBackend):
         """Whether there are numbers alone, in the computer's own memory."""
         unique = {id(row): row for row in rows}.values()
         tensors = [t for t in (*q, lost, *(v for row in unique if not row.is_plain for v in row.values)) if not is_number(t)]
-        return (
-            has_compiler()
-            and q.x.device.type == "cpu"
-            and not any(isinstance(t, torch.Tensor) and (t.requires_grad or is_wrapped(t)) for t in tensors)
-        )
+        return has_compiler() and all(_is_plain(t) and not t.requires_grad for t in tensors if isinstance(t, torch.Tensor))
 
     def _in_numpy(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
         """Take particles through NumPy's loops, in the same memory."""
@@ -233,6 +232,33 @@ class CompiledTorch(TurningTorch):
         if q.x.numel() * len(rows) <= FEW and self._may_leave(rows, q, lost):
             return self._in_numpy([*rows] * turns, q, lost, 1)
         return Backend._round(self, rows, q, lost, turns)
+
+    @property
+    def has_chains(self) -> bool:  # type: ignore[override]
+        """Whether there is a compiler for chains of maps: Numba, in the computer's own memory."""
+        return has_compiler()
+
+    def composed(self, chain: Chain) -> LinearMap | None:
+        """Return the map of a run of elements, see :meth:`Backend.composed`."""
+        if not chain.shape or not all(map(_is_plain, chain.arrays)):
+            return None
+        from . import torch_chains
+
+        return chain.map_of(torch_chains.run(chain, chain.lines))
+
+    def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
+        """Return mean and covariance after a map, see :meth:`Backend.moved_moments`."""
+        tensors = (mean, covariance, *(value for value in numbers_of(m) if not is_number(value)))
+        if not (has_compiler() and all(map(_is_plain, tensors))):
+            return None
+        from . import torch_chains
+
+        return moved(m, mean, covariance, torch_chains.evaluate, fixed=not (mean.requires_grad or covariance.requires_grad))
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is in the computer's own memory, and of no transformation."""
+    return tensor.device.type == "cpu" and not is_wrapped(tensor)
 
 
 def _values_of(value: Any) -> Any:

@@ -165,7 +165,7 @@ def _scaled(factor: Any, slopes: Slopes) -> Slopes:
     return tuple([None if s is None else factor * s for s in slopes])
 
 
-_DERIVATIVES: dict[str, Callable[[Any, Any, Any], Any]] = {
+DERIVATIVES: dict[str, Callable[[Any, Any, Any], Any]] = {
     "sqrt": lambda xp, v, f: 0.5 / f,
     "sin": lambda xp, v, f: xp.cos(v),
     "cos": lambda xp, v, f: -xp.sin(v),
@@ -191,7 +191,7 @@ class JetNamespace:
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(self.xp, name)
-        derivative = _DERIVATIVES.get(name)
+        derivative = DERIVATIVES.get(name)
         if derivative is None:
             return function
         xp = self.xp

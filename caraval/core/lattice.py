@@ -332,8 +332,8 @@ class Lattice:
         if turns == 1 and observe_turns is None:
             out, looks = self.planner.track(plan, beam, backend, keep, reference)
         else:
-            quiet = self.planner.prepare(self.planner.plan([], beam.reference), beam, reference)
-            watching = self.planner.prepare(plan, beam, reference)
+            quiet = self.planner.prepare(self.planner.plan([], beam.reference), beam, reference, backend=backend)
+            watching = self.planner.prepare(plan, beam, reference, backend=backend)
             wanted = watched(turns, observe_turns) if keys else []
             out, looks = track_turns(quiet, watching, beam, backend, keep, turns, wanted, progress)
         return out if observe is None else (out, tracking.observed(looks, keys))

@@ -122,8 +122,7 @@ class LinearMap:
             return LinearMap(other.matrix @ self.matrix, other.matrix @ self.offset + other.offset)
         columns = tuple(zip(*self.entries, strict=True))
         entries = [[product(row, column) for column in columns] for row in other.entries]
-        shift = [plus(product(row, self.shift), more) for row, more in zip(other.entries, other.shift, strict=True)]
-        return LinearMap.from_entries(entries, shift)
+        return LinearMap.from_entries(entries, image(other, self.shift))
 
 
 Entries = tuple[tuple[Any, ...], ...]
@@ -157,6 +156,18 @@ def product(a: Sequence[Any], b: Sequence[Any]) -> Any:
 def plus(a: Any, b: Any) -> Any:
     """Return the sum of two numbers or arrays, the second of which is marked."""
     return a if b is ZERO else a + b
+
+
+def congruent(matrix: Entries, symmetric: Entries) -> list[list[Any]]:
+    """Return ``matrix symmetric matrix^T`` entry by entry, of which one half is computed; all are marked."""
+    half = [[product(row, column) for column in symmetric] for row in matrix]
+    lower = [[product(half[i], matrix[j]) for j in range(i + 1)] for i in range(6)]
+    return [[lower[max(i, j)][min(i, j)] for j in range(6)] for i in range(6)]
+
+
+def image(m: LinearMap, vector: Sequence[Any]) -> list[Any]:
+    """Return the image of a vector number by number."""
+    return [plus(product(row, vector), more) for row, more in zip(m.entries, m.shift, strict=True)]
 
 
 class SecondOrderMap(NamedTuple):
@@ -207,10 +218,10 @@ def stack_entries(entries: Sequence[Sequence[Any]]) -> Any:
 
 def apply(m: Map, vector: Any) -> Any:
     """Return the image of a vector ``(..., 6)``."""
-    image = (m.matrix @ vector[..., None])[..., 0] + m.offset
+    found = (m.matrix @ vector[..., None])[..., 0] + m.offset
     if isinstance(m, SecondOrderMap):
-        image = image + contracted(m.quadratic, vector[..., :, None] * vector[..., None, :])
-    return image
+        found = found + contracted(m.quadratic, vector[..., :, None] * vector[..., None, :])
+    return found
 
 
 def contracted(quadratic: Any, products: Any) -> Any:

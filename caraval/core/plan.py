@@ -9,14 +9,16 @@ needs the registry and no numbers beyond those that decide its shape (which offs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, field
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 from .arrays import Mixed, expand, is_number, namespace
+from .chains import Link, Recorded, chained
 from .element import Element
 from .errors import CaravalError, InputError
-from .maps import Map, is_static
+from .maps import LinearMap, Map, is_static
+from .recording import UnrecordableError
 from .reference import Reference
 from .registry import Registry
 from .resolve import MapFunction, count, resolve
@@ -35,6 +37,11 @@ class MapStage(NamedTuple):
     """A run of linear elements, or one of second order: ``(element, map function)`` of each."""
 
     parts: tuple[tuple[int, MapFunction], ...]
+
+    @property
+    def order(self) -> int:
+        """Of the map."""
+        return self.parts[0][1].order
 
 
 class CollectiveStage(NamedTuple):
@@ -113,17 +120,30 @@ class Plan:
     stages : tuple of StepStage, MapStage, CollectiveStage and LookStage
     registry : Registry
         The one that the plan was resolved with.
+    recorded : dict
+        Of every run of maps, by its identity, the programs of its elements, made when they are needed; None: there are none.
     """
 
     stages: tuple[Stage, ...]
     registry: Registry
+    recorded: dict[int, dict[int, Recorded] | None] = field(default_factory=dict, repr=False, compare=False)
 
     def is_collective(self) -> bool:
         """Whether something in it needs the whole bunch."""
         return any(isinstance(stage, CollectiveStage) for stage in self.stages)
 
+    def is_linear(self) -> bool:
+        """Whether there is nothing but linear maps, and looks."""
+        return all(isinstance(stage, LookStage) or (isinstance(stage, MapStage) and stage.order == 1) for stage in self.stages)
+
     def prepare(
-        self, elements: Sequence[Element], reference: Reference, *, particles: bool = True, known: Prepared | None = None
+        self,
+        elements: Sequence[Element],
+        reference: Reference,
+        *,
+        particles: bool = True,
+        known: Prepared | None = None,
+        backend: Any = None,
     ) -> Prepared:
         """Return the plan with the numbers of these elements.
 
@@ -137,6 +157,8 @@ class Plan:
             Whether many particles will go through (settings then get a trailing axis of one), or a single orbit.
         known : Prepared, optional
             The same plan with other numbers: what did not change is taken from there.
+        backend : Backend, optional
+            May have a quicker way to compose maps of many settings.
         """
         references = reference_pass(self.registry, elements, reference, known)
         changed = _changed(elements, references, known)
@@ -149,6 +171,9 @@ class Plan:
             if before is not None and not any(changed[i] for i in _places(stage)):
                 return before
             if isinstance(stage, MapStage):
+                found = self._chained(stage, elements, references, backend) if backend and stage.order == 1 else None
+                if found is not None:
+                    return found
                 return _composed(named(elements[i], function, dress(i, expanded=False)) for i, function in stage.parts)
             if isinstance(stage, CollectiveStage):
                 constants = [named(elements[i], stage.effect.constants, dress(i, expanded=False)) for i in stage.elements]
@@ -160,6 +185,29 @@ class Plan:
 
         old = known.stages if known is not None else (None,) * len(self.stages)
         return Prepared(tuple(map(fill, self.stages, old)), references, tuple(elements))
+
+    def _chained(
+        self, stage: MapStage, elements: Sequence[Element], references: Sequence[Reference], backend: Any
+    ) -> LinearMap | None:
+        """Return the map of a run of many settings by the backend's program; None: it has none for it."""
+        recorded = self.recorded.setdefault(id(stage), {})
+        if recorded is None or not backend.has_chains:
+            return None
+        links = [Link(partial(_bare, f), elements[i], references[i], references[i + 1]) for i, f in stage.parts]
+        if not any(link.is_open() for link in links):
+            return None
+        try:
+            chain = chained(links, recorded)
+        except UnrecordableError:
+            self.recorded[id(stage)] = None
+            return None
+        found: LinearMap | None = backend.composed(chain)
+        return found
+
+
+def _bare(function: MapFunction, element: Element, before: Reference, after: Reference) -> Any:
+    """Return an element's map, not merged with any other."""
+    return function(*_Dresser.dressed(element, before, after, expanded=False))
 
 
 def _changed(elements: Sequence[Element], references: Sequence[Reference], known: Prepared | None) -> list[bool]:
@@ -284,11 +332,11 @@ class _Dresser:
         """Return element, references before and after, and the namespace to compute with."""
         key = (index, expanded)
         if key not in self.found:
-            self.found[key] = self._dressed(self.elements[index], self.references[index], self.references[index + 1], expanded)
+            self.found[key] = self.dressed(self.elements[index], self.references[index], self.references[index + 1], expanded)
         return self.found[key]
 
     @staticmethod
-    def _dressed(
+    def dressed(
         element: Element, before: Reference, after: Reference, expanded: bool
     ) -> tuple[Element, Reference, Reference, Any]:
         values = (*element.parameters.values(), before.p0c, before.s, before.t, after.p0c, after.s, after.t)

@@ -193,8 +193,12 @@ class Planner:
             self._plans[key] = plan
         return plan
 
-    def prepare(self, plan: Plan, beam: Beam, which: str = "lattice", known: Prepared | None = None) -> Prepared:
+    def prepare(
+        self, plan: Plan, beam: Beam, which: str = "lattice", known: Prepared | None = None, backend: Any = None
+    ) -> Prepared:
         """Return a plan with this lattice's numbers for a beam; kept, where they are plain numbers.
+
+        The other parameters are those of :meth:`Plan.prepare`.
 
         Raises
         ------
@@ -205,24 +209,26 @@ class Planner:
         """
         self._check(beam, which)
         start, particles = beam.reference, isinstance(beam, ParticleBeam)
-        return self.filled(plan, start, particles=particles, known=known)
+        return self.filled(plan, start, particles=particles, known=known, backend=backend)
 
-    def filled(self, plan: Plan, start: Reference, *, particles: bool, known: Prepared | None = None) -> Prepared:
+    def filled(
+        self, plan: Plan, start: Reference, *, particles: bool, known: Prepared | None = None, backend: Any = None
+    ) -> Prepared:
         """Return a plan with this lattice's numbers; kept, where they are plain numbers.
 
         Parameters
         ----------
         plan : Plan
         start : Reference
-        particles, known
+        particles, known, backend
             As in :meth:`Plan.prepare`.
         """
         if not all(map(is_number, (start.p0c, start.s, start.t))):
-            return plan.prepare(self.pieces(), start, particles=particles)
+            return plan.prepare(self.pieces(), start, particles=particles, backend=backend)
         key = (id(plan), particles, start)
         prepared = self._prepared.get(key)
         if prepared is None:  # held by name: another thread may clear what is kept at any time
-            prepared = plan.prepare(self.pieces(), start, particles=particles, known=known)
+            prepared = plan.prepare(self.pieces(), start, particles=particles, known=known, backend=backend)
             if not prepared.is_static():
                 return prepared
             if len(self._prepared) >= KEPT:
@@ -259,18 +265,19 @@ class Planner:
         """
         self.libraries()
         settings = batches.settings_of({*self._shapes, *(tuple(np.shape(value)) for value in given)}, beam)
-        most = batches.most_at_a_time(beam, backend.settings)
+        moments = backend.chain_settings if backend.has_chains and plan.is_linear() else backend.settings
+        most = batches.most_at_a_time(beam, moments)
         if not settings or settings[0] <= most or keep is not everything or backend.value(first_array(beam)) is None:
-            prepared = self.prepare(plan, beam, which)
+            prepared = self.prepare(plan, beam, which, backend=backend)
             if elements is not None:
-                particles = isinstance(beam, ParticleBeam)
-                prepared = plan.prepare(self.pieces(elements), beam.reference, particles=particles, known=prepared)
+                changed, particles = self.pieces(elements), isinstance(beam, ParticleBeam)
+                prepared = plan.prepare(changed, beam.reference, particles=particles, known=prepared, backend=backend)
             return track(prepared, beam, backend, keep)
         self._check(beam, which)
 
         def of_some(part: tuple[Sequence[Element], Beam]) -> tuple[Any, Looks]:
             some, of_those = part
-            prepared = plan.prepare(some, of_those.reference, particles=isinstance(beam, ParticleBeam))
+            prepared = plan.prepare(some, of_those.reference, particles=isinstance(beam, ParticleBeam), backend=backend)
             return track(prepared, of_those, backend, keep)
 
         parts = batches.parts(self.pieces(elements), beam, settings, most)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -115,6 +116,10 @@ class Reference:
     def expanded(self) -> Reference:
         """Return the reference with a trailing axis of one on its arrays, for the particles."""
         return _reference(self.species, expand(self.p0c), expand(self.s), expand(self.t))
+
+    def with_values(self, values: Mapping[str, Any]) -> Reference:
+        """Return the reference with other values, unchecked: they may be traced, or not known yet."""
+        return _reference(**{**self.__dict__, **values})
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], Any]:
         """Numbers and arrays; the species is fixed."""

@@ -107,11 +107,12 @@ class Tracker:
 
     def _prepared(self, plan: Plan, beam: Beam, elements: Sequence[Element] | None, reference: str) -> Prepared:
         """Return a plan with the numbers of these elements, or with the lattice's own."""
-        prepared = self.lattice.planner.prepare(plan, beam, reference)
+        prepared = self.lattice.planner.prepare(plan, beam, reference, backend=self._compiled)
         if elements is None:
             return prepared
         pieces = self.lattice.planner.pieces(elements)
-        return plan.prepare(pieces, beam.reference, particles=isinstance(beam, ParticleBeam), known=prepared)
+        particles = isinstance(beam, ParticleBeam)
+        return plan.prepare(pieces, beam.reference, particles=particles, known=prepared, backend=self._compiled)
 
     def value_and_grad(self, function: Callable[[Any], Any]) -> Callable[..., tuple[Any, dict[str, Any]]]:
         """Return ``(beam, settings) -> (value, gradients)`` of a scalar function of what tracking returns.

@@ -13,7 +13,7 @@ from .beam import ParticleBeam
 from .coordinates import Coordinates
 from .errors import InputError
 from .jet import expansion, jet_namespace, lifted, second_order_map, seed
-from .maps import LinearMap, Map, SecondOrderMap, apply, contracted, entries_of, plus, product, stack_entries
+from .maps import LinearMap, Map, SecondOrderMap, apply, congruent, contracted, entries_of, image, stack_entries
 from .moments import MomentBeam, moments_from
 from .particles import Course, Keep, Looks, everything, on_backend
 from .plan import Act, Prepared
@@ -61,6 +61,11 @@ def track_moments(prepared: Prepared, beam: MomentBeam, backend: Any, keep: Keep
             here = _moments(prepared, beam, backend, mean, covariance, piece.place)
             mean, covariance = _act_on_moments(piece, here, backend)
             continue
+        if isinstance(piece, LinearMap) and piece.is_batch:
+            moved = backend.moved_moments(_map_like(piece, mean, backend), mean, covariance)
+            if moved is not None:
+                mean, covariance = moved
+                continue
         jacobian, mean = _expanded(piece, mean, backend)
         if isinstance(piece, SecondOrderMap):
             mean = mean + contracted(_like(piece.quadratic, mean, backend), covariance)
@@ -90,10 +95,7 @@ def _transported(jacobian: LinearMap, covariance: Any, backend: Any) -> Any:
     if not jacobian.is_batch:
         matrix = jacobian.matrix
         return matrix @ covariance @ array_namespace(matrix).matrix_transpose(matrix)
-    before = entries_of(covariance)
-    half = [[product(row, column) for column in before] for row in jacobian.entries]
-    lower = [[product(half[i], jacobian.entries[j]) for j in range(i + 1)] for i in range(6)]
-    return _like(stack_entries([[lower[max(i, j)][min(i, j)] for j in range(6)] for i in range(6)]), covariance, backend)
+    return _like(stack_entries(congruent(jacobian.entries, entries_of(covariance))), covariance, backend)
 
 
 def transfer_map(prepared: Prepared, backend: Any, start: Any) -> LinearMap:
@@ -176,7 +178,7 @@ def _expanded(piece: list[Row] | Map, orbit: Any, backend: Any) -> tuple[LinearM
         if not m.is_batch:
             return m, apply(m, orbit)
         point = [orbit[..., i] for i in range(6)]
-        return m, _like(stack(plus(product(row, point), s) for row, s in zip(m.entries, m.shift, strict=True)), orbit, backend)
+        return m, _like(stack(image(m, point)), orbit, backend)
     quadratic = SecondOrderMap(*(_like(part, orbit, backend) for part in piece))
     return LinearMap(quadratic.jacobian(orbit), orbit), apply(quadratic, orbit)
 

@@ -1,0 +1,133 @@
+"""JAX's programs of recorded functions: a scan over the links of a chain, with a switch over its steps.
+
+So compilation does not grow with the line. Settings are taken through it a few at a time. Backwards the maps before all links
+are made once more, for a few settings, and programs of derivatives take the slopes to what the links take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from caraval.core.adjoint import adjoint
+from caraval.core.chains import Chain
+from caraval.core.recording import Program
+
+from .jax_line import _by_chunks
+from .jax_vectors import options, xp
+
+CHUNK = 4_096
+"""Settings at a time: thirty numbers each are 1 MB, which a core's own cache holds."""
+
+
+def run(chain: Chain, lines: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the open numbers ``(n,)`` of a chain's map, for arrays ``(n,)``."""
+    kind = lines[0].dtype
+    arguments = chain.codes, chain.numbers.astype(kind), chain.sources, np.array(chain.start, dtype=kind)
+    program = composition(chain.steps, _is_outermost(lines))
+    return program(*arguments, tuple(lines))  # type: ignore[no-any-return]
+
+
+def evaluate(program: Program, lines: Sequence[Any], numbers: Sequence[Any]) -> Any:
+    """Return what a program makes of arrays ``(n,)`` and numbers: ``(n, outputs)``."""
+    return single(program, _is_outermost([*lines, *numbers]))(tuple(lines), tuple(numbers))
+
+
+def _is_outermost(values: Sequence[Any]) -> bool:
+    """Whether no program is being made of what calls: options of the compiler can be said in the outermost only."""
+    return not any(isinstance(value, jax.core.Tracer) for value in values)
+
+
+@lru_cache(maxsize=256)
+def composition(steps: tuple[Program, ...], outermost: bool) -> Callable[..., Any]:
+    """Return the compiled ``(codes, numbers, sources, start, lines) -> open numbers (n,)`` of a chain.
+
+    Its derivatives are reverse and first ones only.
+    """
+    forwards, backwards = [_forwards(step) for step in steps], [_backwards(step) for step in steps]
+
+    def through(codes: Any, numbers: Any, sources: Any, start: Any, part: Any, *, keep: bool) -> Any:
+        """Return the state after a chain of a few settings; with `keep` also those before all links, and what these take."""
+
+        def link(state: Any, now: Any) -> tuple[Any, Any]:
+            code, numbers, taken = now
+            return jax.lax.switch(code, forwards, state, taken, numbers), state if keep else None
+
+        begin = tuple(jnp.full(part[0].shape, value) for value in start)
+        taken = jnp.stack(part)[sources]
+        end, before = jax.lax.scan(link, begin, (codes, numbers, taken))
+        return (before, taken) if keep else end
+
+    def composed(codes: Any, numbers: Any, sources: Any, start: Any, lines: Any) -> Any:
+        def piece(_: None, part: Any) -> tuple[None, Any]:
+            return None, through(codes, numbers, sources, start, part, keep=False)
+
+        return _by_chunks(piece, None, lines, 0.0, CHUNK)[1]
+
+    def kept(*arguments: Any) -> tuple[Any, Any]:
+        return composed(*arguments), arguments
+
+    def pulled(arguments: Any, slopes: Any) -> Any:
+        codes, numbers, sources, start, lines = arguments
+
+        def link(slopes: Any, now: Any) -> tuple[Any, Any]:
+            code, numbers, *values = now
+            return jax.lax.switch(code, backwards, *values, slopes, numbers)  # type: ignore[no-any-return]
+
+        def piece(_: None, both: Any) -> tuple[None, Any]:
+            part, slopes = both
+            before, taken = through(codes, numbers, sources, start, part, keep=True)
+            _, found = jax.lax.scan(link, slopes, (codes, numbers, before, taken), reverse=True)
+            by_lines = jnp.zeros((len(part), *part[0].shape), part[0].dtype)
+            for column, slope in zip(sources.T, found, strict=True):
+                by_lines = by_lines.at[column].add(slope)
+            return None, tuple(by_lines)
+
+        found = _by_chunks(piece, None, (lines, slopes), (0.0, 0.0), CHUNK)[1]
+        return None, None, None, None, found
+
+    program = jax.custom_vjp(composed)
+    program.defvjp(kept, pulled)
+    return jax.jit(program, compiler_options=options() if outermost else None)
+
+
+def _forwards(step: Program) -> Callable[..., Any]:
+    """Return ``(state, taken, numbers) -> state`` of a step."""
+
+    def following(state: tuple[Any, ...], taken: Any, numbers: Any) -> tuple[Any, ...]:
+        own = step.arrays - len(state)
+        found = step.run([*state, *(taken[p] for p in range(own))], [numbers[i] for i in range(step.numbers)], xp)
+        return tuple(jnp.broadcast_to(value, state[0].shape) for value in found)
+
+    return following
+
+
+def _backwards(step: Program) -> Callable[..., Any]:
+    """Return ``(state, taken, slopes, numbers) -> (slopes before, slopes by what is taken)`` of a step."""
+    back = adjoint(step)
+
+    def before(state: tuple[Any, ...], taken: Any, slopes: tuple[Any, ...], numbers: Any) -> tuple[Any, Any]:
+        own = step.arrays - len(state)
+        arrays = [*state, *(taken[p] for p in range(own)), *slopes]
+        found = back.run(arrays, [numbers[i] for i in range(back.numbers)], xp)
+        found = [jnp.broadcast_to(jnp.asarray(value, taken.dtype), state[0].shape) for value in found]
+        by_taken = [*found[len(state) :], *[jnp.zeros_like(state[0])] * (taken.shape[0] - own)]
+        return tuple(found[: len(state)]), tuple(by_taken)
+
+    return before
+
+
+@lru_cache(maxsize=256)
+def single(program: Program, outermost: bool) -> Callable[..., Any]:
+    """Return the compiled ``(lines, numbers) -> (n, outputs)`` of a single program."""
+
+    def evaluated(lines: Any, numbers: Any) -> Any:
+        found = program.run(lines, numbers, xp)
+        return jnp.stack([jnp.broadcast_to(value, lines[0].shape) for value in found], axis=-1)
+
+    return jax.jit(evaluated, compiler_options=options() if outermost else None)
