@@ -56,7 +56,7 @@ def test_the_surrogate_learns_space_charge():
     assert page.read_text().count(whole) == page.read_text().count("100_000") == 1
     for language, text in blocks(page):
         assert language == "python"
-        text = text.replace(whole, "PARTICLES, STEPS = 40, 1000, 40").replace("100_000", "20_000")
+        text = text.replace(whole, "PARTICLES, STEPS = 40, 1000, 60").replace("100_000", "20_000")
         exec(compile(text, "surrogate.md", "exec"), namespace)
     assert namespace["losses"][-1] < 0.2 * namespace["losses"][0]
     assert namespace["left"] < 0.3 * namespace["effect"]

@@ -39,9 +39,15 @@ def act_on_particles(model: Model, constants: Constants, beam: cv.ParticleBeam, 
     """Return the coordinates after base and network."""
     weights, settings, arrays = constants
     beam = model.after_base(arrays, beam)
-    xp = array_namespace(beam.x)
+    xp, n = array_namespace(beam.x), len(beam)
     seen = [value if isinstance(value, float) else value[..., None] for value in model.seen(settings, beam)]
-    out = model.acted(weights, seen, xp.stack(list(beam.coordinates), axis=-1))
+
+    def moved(part: slice) -> Any:
+        return model.acted(weights, seen, xp.stack([q[..., part] for q in beam.coordinates], axis=-1))
+
+    chunk = model.chunk if model.chunk and backend.in_parts else n
+    parts = [moved(slice(start, min(start + chunk, n))) for start in range(0, n, chunk)]
+    out = parts[0] if len(parts) == 1 else xp.concat(parts, axis=-2)
     return cv.Coordinates(*(out[..., i] for i in range(6)))
 
 

@@ -26,6 +26,10 @@ def _with_its_length(values: dict[str, Any]) -> dict[str, Any]:
     return {"base": base, "length": base.length} if isinstance(base, cv.Element) else {"base": base}
 
 
+CHUNK = 4096
+"""Particles at a time, of perceptrons: with layers some tens wide they fit in a core's own cache."""
+
+
 class NeuralElement(cv.Element):
     """A network that acts on particles, or on moments; alone, or as a correction of what another element does.
 
@@ -62,6 +66,9 @@ class NeuralElement(cv.Element):
     output_centre, output_scale : tuple of six float, optional
         The network's outputs times this scale (and plus this centre, unless they are added) are coordinates; left out: those
         of the input.
+    chunk : int
+        How many particles the network is given at a time, on the libraries without a compiler that sees to it; 0: all. What is
+        at work then fits in the cache; not for networks that look at several particles.
     """
 
     weights: cv.ArrayTree = None
@@ -74,6 +81,7 @@ class NeuralElement(cv.Element):
     scale: tuple | list = (1.0,) * 6  # type: ignore[type-arg]
     output_centre: tuple | list | None = None  # type: ignore[type-arg]
     output_scale: tuple | list | None = None  # type: ignore[type-arg]
+    chunk: int = 0
 
     can_be_cut = False
     feels_misalignment = False
@@ -98,7 +106,7 @@ class NeuralElement(cv.Element):
         **fields
             Of the element.
         """
-        bare = cls(**fields)
+        bare = cls(**{"chunk": CHUNK, **fields})
         numbers = INPUTS[bare.acts_on]
         network = Perceptron((numbers + len(bare.sees), *hidden, numbers), activation)
         element = bare.replace(network=network, weights=network.random(seed, bare.adds))
@@ -139,6 +147,8 @@ class NeuralElement(cv.Element):
         for name in ("x_offset", "y_offset", "z_offset", "x_pitch", "y_pitch", "tilt"):
             if not (isinstance(self.__dict__[name], float) and self.__dict__[name] == 0):
                 raise cv.InputError(f"{self.label}: a network stands where it was trained; {name} may be that of its base")
+        if isinstance(self.chunk, bool) or self.chunk < 0:
+            raise cv.InputError(f"{self.label}: chunk must be a number of particles, or 0 for all, not {self.chunk!r}")
         if self.orientation != 1 or self.num_slices != 1:
             raise cv.InputError(f"{self.label}: a network can neither be reversed nor cut")
 

@@ -35,6 +35,8 @@ class Model:
     inputs, outputs : Scaling
     moments, adds : bool
         Whether it acts on moments, and whether its output is added.
+    chunk : int
+        Particles at a time; 0: all.
     base : Lattice or None
         The element that is corrected, with zeros in the place of its arrays.
     rest : Fixed or None
@@ -50,6 +52,7 @@ class Model:
     outputs: Scaling
     moments: bool
     adds: bool
+    chunk: int
     base: cv.Lattice | None
     rest: Any
     open: tuple[str, ...]
@@ -73,6 +76,7 @@ class Model:
             outputs=outputs,
             moments=element.acts_on == "moments",
             adds=element.adds,
+            chunk=element.chunk,
             base=base,
             rest=rest,
             open=open_,

@@ -110,6 +110,16 @@ def test_double_beams_and_single_networks_and_the_other_way(to_numpy):
         np.testing.assert_allclose(to_numpy(out.x), by_hand(bunch())[0], rtol=epsilon, atol=10 * epsilon * STEP[0])
 
 
+def test_some_particles_at_a_time(differentiable, to_numpy):
+    sees = {"sigma_x": 1e-3, "k1": 1.0}
+    base = cv.Quadrupole(length=0.1, k1=np.array([1.0, 2.0]))
+    whole = cv.Lattice([correction(differentiable, residual=False, base=base, sees=sees)]).to(differentiable)
+    parts = cv.Lattice([whole[0].replace(chunk=16)])
+    expected, found = (to_numpy(lattice.track(bunch(differentiable)).coordinates) for lattice in (whole, parts))
+    assert found.shape == (6, 2, 50)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-18)
+
+
 # -------------------------------------------------------------------- moments and maps
 
 
@@ -229,6 +239,7 @@ def test_outputs_of_another_shape(differentiable):
         ({"base": cv.Drift(length=1.0), "length": 2.0}, "say the same"),
         ({"x_offset": 1e-3}, "x_offset may be that of its base"),
         ({"orientation": -1}, "neither be reversed nor cut"),
+        ({"chunk": -1}, "chunk must be a number of particles"),
         ({"acts_on": "spins"}, "acts_on must be one of"),
     ],
 )  # fmt: skip
