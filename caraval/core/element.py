@@ -338,9 +338,7 @@ class Element:
     def __repr__(self) -> str:
         defaults = self.schema().defaults
         shown = ", ".join(
-            f"{f.name}={str(value)!r}" if isinstance(value, TrackingMethod) else f"{f.name}={value!r}"
-            for f in fields(self)
-            if not same(value := self.__dict__[f.name], defaults[f.name])
+            f"{f.name}={_shown(value)}" for f in fields(self) if not same(value := self.__dict__[f.name], defaults[f.name])
         )
         return f"{self.kind}({shown})"
 
@@ -365,6 +363,15 @@ class Element:
         element.__dict__.update(rest.values)
         element.__dict__.update(zip((*cls.schema().parameters, *cls.schema().trees), children, strict=True))
         return element
+
+
+def _shown(value: Any) -> str:
+    """Return a field's value for people: a method's name, and how many arrays there are where there are many."""
+    if isinstance(value, TrackingMethod):
+        return repr(str(value))
+    if isinstance(value, Mapping) and value and all(hasattr(item, "shape") for item in value.values()):
+        return f"<{len(value)} arrays>"
+    return repr(value)
 
 
 _ENDS = {"fringe_at": "no_end", "aperture_at": "no_aperture", "coupler_at": "no_end"}

@@ -7,6 +7,8 @@ from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import tracking
 from .beam import ParticleBeam
 from .element import Element
@@ -150,9 +152,11 @@ class Tracker:
         """Return the lattice's elements with other settings, numbers or arrays of the beam's backend."""
         elements = list(self.lattice.elements)
         for key, value in settings.items():
-            for array in value.values() if isinstance(value, Mapping) else [value]:
-                if hasattr(array, "dtype"):
-                    check_array(key, array, backend)
+            if isinstance(value, Mapping):  # weights: those of NumPy act everywhere
+                for name, array in value.items():
+                    check_array(f"{key}: {name}", array, None if isinstance(array, np.ndarray) else backend)
+            elif hasattr(value, "dtype"):
+                check_array(key, value, backend)
             name, places = self._places[key]
             for place in places:
                 elements[place] = elements[place].replace(**{name: value})

@@ -67,6 +67,17 @@ def test_gradients_by_weights(differentiable, name, to_numpy):
     assert float(found["q.k1"]) == pytest.approx(expected, rel=1e-7)
 
 
+def test_weights_of_numpy_are_settings_as_well(differentiable, to_numpy):
+    element = cv.NeuralElement.perceptron((4,), name="nn", scale=SIZES)
+    lattice, beam = cv.Lattice([element]), bunch(differentiable)
+    tracker = lattice.compile(differentiable, parameters=["nn.weights"])
+    found = tracker(beam, {"nn.weights": element.weights})
+    np.testing.assert_allclose(to_numpy(found.x), lattice.track(bunch()).x, rtol=1e-12, atol=1e-17)
+    with pytest.raises(cv.InputError, match=r"nn\.weights: 0\.bias must be finite"):
+        tracker(beam, {"nn.weights": {**element.weights, "0.bias": np.full(4, np.inf)}})
+    assert "weights=<4 arrays>" in repr(element)
+
+
 def test_gradients_reach_the_module_and_its_base():
     """As people of PyTorch do it: `backward` fills what the module itself and the base hold."""
     torch = pytest.importorskip("torch")
