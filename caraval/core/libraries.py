@@ -1,23 +1,31 @@
-"""Libraries that own a format and are installed only by those who want it."""
+"""Libraries that only some need, and that are installed by those."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
+from typing import Any
 
-from caraval.core.errors import BackendError
+from .errors import BackendError
 
 
-def library(name: str, files: str, extra: str = "beams") -> ModuleType:
-    """Return the library that reads and writes such files.
+def needed(name: str, need: str, install: str) -> Any:
+    """Return a module that is imported when it is first needed.
+
+    Parameters
+    ----------
+    name : str
+        Of the module.
+    need : str
+        What needs what: ``"Parquet files need pyarrow"``.
+    install : str
+        What brings it: ``"caraval[scan]"``.
 
     Raises
     ------
     BackendError
-        If it is not installed; the message names the extra that it comes with.
+        If it is not installed.
     """
     try:
         return import_module(name)
     except ImportError as error:
-        message = f"{files} files need {name}, which is not installed ({error}); try: pip install 'caraval[{extra}]'"
-        raise BackendError(message) from error
+        raise BackendError(f"{need}, which is not installed ({error}); try: pip install '{install}'") from error
