@@ -6,10 +6,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caraval.core.errors import BackendError, InputError, suggest
+from caraval.core.errors import InputError, suggest
 from caraval.core.lattice import Lattice
+from caraval.core.libraries import needed
 from caraval.core.registry import registry
 from caraval.io import load
+from caraval.plot.frame import MATPLOTLIB
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,11 +49,7 @@ def check_figure_target(path: Path) -> None:
         If matplotlib is not installed.
     """
     check_folder(path)
-    try:
-        from matplotlib.backend_bases import FigureCanvasBase
-    except ImportError as error:
-        raise BackendError(f"drawing needs matplotlib ({error}); try: pip install 'caraval[plot]'") from error
-    known = sorted(FigureCanvasBase.get_supported_filetypes())
+    known = sorted(needed("matplotlib.backend_bases", *MATPLOTLIB).FigureCanvasBase.get_supported_filetypes())
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in known:
         raise InputError(f"no figure can be written to {path.name}{suggest(suffix, known)}; known are {', '.join(known)}")

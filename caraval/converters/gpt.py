@@ -16,14 +16,16 @@ from caraval.core.beam import ParticleBeam
 from caraval.core.errors import CaravalError, InputError
 from caraval.core.formats import BeamReader, BeamWriter
 from caraval.core.hookspecs import hookimpl
+from caraval.core.libraries import needed
 from caraval.core.losses import Losses
 from caraval.core.reference import C_LIGHT, Species, as_species
 from caraval.core.species import KNOWN
 
 from .shared.beams import Said, beam_of, bunch_of, given, living, named
 from .shared.bunch import Array, Bunch
-from .shared.libraries import library
 from .shared.tables import head, table, written
+
+EASYGDF = ("GDF files need easygdf", "caraval[beams]")
 
 EV = elementary_charge / C_LIGHT**2
 """One eV/c^2 [kg]."""
@@ -99,7 +101,7 @@ def _text(path: Path) -> dict[str, Array]:
 
 def _binary(path: Path, screen: int | None, tout: int | None) -> dict[str, Array]:
     """Return the arrays of a distribution, or of the output that is meant."""
-    gdf = library("easygdf", "GDF")
+    gdf = needed("easygdf", *EASYGDF)
     try:
         blocks = gdf.load(str(path))["blocks"]
     except Exception as error:  # whatever a malformed file makes of the library
@@ -229,7 +231,7 @@ def write(beam: ParticleBeam, path: str | Path, *, losses: Losses | None = None)
         rows = written(zip(*(values.tolist() for values in columns.values()), strict=True))
         Path(path).write_text(" ".join(columns) + "\n" + rows, encoding="ascii")
     else:
-        library("easygdf", "GDF").save_initial_distribution(str(path), creator="Caraval", **columns)
+        needed("easygdf", *EASYGDF).save_initial_distribution(str(path), creator="Caraval", **columns)
 
 
 @hookimpl

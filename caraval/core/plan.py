@@ -372,7 +372,7 @@ def named(element: Element, function: Callable[..., Any], arguments: Sequence[An
     try:
         return function(*arguments)
     except CaravalError as error:
-        if element.name and element.name not in str(error):
+        if element.name and element.label not in str(error):
             raise type(error)(f"{element.label}: {error}") from error
         raise
     except (ArithmeticError, ValueError) as error:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from caraval.core.errors import BackendError
 from caraval.core.lattice import Lattice
+from caraval.core.libraries import needed
 
 from .elements import layout
 from .table import Column
@@ -16,6 +16,8 @@ from .table import Column
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+MATPLOTLIB = ("drawing needs matplotlib", "caraval[plot]")
 
 POINTS = 1000
 """Into how many points a curve is divided, at least."""
@@ -29,11 +31,7 @@ def figure_class() -> Any:
     BackendError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BackendError(f"drawing needs matplotlib ({error}); try: pip install 'caraval[plot]'") from error
-    return Figure
+    return needed("matplotlib.figure", *MATPLOTLIB).Figure  # type: ignore[no-any-return]
 
 
 def stacked(heights: Sequence[float], s: Column, lattice: Lattice | None, title: str | None) -> tuple[Figure, list[Axes]]:

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from caraval.core.errors import BackendError, InputError, suggest
+from caraval.core.errors import InputError, suggest
+from caraval.core.libraries import needed
 
 from .settings import Column, Columns
 
@@ -104,7 +105,7 @@ class Parquet(Format):
 
     def library(self) -> Any:
         """Return ``pyarrow.parquet``."""
-        return _library("pyarrow.parquet", "Parquet files need pyarrow", "scan")
+        return needed("pyarrow.parquet", "Parquet files need pyarrow", "caraval[scan]")
 
     def read(self, path: Path) -> Columns:
         """Return the columns."""
@@ -143,7 +144,7 @@ class Hdf5(Format):
 
     def library(self) -> Any:
         """Return ``h5py``."""
-        return _library("h5py", "HDF5 files need h5py", "scan")
+        return needed("h5py", "HDF5 files need h5py", "caraval[scan]")
 
     def read(self, path: Path) -> Columns:
         """Return the columns."""
@@ -199,13 +200,6 @@ def format_of(path: Path, *, writing: bool = False) -> Format:
     known = [suffix for f in possible for suffix in f.suffixes]
     what = "written to" if writing else "read from"
     raise InputError(f"no table can be {what} {path.name}{suggest(path.suffix, known)}; known are {' '.join(known)}")
-
-
-def _library(name: str, need: str, extra: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise BackendError(f"{need} ({error}); try: pip install 'caraval[{extra}]'") from error
 
 
 def _numbers(row: list[str], names: list[str], place: str) -> list[float]:

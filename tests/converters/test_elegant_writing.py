@@ -10,7 +10,7 @@ import pytest
 import caraval as cv
 from caraval.core.errors import LatticeError
 from tests.converters import round_trips
-from tests.converters.round_trips import MATRIX, REFERENCE, SAME, through
+from tests.converters.round_trips import MATRIX, SAME, through
 
 ELECTRON = cv.Reference("electron", 1e8)
 
@@ -62,8 +62,6 @@ LOST = {
 }
 """What changes the tracking and elegant cannot say, by kind: methods are those of its types, and kinds that are empty space to
 the beam are lost with `linear` alone."""
-
-needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")
 
 
 def line(*elements: cv.Element, **changes: object) -> cv.Lattice:
@@ -224,23 +222,3 @@ def test_metadata(tmp_path: Path) -> None:
     back = cv.load(tmp_path / "out.lte")
     assert back["d"].metadata == {"elegant_type": "CSRDRIFT", "N_KICKS": 7.0, "GROUP": "g"}
     assert {loss.attribute for loss in losses} == {"K1", "origin"}
-
-
-# -------------------------------------------------------------------- real lattices
-
-
-@needs_reference
-@pytest.mark.parametrize("name", round_trips.SAMPLE.split())
-def test_sample_of_the_corpus(name: str, tmp_path: Path) -> None:
-    lattice = round_trips.corpus_lattice(name, round_trips.corpus()[name])
-    back, losses = through(lattice, tmp_path / "out.lte", "drift")
-    if not any(loss.is_physics for loss in losses):
-        assert round_trips.matrix_difference(lattice, back) <= MATRIX
-    assert back.length == pytest.approx(lattice.length, abs=1e-9)
-
-
-@needs_reference
-@pytest.mark.slow
-def test_the_whole_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever loads is the same after a file of elegant's, or lost something; prints what."""
-    assert round_trips.go_through_corpus(tmp_path / "out.lte", capsys) == {}

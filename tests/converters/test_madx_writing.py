@@ -12,7 +12,7 @@ import pytest
 import caraval as cv
 from caraval.core.errors import LatticeError
 from tests.converters import round_trips
-from tests.converters.round_trips import MATRIX, REFERENCE, SAME, through
+from tests.converters.round_trips import SAME, through
 
 ELECTRON = cv.Reference("electron", 1e8)
 
@@ -58,8 +58,6 @@ LOST = {
 }
 """What changes the tracking and MAD-X cannot say, by kind. (A `tracking_method` is none of a lattice's there; kinds that are
 markers to the beam are lost with `linear` and a length alone.)"""
-
-needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")
 
 
 def line(*elements: cv.Element, **changes: object) -> cv.Lattice:
@@ -204,23 +202,3 @@ def test_maps_with_constants(tmp_path: Path) -> None:
         assert losses == ()
         for name, value in taylor.terms.items():
             assert back["t"].terms.get(name, 0.0) == pytest.approx(value, rel=1e-12, abs=1e-12)
-
-
-# -------------------------------------------------------------------- real lattices
-
-
-@needs_reference
-@pytest.mark.parametrize("name", round_trips.SAMPLE.split())
-def test_sample_of_the_corpus(name: str, tmp_path: Path) -> None:
-    lattice = round_trips.corpus_lattice(name, round_trips.corpus()[name])
-    back, losses = through(lattice, tmp_path / "out.madx", "drift")
-    if not any(loss.is_physics for loss in losses):
-        assert round_trips.matrix_difference(lattice, back) <= MATRIX
-    assert back.length == pytest.approx(lattice.length, abs=1e-9)
-
-
-@needs_reference
-@pytest.mark.slow
-def test_the_whole_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever loads is the same after a MAD-X file, or lost something; prints what."""
-    assert round_trips.go_through_corpus(tmp_path / "out.madx", capsys) == {}

@@ -280,3 +280,17 @@ def test_a_plugin_may_wrap_steps(plugin):
     plugin("pusher", plan_steps=lambda: [wrap])
     assert lattice.track(beam).z[0] == 2.0  # the plan that was kept is not used with another registry
     assert isinstance(planning.build(registry(), lattice.elements).stages[0], StepStage)
+
+
+@pytest.mark.parametrize("name", ["e", "the", "lens of the last cell"])
+def test_errors_name_the_element_even_where_its_name_occurs_in_them(plugin, name):
+    def prepare(element, reference_in, reference_out, xp):
+        raise cv.InputError("the element is too long")
+
+    plugin("long", register_tracking_methods=lambda: {(Long, "none"): cv.Routine(track=lambda c, q, xp: q, prepare=prepare)})
+    with pytest.raises(cv.InputError, match=f"^Long '{name}': the element is too long$"):
+        cv.Lattice([Long(name=name)]).track(cv.ParticleBeam(x=[0.0], p0c=1e8))
+
+
+class Long(cv.Element):
+    """An element that cannot be tracked."""

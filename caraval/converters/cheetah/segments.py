@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from caraval.core.errors import BackendError, InputError
+from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
+from caraval.core.libraries import needed
 from caraval.core.losses import Losses
 
 from ..shared.items import Item, plain
@@ -82,11 +83,7 @@ def to_cheetah(lattice: Lattice, *, losses: Losses | None = None, dtype: Any = N
     LatticeError
         If something changes the tracking, cannot be said in Cheetah and may not be left out.
     """
-    try:
-        import cheetah
-        import torch
-    except ImportError as error:
-        raise BackendError("Cheetah is not installed; pip install cheetah-accelerator") from error
+    cheetah, torch = (needed(name, "segments need Cheetah", "cheetah-accelerator") for name in ("cheetah", "torch"))
 
     def tensor(value: Any) -> Any:
         return torch.as_tensor(value, dtype=dtype or torch.get_default_dtype(), device=device)

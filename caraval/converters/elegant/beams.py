@@ -19,11 +19,13 @@ from scipy.constants import elementary_charge
 
 from caraval.converters.shared.beams import Said, beam_of, bunch_of, given, living, named
 from caraval.converters.shared.bunch import Array, Bunch
-from caraval.converters.shared.libraries import library
 from caraval.core.beam import ParticleBeam
 from caraval.core.errors import InputError
+from caraval.core.libraries import needed
 from caraval.core.losses import Losses
 from caraval.core.reference import Reference, Species, as_species
+
+PYSDDS = ("SDDS files need pysdds", "caraval[beams]")
 
 COLUMNS = ("x", "xp", "y", "yp", "t", "p")
 
@@ -77,7 +79,7 @@ def read(
     BackendError
         If pysdds is not installed.
     """
-    path, sdds = Path(path), library("pysdds", "SDDS")
+    path, sdds = Path(path), needed("pysdds", *PYSDDS)
     with named(path):
         columns, parameters = _contents(sdds, path, page)
         own = _own(parameters)
@@ -163,7 +165,7 @@ def write(beam: ParticleBeam, path: str | Path, *, losses: Losses | None = None)
     BackendError
         If pysdds is not installed.
     """
-    sdds, losses = library("pysdds", "SDDS"), losses or Losses()
+    sdds, losses = needed("pysdds", *PYSDDS), losses or Losses()
     import pandas  # with which pysdds takes its tables
 
     bunch, reference = bunch_of(beam, "a file of elegant's")

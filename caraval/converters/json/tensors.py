@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from caraval.converters.files import raw
-from caraval.converters.shared.libraries import library as installed
 from caraval.core.arrays import library
 from caraval.core.errors import CaravalError, LatticeError, suggest
+from caraval.core.libraries import needed
 from caraval.core.registry import backend_of, registry
 
 from .source import Node, shortly
 from .vocabulary import DTYPES, TENSOR, TENSORS
+
+SAFETENSORS = ("files with tensors need safetensors", "caraval[neural]")
 
 
 class Tensors:
@@ -68,7 +70,7 @@ class Tensors:
         BackendError
             If safetensors is not installed.
         """
-        return installed("safetensors.numpy", "safetensors", "neural").save(self.arrays)
+        return needed("safetensors.numpy", *SAFETENSORS).save(self.arrays)
 
 
 def unpacked(node: Node) -> dict[str, np.ndarray]:
@@ -82,7 +84,7 @@ def unpacked(node: Node) -> dict[str, np.ndarray]:
     name = node.expected(str, "the file of tensors is a name")
     if Path(name).name != name or not name.endswith(TENSORS):
         raise node.error(f"tensors are in a file of the same folder, whose name ends with {TENSORS}, not {shortly(name)}")
-    library = installed("safetensors.numpy", "safetensors", "neural")
+    library = needed("safetensors.numpy", *SAFETENSORS)
     path = Path(node.source.file).with_name(name)
     with node.blamed():
         content = raw(path, str(path))

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from caraval.core.errors import BackendError, InputError
+from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
+from caraval.core.libraries import needed
 from caraval.core.losses import Losses
 from caraval.core.reference import Reference
 
@@ -102,10 +103,7 @@ def to_ocelot(lattice: Lattice, *, losses: Losses | None = None) -> Any:
     LatticeError
         If something changes the tracking, cannot be said in Ocelot and may not be left out.
     """
-    try:
-        import ocelot
-    except ImportError as error:
-        raise BackendError("Ocelot is not installed; pip install ocelot-collab") from error
+    ocelot = needed("ocelot", "magnetic lattices need Ocelot", "ocelot-collab")
 
     def made(item: Item) -> Any:
         values = {name: value for name, value in item.settings.items() if name not in ("tm", "dx", "dy")}

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from caraval.core.errors import BackendError, LatticeError
+from caraval.core.errors import LatticeError
+from caraval.core.libraries import needed
+
+YAML = ("PALS files need PyYAML", "caraval[pals]")
 
 DEEPEST = 100
 """So deep at most may mappings and lists be inside each other."""
@@ -97,10 +100,7 @@ def parsed(path: Path) -> Node:
     LatticeError
         If it is no YAML, or too deep or too large.
     """
-    try:
-        import yaml
-    except ImportError as error:
-        raise BackendError('PALS files need PyYAML; pip install "caraval[pals]"') from error
+    yaml = needed("yaml", *YAML)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

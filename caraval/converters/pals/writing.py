@@ -11,8 +11,9 @@ import numpy as np
 
 from caraval.core.arrays import is_number, is_zero, same
 from caraval.core.element import Element
-from caraval.core.errors import BackendError, LatticeError
+from caraval.core.errors import LatticeError
 from caraval.core.lattice import Lattice
+from caraval.core.libraries import needed
 from caraval.core.losses import Losses
 from caraval.core.methods import as_method
 from caraval.core.plan import reference_pass
@@ -26,7 +27,7 @@ from .definitions import Definition
 from .expansion import Placed
 from .groups import groups_of, kind_of
 from .reader import FLOOR, KNOWN, converted
-from .tree import Place
+from .tree import YAML, Place
 from .values import Labels
 
 CLOSE = 1e-12
@@ -63,10 +64,7 @@ def write(lattice: Lattice, path: str | Path, *, losses: Losses | None = None) -
 
 def text(lattice: Lattice, losses: Losses) -> str:
     """Return what :func:`write` writes."""
-    try:
-        import yaml
-    except ImportError as error:
-        raise BackendError('PALS files need PyYAML; pip install "caraval[pals]"') from error
+    yaml = needed("yaml", *YAML)
     base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     dumper: Any = type("Dumper", (base,), {"ignore_aliases": lambda self, data: True})
     dumper.add_representer(str, _represented)
