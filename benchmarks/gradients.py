@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import lines
@@ -17,9 +18,9 @@ NARROW = 0.3
 """Scale of a beam of which nothing is lost: Cheetah lets lost particles go on, so that they would count otherwise."""
 
 
-def caraval(backend: str, n: int) -> Case:
+def caraval(backend: str, n: int, cells: int = 10) -> Case:
     """Return a compiled tracker's ``value_and_grad``."""
-    lattice = lines.named_line()
+    lattice = lines.named_line(cells)
     strengths = lines.strengths(lattice)
     tracker = lattice.compile(backend=backend, parameters=list(strengths))
     incoming = lines.beam(n, backend, scale=NARROW)
@@ -52,6 +53,6 @@ def benchmark(n: int) -> Benchmark:
     """Return these for `n` particles; Cheetah's memory takes fewer, so all are compared with those."""
     few = min(n, CHEETAH_TAKES)
     work = few * len(lines.caraval_line())
-    cases = [cheetah(few), *(caraval(backend, few) for backend in ("torch", "jax"))]
+    cases = [partial(cheetah, few), *(partial(caraval, backend, few) for backend in ("torch", "jax"))]
     title = f"Gradient by the strengths of 40 quadrupoles, {few} particles, 100 elements, float64"
-    return Benchmark(title, "particle and element", work, cases, 1e-6)
+    return Benchmark(title, "particle and element", work, cases, 1e-6, 2 * few * lines.PARTICLE)

@@ -9,6 +9,10 @@ import numpy as np
 import caraval as cv
 
 P0C = 1e8
+
+PARTICLE = 2 * 7 * 8
+"""Bytes read and written of a particle: six coordinates, and whether it is lost."""
+
 ENERGY = cv.Reference("electron", P0C).energy
 
 
@@ -49,9 +53,9 @@ def caraval_line(number: int = 10) -> cv.Lattice:
     return cv.Lattice(line, reference=cv.Reference("electron", P0C))
 
 
-def named_line() -> cv.Lattice:
+def named_line(number: int = 10) -> cv.Lattice:
     """Return the same line with a name for every element."""
-    line = caraval_line()
+    line = caraval_line(number)
     return cv.Lattice([e.replace(name=f"e{i}") for i, e in enumerate(line.elements)], reference=line.reference)
 
 

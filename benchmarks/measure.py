@@ -14,11 +14,19 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 
-PACKAGES = ("caraval", "numpy", "numba", "torch", "jax", "cheetah-accelerator")
+PACKAGES = ("caraval", "numpy", "numba", "torch", "jax", "cheetah-accelerator", "xtrack")
+
+COPIED = 2**25
+"""Numbers (256 MB) that the memory's bandwidth is measured with: many more than caches hold."""
+
+
+def nothing() -> None:
+    """Prepare nothing."""
 
 
 class Case(NamedTuple):
@@ -35,6 +43,8 @@ class Case(NamedTuple):
         Seconds that the first call took, with all that was compiled.
     share : float
         Part of the work that this case does, where it would take too long or too much memory to do all.
+    before : callable
+        What must be done before each run, and is not timed.
     """
 
     name: str
@@ -42,10 +52,11 @@ class Case(NamedTuple):
     values: Callable[[Any], np.ndarray]
     first: float = 0.0
     share: float = 1.0
+    before: Callable[[], None] = nothing
 
 
 class Benchmark(NamedTuple):
-    """Cases that do the same, the first of them what the others are measured by.
+    """Cases that do the same, the first of them Cheetah's, which the others are measured by.
 
     Attributes
     ----------
@@ -54,16 +65,20 @@ class Benchmark(NamedTuple):
         What the work consists of, for the table's header.
     work : int
         How many of these.
-    cases : list of Case
+    cases : list of callables
+        Make the cases, and compile what they need.
     same : float
         Largest difference, relative to the largest value, between results that count as equal.
+    traffic : float
+        Bytes that the whole work must read and write at least.
     """
 
     title: str
     unit: str
     work: int
-    cases: list[Case]
+    cases: list[Callable[[], Case]]
     same: float
+    traffic: float
 
 
 def timed(run: Callable[[], Any]) -> float:
@@ -73,50 +88,88 @@ def timed(run: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def check(benchmark: Benchmark) -> None:
-    """Compare what all cases return.
+def found_by(case: Case) -> np.ndarray:
+    """Return what a case computes."""
+    case.before()
+    return case.values(case.run())
+
+
+def check(cases: Sequence[Case], same: float) -> None:
+    """Compare what all cases return, relative to the largest value.
 
     Raises
     ------
     SystemExit
         If they differ.
     """
-    truth = benchmark.cases[0]
-    expected = truth.values(truth.run())
-    for case in benchmark.cases[1:]:
-        worst = np.abs(case.values(case.run()) - expected).max() / np.abs(expected).max()
-        if not worst < benchmark.same:
+    truth = cases[0]
+    expected = found_by(truth)
+    for case in cases[1:]:
+        worst = np.abs(found_by(case) - expected).max() / np.abs(expected).max()
+        if not worst < same:
             sys.exit(f"{case.name} differs from {truth.name} by {worst:.1e} of the largest value: nothing is measured")
 
 
-def rows(benchmark: Benchmark, rounds: int) -> list[tuple[str, ...]]:
-    """Measure; return of every case its name, nanoseconds for a unit of work, ratio to the first, seconds of its first call."""
-    check(benchmark)
-    seconds: list[list[float]] = [[] for _ in benchmark.cases]
+def rows(benchmark: Benchmark, rounds: int, peaks: Sequence[float]) -> list[tuple[str, ...]]:
+    """Measure; return of every case what :func:`header` names.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+    rounds : int
+    peaks : sequence of float
+        Megabytes that each case takes at most.
+    """
+    cases = [make() for make in benchmark.cases]
+    check(cases, benchmark.same)
+    seconds: list[list[float]] = [[] for _ in cases]
+    limits = []
     for _ in range(rounds):
-        for case, times in zip(benchmark.cases, seconds, strict=True):
+        limits.append(benchmark.traffic / bandwidth())
+        for case, times in zip(cases, seconds, strict=True):
+            case.before()
             times.append(timed(case.run) / case.share)
     out = []
-    for case, times in zip(benchmark.cases, seconds, strict=True):
+    for case, times, peak in zip(cases, seconds, peaks, strict=True):
         ratio = statistics.median(base / t for base, t in zip(seconds[0], times, strict=True))
+        distance = statistics.median(t / limit for t, limit in zip(times, limits, strict=True))
         cost = statistics.median(times) / benchmark.work * 1e9
-        out.append((case.name, f"{cost:.4g}", f"{ratio:.1f}", f"{case.first:.1f}" if case.first else ""))
+        first = f"{case.first:.1f}" if case.first else ""
+        out.append((case.name, f"{cost:.4g}", f"{ratio:.1f}", first, f"{peak:.0f}", f"{distance:.3g}"))
     return out
+
+
+def bandwidth() -> float:
+    """Return the bytes that are read or written in a second, copying an array on all cores."""
+    cores = os.cpu_count() or 1
+    source, target = np.ones(COPIED), np.ones(COPIED)
+    parts = [slice(COPIED * i // cores, COPIED * (i + 1) // cores) for i in range(cores)]
+    with ThreadPoolExecutor(cores) as pool:
+        took = timed(lambda: list(pool.map(lambda part: np.copyto(target[part], source[part]), parts)))
+    return 2 * source.nbytes / took
 
 
 def header(benchmark: Benchmark) -> tuple[str, ...]:
     """Return the names of the columns."""
-    return ("", f"ns per {benchmark.unit}", f"times as fast as {benchmark.cases[0].name}", "first call [s]")
+    return (
+        "",
+        f"ns per {benchmark.unit}",
+        "times as fast as Cheetah",
+        "first call [s]",
+        "peak memory [MB]",
+        "times what memory takes",
+    )
 
 
-def section(benchmark: Benchmark, found: Sequence[tuple[str, ...]]) -> str:
+def section(title: str, header: Sequence[str], found: Sequence[Sequence[str]]) -> str:
     """Return a section of the documentation's page."""
-    table = [header(benchmark), ("---", "---:", "---:", "---:"), *found]
-    return "\n".join([f"## {benchmark.title}", "", *("| " + " | ".join(row) + " |" for row in table), ""])
+    table = [header, ("---", *["---:"] * (len(header) - 1)), *found]
+    return "\n".join([f"## {title}", "", *("| " + " | ".join(row) + " |" for row in table), ""])
 
 
 def machine() -> str:
     """Return when, on what, and with which versions this runs."""
     versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in PACKAGES)
     python = platform.python_version()
-    return f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {python}, {versions}."
+    copies = f"memory copied at {bandwidth() / 1e9:.1f} GB/s"
+    return f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, {copies}, Python {python}, {versions}."

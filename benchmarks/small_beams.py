@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -50,6 +51,6 @@ def cheetah(n: int) -> Case:
 
 def benchmark(n: int) -> Benchmark:
     """Return these for `n` particles."""
-    cases = [cheetah(n), *(caraval(backend, n) for backend in BACKENDS)]
+    cases = [partial(cheetah, n), *(partial(caraval, backend, n) for backend in BACKENDS)]
     title = f"{n} particles through 100 elements, new strengths of 40 quadrupoles in every call"
-    return Benchmark(title, "call", len(STRENGTHS), cases, 1e-9)
+    return Benchmark(title, "call", len(STRENGTHS), cases, 1e-9, len(STRENGTHS) * n * lines.PARTICLE)

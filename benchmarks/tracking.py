@@ -1,13 +1,15 @@
-"""Particles through a line: eager and compiled on three backends, against Cheetah's drift_kick_drift."""
+"""Particles through a line: eager and compiled on three backends, against Cheetah's drift_kick_drift and Xsuite."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import lines
 import numpy as np
 import torch
+import xsuite
 from measure import Benchmark, Case, timed
 
 BACKENDS = ("numpy", "torch", "jax")
@@ -58,8 +60,8 @@ def benchmark(n: int) -> Benchmark:
     line = lines.caraval_line()
     alive = line.track(lines.beam(n)).alive
     values = coordinates(alive)
-    cases = [cheetah(n, alive)]
-    cases += [eager(backend, n, values) for backend in BACKENDS]
-    cases += [compiled(backend, n, values) for backend in BACKENDS]
+    cases = [partial(cheetah, n, alive), partial(xsuite.tracking, n, alive)]
+    cases += [partial(eager, backend, n, values) for backend in BACKENDS]
+    cases += [partial(compiled, backend, n, values) for backend in BACKENDS]
     title = f"{n} particles through 100 elements (misaligned quadrupoles, bends with edges, drifts, ten apertures), float64"
-    return Benchmark(title, "particle and element", n * len(line), cases, 1e-9)
+    return Benchmark(title, "particle and element", n * len(line), cases, 1e-9, n * lines.PARTICLE)

@@ -79,8 +79,8 @@ def run(
         np.array([numbers[id(row)] for row in rows]),
         np.arange(len(rows), dtype=q.x.dtype) + first,
     )
-    shape = np.broadcast_shapes(*(a.shape for a in q), table.shape[2:])
-    q = Coordinates(*(jnp.broadcast_to(a, shape) for a in q))
+    shape = np.broadcast_shapes(*{a.shape for a in q}, table.shape[2:])
+    q = Coordinates(*(a if a.shape == shape else jnp.broadcast_to(a, shape) for a in q))
     lost = lost_or_alive(lost, shape, q.x.dtype)
     if turns is not None:
         return rounds(made_for, chunk)(order, table, q, lost, turns)  # type: ignore[no-any-return]
@@ -97,9 +97,10 @@ def _table(rows: Sequence[Row], dtype: Any) -> tuple[Any, list[list[int]]]:
     """Return the constants of rows as one array ``(rows, width, ...)`` padded with zeros, and where each row has arrays."""
     flat = [row.values for row in rows]
     width = max(1, *map(len, flat))
-    padded = [[*values, *([0.0] * (width - len(values)))] for values in flat]
-    open_ = [[j for j, v in enumerate(values) if not is_number(v)] for values in flat]
-    base = np.array([[v if is_number(v) else 0.0 for v in values] for values in padded], dtype=dtype)
+    open_ = [[] if row.is_plain else [j for j, v in enumerate(row.values) if not is_number(v)] for row in rows]
+    base = np.zeros((len(rows), width), dtype=dtype)
+    for line, row in zip(base, rows, strict=True):
+        line[: len(row.values)] = row.values if row.is_plain else [v if is_number(v) else 0.0 for v in row.values]
     if not any(open_):
         return base, open_
     found = [(i, j) for i, places in enumerate(open_) for j in places]

@@ -201,9 +201,9 @@ class TurningTorch(TorchBackend):
 
     def _in_numpy(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
         """Take particles through NumPy's loops, in the same memory."""
-        numpy = NumpyBackend().compiled()
-        moved = {id(row): row for row in rows}
-        moved = {key: numpy.cast(row.mapped(_values_of), _values_of(q.x).dtype, None) for key, row in moved.items()}
+        numpy, kind = NumpyBackend().compiled(), _values_of(q.x).dtype
+        unique = {id(row): row for row in rows}
+        moved = {k: row if row.is_plain else numpy.cast(row.mapped(_values_of), kind, None) for k, row in unique.items()}
         q = Coordinates(*map(_values_of, q))
         q, lost = numpy.run([moved[id(row)] for row in rows], q, None if lost is None else _values_of(lost), first)
         return Coordinates(*map(torch.from_numpy, q)), None if lost is None else torch.from_numpy(lost)

@@ -18,7 +18,7 @@ Array = Any
 
 def is_number(value: Any) -> bool:
     """Whether `value` is a plain number, as opposed to an array."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) is float or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
 def is_zero(value: Any) -> bool:
@@ -37,7 +37,8 @@ def library(array: Any) -> str:
 
 def arrays(values: Iterable[Any]) -> list[Array]:
     """Those of `values` that are arrays."""
-    return [value for value in values if value is not None and not is_number(value)]
+    # most are plain floats, and this is asked of all parameters in every call
+    return [value for value in values if type(value) is not float and value is not None and not is_number(value)]
 
 
 class Mixed:

@@ -129,7 +129,7 @@ class Chain(NamedTuple):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of all settings."""
-        return np.broadcast_shapes(*map(shape_of, self.arrays))
+        return np.broadcast_shapes(*set(map(shape_of, self.arrays)))
 
     @property
     def lines(self) -> list[Any]:
@@ -138,8 +138,8 @@ class Chain(NamedTuple):
 
     def map_of(self, found: Iterable[Any]) -> LinearMap:
         """Return the map whose open numbers, of all settings in a row, were found."""
-        xp = array_namespace(*self.arrays)
-        return filled(self.pattern, [xp.reshape(value, self.shape) for value in found])
+        shape, reshape = self.shape, array_namespace(*self.arrays).reshape
+        return filled(self.pattern, [value if shape == value.shape else reshape(value, shape) for value in found])
 
 
 def filled(pattern: Pattern, found: Sequence[Any]) -> LinearMap:
@@ -153,8 +153,10 @@ def in_rows(values: Iterable[Any], shape: tuple[int, ...], dtype: Any) -> list[A
     """Return arrays of settings as those of all settings in a row."""
     rows = []
     for value in values:
-        xp = array_namespace(value)
-        rows.append(xp.reshape(xp.broadcast_to(xp.astype(value, dtype, copy=False), shape), (-1,)))
+        if value.dtype != dtype or len(shape) != 1 or value.shape != shape:
+            xp = array_namespace(value)
+            value = xp.reshape(xp.broadcast_to(xp.astype(value, dtype), shape), (-1,))
+        rows.append(value)
     return rows
 
 
@@ -247,39 +249,52 @@ def _product(program: Program, pattern: Pattern) -> Program:
     return record(function, size + program.arrays, program.numbers)
 
 
-def chained(links: Sequence[Link], known: dict[int, Recorded]) -> Chain:
-    """Return the chain of a run.
+class Layout(NamedTuple):
+    """What a chain is but for its arrays."""
 
-    Parameters
-    ----------
-    links : sequence of Link
-    known : dict
-        What was recorded of each link before; brought up to date.
+    steps: tuple[Program, ...]
+    pattern: Pattern
+    codes: np.ndarray
+    numbers: np.ndarray
 
-    Raises
-    ------
-    UnrecordableError
-        If some map cannot be recorded.
-    """
-    for i, link in enumerate(links):
-        if i not in known or not known[i].holds_for(link):
-            known[i] = recorded(link)
-    found = [known[i] for i in range(len(links))]
-    programs = tuple(dict.fromkeys(one.program for one in found))
-    pattern = pattern_of(programs)
-    arrays: dict[int, tuple[int, Any]] = {}
-    sources = []
-    for link, one in zip(links, found, strict=True):
-        values = link.values(one.places)
-        sources.append([arrays.setdefault(id(value), (len(arrays), value))[0] for value in values])
-    code = {program: i for i, program in enumerate(programs)}
-    return Chain(
-        steps=tuple(step_of(program, pattern) for program in programs),
+
+class Run:
+    """A run of maps, and what was recorded of them: kept from call to call, and made anew where it does not hold."""
+
+    def __init__(self) -> None:
+        self.recorded: dict[int, Recorded] = {}
+        self._layout: Layout | None = None
+
+    def chain(self, links: Sequence[Link]) -> Chain:
+        """Return the chain of the run with the arrays of these links.
+
+        Raises
+        ------
+        UnrecordableError
+            If some map cannot be recorded.
+        """
+        for i, link in enumerate(links):
+            if i not in self.recorded or not self.recorded[i].holds_for(link):
+                self.recorded[i] = recorded(link)
+                self._layout = None
+        found = [self.recorded[i] for i in range(len(links))]
+        layout = self._layout = self._layout or _layout(found)
+        arrays: dict[int, tuple[int, Any]] = {}
+        sources = []
+        for link, one in zip(links, found, strict=True):
+            values = link.values(one.places)
+            sources.append([arrays.setdefault(id(value), (len(arrays), value))[0] for value in values])
+        return Chain(*layout, sources=padded(sources, -1), arrays=[value for _, value in arrays.values()])
+
+
+def _layout(found: Sequence[Recorded]) -> Layout:
+    codes = {program: i for i, program in enumerate(dict.fromkeys(one.program for one in found))}
+    pattern = pattern_of(tuple(codes))
+    return Layout(
+        steps=tuple(step_of(program, pattern) for program in codes),
         pattern=pattern,
-        codes=np.array([code[one.program] for one in found]),
+        codes=np.array([codes[one.program] for one in found]),
         numbers=padded([one.numbers for one in found], 0.0),
-        sources=padded(sources, -1),
-        arrays=[value for _, value in arrays.values()],
     )
 
 

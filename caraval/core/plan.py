@@ -14,7 +14,7 @@ from functools import partial, reduce
 from typing import Any, NamedTuple
 
 from .arrays import Mixed, expand, is_number, namespace
-from .chains import Link, Recorded, chained
+from .chains import Link, Run
 from .element import Element
 from .errors import CaravalError, InputError
 from .maps import LinearMap, Map, is_static
@@ -120,13 +120,13 @@ class Plan:
     stages : tuple of StepStage, MapStage, CollectiveStage and LookStage
     registry : Registry
         The one that the plan was resolved with.
-    recorded : dict
-        Of every run of maps, by its identity, the programs of its elements, made when they are needed; None: there are none.
+    runs : dict
+        Of every run of maps, by its identity, what was recorded of it; None: it cannot be.
     """
 
     stages: tuple[Stage, ...]
     registry: Registry
-    recorded: dict[int, dict[int, Recorded] | None] = field(default_factory=dict, repr=False, compare=False)
+    runs: dict[int, Run | None] = field(default_factory=dict, repr=False, compare=False)
 
     def is_collective(self) -> bool:
         """Whether something in it needs the whole bunch."""
@@ -190,16 +190,16 @@ class Plan:
         self, stage: MapStage, elements: Sequence[Element], references: Sequence[Reference], backend: Any
     ) -> LinearMap | None:
         """Return the map of a run of many settings by the backend's program; None: it has none for it."""
-        recorded = self.recorded.setdefault(id(stage), {})
-        if recorded is None or not backend.has_chains:
+        run = self.runs.setdefault(id(stage), Run())
+        if run is None or not backend.has_chains:
             return None
         links = [Link(partial(_bare, f), elements[i], references[i], references[i + 1]) for i, f in stage.parts]
         if not any(link.is_open() for link in links):
             return None
         try:
-            chain = chained(links, recorded)
+            chain = run.chain(links)
         except UnrecordableError:
-            self.recorded[id(stage)] = None
+            self.runs[id(stage)] = None
             return None
         found: LinearMap | None = backend.composed(chain)
         return found

@@ -93,7 +93,7 @@ def layout(constants: Any) -> Any:
     if not isinstance(constants, tuple):
         return None
     cls = type(constants) if hasattr(constants, "_fields") else tuple
-    return (cls, *(layout(part) for part in constants))
+    return (cls, *[layout(part) if isinstance(part, tuple) else None for part in constants])
 
 
 def mapped(constants: Any, function: Callable[[Any], Any]) -> Any:
@@ -108,7 +108,13 @@ def flatten(constants: Any) -> list[Any]:
     """Return the numbers and arrays in constants, in order."""
     if not isinstance(constants, tuple):
         return [constants]
-    return [value for part in constants for value in flatten(part)]
+    values: list[Any] = []
+    for part in constants:
+        if isinstance(part, tuple):
+            values += flatten(part)
+        else:
+            values.append(part)
+    return values
 
 
 def unflatten(nesting: Any, values: Any) -> Any:

@@ -38,7 +38,7 @@ def moved(m: LinearMap, mean: Any, covariance: Any, evaluate: Evaluate, *, fixed
     values = numbers_of(m)
     pattern = tuple(None if not is_number(v) else v if v in (0.0, 1.0) else SOME for v in values)
     plain = [v for v, known in zip(values, pattern, strict=True) if known == SOME]
-    shape = np.broadcast_shapes(*map(shape_of, values), mean.shape[:-1], covariance.shape[:-2])
+    shape = np.broadcast_shapes(*set(map(shape_of, values)), mean.shape[:-1], covariance.shape[:-2])
     lines = in_rows((v for v in values if not is_number(v)), shape, mean.dtype)
     batched = not fixed or mean.ndim > 1 or covariance.ndim > 2
 

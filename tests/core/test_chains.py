@@ -99,7 +99,8 @@ def test_what_was_recorded_holds_while_only_arrays_change():
     plan = line.planner.plan([], REFERENCE)
     interpreter = Interpreter()
     plan.prepare(line.elements, REFERENCE, backend=interpreter)
-    (known,) = plan.recorded.values()
+    (run,) = plan.runs.values()
+    known = run.recorded
     before = dict(known)
     plan.prepare(line.replace({"q.k1": np.zeros(3)}).elements, REFERENCE, backend=interpreter)
     assert all(known[i] is before[i] for i in before)
