@@ -552,3 +552,29 @@ def test_mistakes_in_attributes_from_a_file(text: str, message: str, tmp_path: P
     path.write_text("q: quadrupole, l = 0.5, call::sub.bmad\nk: line = (q); use, k")
     with pytest.raises(cv.LatticeError, match=message):
         cv.load(path)
+
+
+@pytest.mark.parametrize(
+    ("gun", "beginning", "gain"),
+    [
+        ("voltage = 5e5", "e_tot] = 1e6", 1.5e6),
+        ("gradient = 2.5e6", "p0c] = 0", 510998.95069 + 5e5),
+        ("voltage = 5e5, delta_e_ref = 7e5", "e_tot] = 1e6", 1.7e6),
+        ("voltage = 5e5, delta_e_ref = -1e99", "e_tot] = 1e6", 1.5e6),
+        ("voltage = 5e5, rf_frequency = 1e9, phi0 = 1 / 6", "e_tot] = 1e6", 1.25e6),
+    ],
+)
+def test_a_branch_that_begins_with_a_gun_has_its_energy(gun: str, beginning: str, gain: float, load: Load) -> None:
+    """Bmad manual, "E_Gun"; seen in the first branch of its regression test s_to_s."""
+    lattice = load(f"""
+        parameter[particle] = electron; beginning[{beginning}
+        m: marker; g: e_gun, l = 0.2, {gun}; d: drift, l = 1
+        k: line = (m, g, d); use, k
+        """)
+    assert lattice.reference is not None
+    assert lattice.reference.energy == pytest.approx(gain, rel=1e-14)
+
+
+def test_a_gun_that_accelerates_nothing_needs_an_energy(load: Load) -> None:
+    with pytest.raises(cv.LatticeError, match=r"must be|is not above"):
+        load("beginning[p0c] = 0; g: e_gun, l = 0.2; k: line = (g); use, k")

@@ -241,3 +241,13 @@ def test_choices_that_caraval_has_not(tmp_path: Path) -> None:
     assert (p.aperture_at, p.aperture_type, p.metadata["aperture_type"]) == ("continuous", "rectangular", "wall3d")
     assert (q.fringe_type, q.metadata["fringe_type"]) == ("none", "basic_bend")
     assert [(loss.element, loss.value) for loss in losses.found if loss.is_physics] == [("p", "wall3d"), ("q", "basic_bend")]
+
+
+def test_masks_with_walls_may_be_lost(tmp_path: Path) -> None:
+    path = tmp_path / "element.bmad"
+    path.write_text("m: mask, wall = {section = {type = clear, v(1) = {0.3, 0.4}}}\nl: line = (m); use, l")
+    with pytest.raises(LatticeError, match="an opening given by a wall is not understood; give x_limit and y_limit"):
+        read(path)
+    losses = Losses("drift")
+    assert read(path, losses=losses)["m"].kind == "Mask"
+    assert [loss.attribute for loss in losses.found if loss.is_physics] == ["wall"]

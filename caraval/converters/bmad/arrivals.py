@@ -84,7 +84,7 @@ class Arrivals:
         """
         said = start.with_mass(settings_of(self._state, branch), losses or self._losses)
         if branch.origin is None or any(name in said for name in start.ENERGIES):
-            return start.reference(said, branch.place)
+            return start.reference(said, branch.place, _gun(branch))
         base, fork = branch.origin
         _, references, _ = self._along(base, forks.place_of(base, fork))
         arrival, own = references[-1], start.reference(said, branch.place)
@@ -111,6 +111,12 @@ class Arrivals:
         elements = directions.told(flexible.converted(branch, convert, count))
         elements, known = passes.told(branch, elements, reference, self.first_pass, convert)
         return elements, reference_pass(registry(), elements, reference), known
+
+
+def _gun(branch: Branch) -> Element | None:
+    """Return the electron gun with which a branch begins, markers aside."""
+    first = next((element for element in branch.elements if element.keyword not in ("marker", "null_ele")), None)
+    return first if first is not None and first.keyword == "e_gun" else None
 
 
 def _is_first(element: Element) -> bool:

@@ -26,6 +26,9 @@ OTHER_CHOICES = {name: words("choices", name) for name in ("aperture_type", "fri
 SAME_CHOICES = {("aperture_at", "wall_transition"): "continuous"}
 """Values of attributes that mean another one here: with Bmad's closed forms both are tests at both ends."""
 
+OPENINGS = {("mask", "wall"): "an opening given by a wall is not understood; give x_limit and y_limit"}
+"""Attributes that say an opening in ways that Caraval has not."""
+
 NEUTRAL = ("f", "false", "off", "none")
 """Words that say that something is not there; zero says so, too."""
 
@@ -88,7 +91,10 @@ class Converter:
         methods = self._methods[kind]
         method = self._method(element, left, values.get("length", 0.0), methods)
         for name, setting in left.items():
-            if name in known and self._is_other_choice(element, kind, name, setting):
+            if (element.keyword, name) in OPENINGS:
+                self._lost(element, name, setting, OPENINGS[element.keyword, name])
+                values["metadata"][name] = str(setting.value)
+            elif name in known and self._is_other_choice(element, kind, name, setting):
                 values["metadata"][name] = setting.word(name)
             elif name in known:
                 values[name] = _value(element, kind, name, setting)

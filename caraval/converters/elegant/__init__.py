@@ -38,11 +38,14 @@ _OTHERS = re.compile(r"\A\s*[{<]|\]\s*:?=|:=|;[ \t]*$", re.MULTILINE)  # JSON, X
 
 
 def recognises(head: str) -> bool | None:
-    """Whether the beginning of a file is elegant's: it has marks of its language, and none of those that are like it."""
+    """Whether the beginning of a file is elegant's: it has marks of its language, and none of those that are like it.
+
+    With assignments of MAD's it is not.
+    """
     text = re.sub(r"!.*", "", head)
-    if _OTHERS.search(text) is not None:
+    if ":=" in text:
         return False
-    return True if _MARKS.search(text) is not None else None
+    return (_MARKS.search(text) is not None and _OTHERS.search(text) is None) or None
 
 
 def read(path: Path, line: str | None = None, branch: str | int | None = None, losses: Any = None) -> Any:

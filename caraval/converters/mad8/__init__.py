@@ -19,11 +19,12 @@ _OTHERS = re.compile(r"\A\s*[{<#]|;[ \t]*$|^\s*[\w*:.#]+\[[\w.]+\]\s*:?=|^%|^\s*
 
 
 def recognises(head: str) -> bool | None:
-    """Whether the beginning of a file is MAD-8's: it has marks of that language, and statements end with the line."""
+    """Whether the beginning of a file is MAD-8's: it has marks of that language, and statements end with the line.
+
+    That it is not MAD-8's cannot be told.
+    """
     text = re.sub(r"(?:!|//).*", "", head)
-    if _OTHERS.search(text) is not None:
-        return False
-    return None if _MARKS.search(text) is None else True
+    return (_MARKS.search(text) is not None and _OTHERS.search(text) is None) or None
 
 
 def read(path: Path, line: str | None = None, branch: str | int | None = None, losses: Losses | None = None) -> Any:
