@@ -18,6 +18,7 @@ from .core.errors import (
     PluginWarning,
     UnknownNameError,
 )
+from .core.formats import BeamReader, BeamWriter, Reader, Writer
 from .core.hookspecs import hookimpl
 from .core.lattice import Lattice
 from .core.losses import Loss, Losses, LossWarning
@@ -78,6 +79,8 @@ __all__ = [
     "ArrayTree",
     "BackendError",
     "BeamBeam",
+    "BeamReader",
+    "BeamWriter",
     "BmadStandard",
     "CaravalError",
     "CenterPhase",
@@ -128,6 +131,7 @@ __all__ = [
     "RBend",
     "RCollimator",
     "RFCavity",
+    "Reader",
     "Reference",
     "Routine",
     "SBend",
@@ -146,6 +150,7 @@ __all__ = [
     "UnknownNameError",
     "VKicker",
     "Wiggler",
+    "Writer",
     "grid",
     "hookimpl",
     "load",

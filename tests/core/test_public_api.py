@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import caraval as cv
-from caraval.core.formats import Reader, Writer
 
 FODO = """
 parameter[p0c] = 1e8
@@ -81,8 +80,8 @@ def test_formats_of_plugins(plugin, tmp_path):
 
     plugin(
         "rulers",
-        register_readers=lambda: [Reader("ruler", (".ruler",), read, lambda head: head.startswith("length"))],
-        register_writers=lambda: [Writer("ruler", (".ruler",), write)],
+        register_readers=lambda: [cv.Reader("ruler", (".ruler",), read, lambda head: head.startswith("length"))],
+        register_writers=lambda: [cv.Writer("ruler", (".ruler",), write)],
     )
     path = tmp_path / "a.ruler"
     cv.save(cv.Lattice([cv.Drift(length=1.5)]), path, unit="metre")

@@ -1,7 +1,6 @@
 """Tables of plasma lenses: a line ``name k1l radius`` for each, a line ``> metres`` for what is between."""
 
 import caraval as cv
-from caraval.core.formats import Reader
 from caraval_plasma_lens import PlasmaLens
 
 
@@ -25,4 +24,4 @@ def read(path, line=None, branch=None):
 
 @cv.hookimpl
 def register_readers():
-    return [Reader("lens_table", (".lenses",), read)]
+    return [cv.Reader("lens_table", (".lenses",), read)]
