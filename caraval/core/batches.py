@@ -43,11 +43,14 @@ def parts(
         def of(own: int, value: Any, part: slice = part) -> Any:
             return value[part] if _is_split(value, own, settings) else value
 
-        some = []
-        for element in elements:
-            changes = {name: of(0, v) for name, v in element.parameters.items() if v is not None and _is_split(v, 0, settings)}
-            some.append(element.with_values(changes) if changes else element)
-        yield some, _each(of, beam)
+        yield [_split(element, of, settings) for element in elements], _each(of, beam)
+
+
+def _split(element: Element, of: Callable[..., Any], settings: tuple[int, ...]) -> Element:
+    """Return an element with some of its settings, and of those of elements that it holds."""
+    changes = {name: of(0, v) for name, v in element.parameters.items() if v is not None and _is_split(v, 0, settings)}
+    changes |= {name: _split(held, of, settings) for name, held in element.trees.items() if isinstance(held, Element)}
+    return element.with_values(changes) if changes else element
 
 
 def joined(beams: Sequence[Beam], settings: tuple[int, ...]) -> Beam:

@@ -322,7 +322,7 @@ class Planner:
                 for name, value in element.arrays():
                     where = f"{element.label}: {name}"
                     check_array(where, value)
-                    if name in element.schema().parameters:
+                    if name in element.schema().parameters or isinstance(element.trees[name], Element):
                         self._shapes.add(shape_of(value))
                     elif library(value) == "numpy":  # as they come from files; every library takes them
                         continue

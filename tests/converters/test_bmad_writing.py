@@ -19,7 +19,7 @@ ELECTRON = cv.Reference("electron", 1e8)
 
 FORKS = {"Fork", "PhotonFork"}
 
-FOREIGN = {"SpaceChargeKick"}
+FOREIGN = {"NeuralElement", "SpaceChargeKick", "SymplecticNetwork"}
 """Kinds that Bmad has no element for."""
 
 MIXED = {"field_master", "b_field", "pass_delay", "bl_hkick", "bl_vkick", "hkick", "vkick", "db_field", "dg"} | {

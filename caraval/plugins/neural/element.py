@@ -128,6 +128,13 @@ class NeuralElement(cv.Element):
         """Whether the network's output is added to what comes in, or out of the base."""
         return self.residual or self.base is not None
 
+    def replace(self, **changes: Any) -> cv.Element:
+        """Return the element with some fields changed; a base brings its length."""
+        base = changes.get("base")
+        if isinstance(base, cv.Element) and "length" in changes and _same(base.length, changes["length"]):
+            del changes["length"]
+        return super().replace(**changes)
+
     def validate(self) -> None:
         """Check that everything fits together."""
         if self.base is not None and not isinstance(self.base, cv.Element):

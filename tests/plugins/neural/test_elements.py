@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import caraval as cv
+from caraval.core.registry import registry
 
 from .networks import SIZES, STEP, bunch, correction, line, module
 
@@ -111,6 +112,19 @@ def test_double_beams_and_single_networks_and_the_other_way(to_numpy):
         # coordinates are rounded as they come and when the step is added, and the step has ten more roundings
         epsilon = np.finfo("float32").eps
         np.testing.assert_allclose(to_numpy(out.x), by_hand(bunch())[0], rtol=epsilon, atol=10 * epsilon * STEP[0])
+
+
+def test_settings_of_the_base_some_at_a_time(monkeypatch, to_numpy):
+    torch = pytest.importorskip("torch")
+    base = cv.Drift(length=np.array([0.1, 0.2, 0.3]))
+    lattice = cv.Lattice([correction("torch", residual=False, base=base, sees={"length": 1.0})]).to("torch")
+    assert lattice[0].length is lattice[0].base.length
+    moments = bunch("torch").to_moments()
+    expected = lattice.track(moments)
+    monkeypatch.setattr(type(registry().backend("torch")), "settings", 2)
+    found = lattice.track(moments)
+    assert found.mean.shape == (3, 6)
+    assert torch.allclose(found.covariance, expected.covariance, rtol=1e-12, atol=0)
 
 
 def test_some_particles_at_a_time(differentiable, to_numpy):

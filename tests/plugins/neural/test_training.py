@@ -113,6 +113,18 @@ def test_gradients_of_modules_and_lattices_on_jax():
         assert np.abs(np.asarray(by_tree[key])).max() > 1e-6
 
 
+def test_gradients_by_strengths_of_the_base_on_jax():
+    """The number of steps is that of the values, which `jax.grad` does not hide."""
+    jax = pytest.importorskip("jax")
+    element, beam = correction("jax", residual=False, base=cv.Quadrupole(length=0.4, k1=9.0), sees={"k1": 1.0}), bunch("jax")
+
+    def total(k1):
+        return size(cv.Lattice([element.replace(base=element.base.replace(k1=k1))]).track(beam))
+
+    assert number(jax.grad(total)(9.0)) == pytest.approx(slope(lambda k: number(total(k)), 9.0, 1e-3), rel=1e-7)
+    assert number(total(jax.numpy.asarray(9.0))) == pytest.approx(number(total(9.0)), rel=1e-12)
+
+
 def test_modules_of_equinox(to_numpy):
     jax, eqx = pytest.importorskip("jax"), pytest.importorskip("equinox")
     net = eqx.nn.MLP(6, 6, 8, 1, activation=jax.numpy.tanh, key=jax.random.key(0))
