@@ -212,7 +212,8 @@ def _radiating(expected: dict[str, Any]) -> str:
 def _of_cavities(lattice: cv.Lattice) -> str:
     """Say what is different about cavities, where there are any."""
     has_cavities = any(element.kind in ("LCavity", "RFCavity", "CrabCavity") for element in lattice.elements)
-    return "elegant's matrix of a cavity is that of its tracking to 1e-7" if has_cavities else ""
+    reason = "elegant's matrix of a cavity has the integral over one by the momentum, its tracking a logarithm: 1e-7 apart"
+    return reason if has_cavities else ""
 
 
 # -------------------------------------------------------------------- MAD-X
