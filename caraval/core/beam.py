@@ -171,10 +171,57 @@ class ParticleBeam(Statistics):
         backend, dtype, device
             Where the particles live: ``"numpy"``, ``"torch"`` or ``"jax"``; ``"float64"`` or ``"float32"``.
         """
-        sigmas = [sigma_x, sigma_px, sigma_y, sigma_py, sigma_z, sigma_pz]
+        sigmas = {"sigma_x": sigma_x, "sigma_px": sigma_px, "sigma_y": sigma_y, "sigma_py": sigma_py}
+        sigmas |= {"sigma_z": sigma_z, "sigma_pz": sigma_pz}
+        given = {"species": species, "p0c": p0c, "energy": energy, "s": s, "t": t}
+        where = {"charge": charge, "backend": backend, "dtype": dtype, "device": device}
+        return cls.from_distribution("gaussian", n, mean=mean, covariance=covariance, seed=seed, **given, **where, **sigmas)
+
+    @classmethod
+    def from_distribution(
+        cls,
+        distribution: str,
+        n: int,
+        *,
+        species: Species | str = "electron",
+        p0c: Any = None,
+        energy: Any = None,
+        mean: Sequence[Any] | Any = (0.0,) * 6,
+        covariance: Any = None,
+        charge: Any = None,
+        s: Any = 0.0,
+        t: Any = 0.0,
+        seed: int | None = None,
+        backend: str = "numpy",
+        dtype: str = "float64",
+        device: Any = None,
+        **sigmas: Any,
+    ) -> ParticleBeam:
+        """Return `n` particles of a distribution.
+
+        Parameters
+        ----------
+        distribution : str
+            ``"gaussian"``; ``"waterbag"``: evenly filled in all six dimensions; ``"kv"`` (Kapchinskij and Vladimirskij): on the
+            surface of an ellipsoid in the four transverse ones, of even length; ``"kurth"``: an evenly filled ellipsoid that
+            linear forces keep as it is; ``"semigaussian"``: an evenly filled ellipsoid with normal momenta; ``"triangle"``: a
+            ramped current. Covariances mix coordinates from x to pz, each with those before it.
+        n : int
+        **sigmas, mean, covariance, and others
+            As those of :meth:`gaussian`; the sample has exactly the mean and covariance asked for.
+
+        Raises
+        ------
+        InputError
+            If there is no such distribution, or values cannot be used.
+        """
+        names = [f"sigma_{name}" for name in Coordinates._fields]
+        if wrong := set(sigmas) - set(names):
+            raise InputError(f"a distribution has no {', '.join(sorted(wrong))}; it has {', '.join(names)}")
         place = registry().backend(backend)
         kind = {"dtype": place.dtype(dtype), "device": device}
-        q = sampling.normal(n, sigmas, mean, covariance, seed, place, kind)
+        spread = [sigmas.get(name, 0.0) for name in names]
+        q = sampling.sampled(distribution, n, spread, mean, covariance, seed, place, kind)
         return cls(*q, reference=reference_from(species, p0c, energy, s, t), charge=charge)
 
     @classmethod
@@ -200,9 +247,10 @@ class ParticleBeam(Statistics):
         species: Species | str = "electron",
         p0c: Any = None,
         energy: Any = None,
+        distribution: str = "gaussian",
         **how: Any,
     ) -> ParticleBeam:
-        """Return `n` particles of a normal distribution with these Twiss parameters.
+        """Return `n` particles of a distribution with these Twiss parameters.
 
         Parameters
         ----------
@@ -218,6 +266,8 @@ class ParticleBeam(Statistics):
             Rms length [m] and relative momentum spread.
         covariance_zpz : number or array (...)
             ``<z pz>`` [m].
+        distribution : str
+            See :meth:`from_distribution`.
         **how
             `mean`, `charge`, `s`, `t`, `seed`, `backend`, `dtype` and `device` of :meth:`gaussian`.
         """
@@ -238,9 +288,8 @@ class ParticleBeam(Statistics):
             (beta_y, alpha_y, planes[1], eta_y, etap_y),
             (sigma_z, sigma_pz, covariance_zpz),
         )
-        return cls.gaussian(
-            n, covariance=covariance, species=reference.species, p0c=reference.p0c, s=reference.s, t=reference.t, **how
-        )
+        where = {"species": reference.species, "p0c": reference.p0c, "s": reference.s, "t": reference.t}
+        return cls.from_distribution(distribution, n, covariance=covariance, **where, **how)
 
     def replace(self, **changes: Any) -> ParticleBeam:
         """Return the beam with some coordinates, `charge`, `alive`, `lost_s`, `lost_turn` or `reference` changed."""

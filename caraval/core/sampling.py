@@ -1,4 +1,4 @@
-"""Samples of normal distributions that have exactly the moments asked for."""
+"""Samples of distributions that have exactly the moments asked for."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from array_api_compat import array_namespace
 
 from .arrays import is_number, stack
 from .coordinates import Coordinates
+from .distributions import distribution
 from .errors import InputError
 
 WHITEN_FROM = 7
 """Six coordinates of fewer particles than this cannot have any covariance one likes."""
 
 
-def standard(n: int, seed: int | None) -> np.ndarray:
-    """Return ``(6, n)`` standard normal numbers with zero mean and unit covariance in the sample itself.
+def standard(n: int, seed: int | None, name: str = "gaussian") -> np.ndarray:
+    """Return ``(6, n)`` numbers of a distribution with zero mean and unit covariance in the sample itself.
 
     Raises
     ------
     InputError
-        If `n` is not a positive whole number.
+        If `n` is not a positive whole number, or there is no such distribution.
     """
     if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
         raise InputError(f"the number of particles must be a positive whole number, not {n!r}")
-    sample = np.random.default_rng(seed).standard_normal((6, int(n)))
+    sample = distribution(name)(int(n), np.random.default_rng(seed))
     if n < WHITEN_FROM:
         return sample
     sample -= sample.mean(axis=-1, keepdims=True)
@@ -34,14 +35,21 @@ def standard(n: int, seed: int | None) -> np.ndarray:
     return np.linalg.solve(triangle, sample)
 
 
-def normal(
-    n: int, sigmas: Sequence[Any], mean: Any, covariance: Any, seed: int | None, backend: Any, kind: dict[str, Any]
+def sampled(
+    name: str,
+    n: int,
+    sigmas: Sequence[Any],
+    mean: Any,
+    covariance: Any,
+    seed: int | None,
+    backend: Any,
+    kind: dict[str, Any],
 ) -> Coordinates:
-    """Return the coordinates of `n` particles of a normal distribution, as arrays of `backend`.
+    """Return the coordinates of `n` particles of a distribution, as arrays of `backend`.
 
     Differentiable with respect to mean and sigmas, or covariance.
     """
-    base = [backend.asarray(row, **kind) for row in standard(n, seed)]
+    base = [backend.asarray(row, **kind) for row in standard(n, seed, name)]
     as_arrays = [_on(backend, value, kind) for value in (sigmas if covariance is None else ())]
     if covariance is not None:
         if any(not (is_number(sigma) and sigma == 0) for sigma in sigmas):
