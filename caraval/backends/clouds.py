@@ -80,14 +80,18 @@ class Clouds:
 
     def deposit(self, places: Sequence[Any], amounts: Any, shape: tuple[int, ...]) -> Any:
         """Share amounts among nodes, see :func:`deposit`."""
-        backend, leading = self.backend, tuple(amounts.shape[:-1])
-        xp = backend.xp
+        xp, leading = self.backend.xp, tuple(amounts.shape[:-1])
         total = xp.zeros((prod(leading) * prod(shape),), dtype=amounts.dtype, device=device(amounts))
         for part in self._parts(amounts):
-            for index, weight in _corners([place[..., part] for place in places], shape, xp):
-                share = xp.reshape(weight * amounts[..., part], (-1,))
-                total = backend.scatter_add(total, xp.reshape(index, (-1,)), share)
+            total = self.added(total, [place[..., part] for place in places], amounts[..., part], shape)
         return xp.reshape(total, (*leading, *shape))
+
+    def added(self, total: Any, places: Sequence[Any], amounts: Any, shape: tuple[int, ...]) -> Any:
+        """Return flattened grids to which amounts are added; they themselves may be changed."""
+        xp = self.backend.xp
+        for index, weight in _corners(places, shape, xp):
+            total = self.backend.scatter_add(total, xp.reshape(index, (-1,)), xp.reshape(weight * amounts, (-1,)))
+        return total
 
     def interpolate(self, fields: Sequence[Any], places: Sequence[Any]) -> list[Any]:
         """Return fields between nodes, see :func:`interpolate`."""

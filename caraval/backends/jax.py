@@ -23,6 +23,8 @@ from caraval.core.tree import subscribe
 
 from . import jax_chains, jax_line
 from .base import Backend
+from .clouds import Clouds
+from .jax_clouds import JaxClouds
 
 enable_x64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 """A context with double precision; it has moved."""
@@ -96,6 +98,10 @@ class JaxBackend(Backend):
         """Return the arrays that a function makes of others in double precision, whether or not it is switched on elsewhere."""
         with enable_x64(True):
             return super().in_double(function, *arrays)
+
+    def clouds(self, places: Sequence[Any]) -> Clouds:
+        """Return what shares and reads clouds, some particles at a time."""
+        return JaxClouds(self)
 
     def scatter_add(self, total: Any, index: Any, values: Any) -> Any:
         """Return an array with sums added, see :meth:`Backend.scatter_add`."""
@@ -273,7 +279,7 @@ def _register(cls: type) -> None:
         return [_number(child) if i in masks else child for i, child in enumerate(children)], rest
 
     def unflatten_(rest: Any, leaves: Any) -> Any:
-        children = [leaf > 0.5 if i in masks and hasattr(leaf, "dtype") else leaf for i, leaf in enumerate(leaves)]
+        children = [leaf > 0.5 if i in masks and hasattr(leaf, "astype") else leaf for i, leaf in enumerate(leaves)]
         return cls.tree_unflatten(rest, children)  # type: ignore[attr-defined]
 
     jax.tree_util.register_pytree_node(cls, flatten_, unflatten_)

@@ -125,7 +125,7 @@ def program(kinds: tuple[Kind, ...], chunk: int, reversible: bool, outermost: bo
         def piece(_: None, state: Any) -> tuple[None, Any]:
             return None, line(order, table, *state)
 
-        return _by_chunks(piece, None, (q, lost), (0.0, LOST_BEFORE), chunk)[1]
+        return by_chunks(piece, None, (q, lost), (0.0, LOST_BEFORE), chunk)[1]
 
     return jax.jit(
         _reversible(kinds, run, line, chunk) if reversible else run, compiler_options=options() if outermost else None
@@ -188,7 +188,7 @@ def _forwards(kind: Kind) -> Callable[..., Any]:
     return lambda row, stage, q, lost: step(list(row), stage, q, lost)
 
 
-def _by_chunks(function: Callable[..., Any], carry: Any, arrays: Any, padding: Any, chunk: int) -> tuple[Any, Any]:
+def by_chunks(function: Callable[..., Any], carry: Any, arrays: Any, padding: Any, chunk: int) -> tuple[Any, Any]:
     """Return ``(carry, results)`` of ``function(carry, part) -> (carry, result)`` over parts of the particles.
 
     Parameters
@@ -270,7 +270,7 @@ def _reversible(kinds: Sequence[Kind], run: Callable[..., Any], line: Callable[.
             return total + found, before
 
         arrays, padding = (state, slopes[0]), ((0.0, LOST_BEFORE), 0.0)
-        found, before = _by_chunks(piece, jnp.zeros_like(table), arrays, padding, size)
+        found, before = by_chunks(piece, jnp.zeros_like(table), arrays, padding, size)
         return None, found, before, None
 
     tracked = jax.custom_vjp(run)
