@@ -14,6 +14,8 @@ from typing import Any
 
 from array_api_compat import device
 
+from caraval.core.arrays import as_index
+
 CHUNK = 32_768
 """Particles at a time, so that the corners of their cells stay in the cache; a grid of the usual size does, too."""
 
@@ -153,17 +155,16 @@ def _corners(places: Sequence[Any], shape: tuple[int, ...], xp: Any, along: int 
     With `along`, the derivative of the share by the place in that dimension.
     """
     inside, low, shares = True, 0, []
-    integer = xp.asarray(0).dtype  # the library's own: without double precision JAX has no int64
     for axis, (place, nodes) in enumerate(zip(places, shape, strict=True)):
         inside = (place >= 0) & (place <= nodes - 1) & inside
         node = xp.clip(xp.floor(place), 0, nodes - 2)
         share = place - node
         one = xp.ones_like(share)
         shares.append((-one, one) if axis == along else (1 - share, share))
-        low = low * nodes + xp.astype(node, integer)
+        low = low * nodes + as_index(node, xp)
     leading = tuple(places[0].shape[:-1])
     if leading:  # each setting has a grid of its own
-        first = xp.arange(prod(leading), dtype=integer, device=device(places[0])) * prod(shape)
+        first = xp.arange(prod(leading), device=device(places[0])) * prod(shape)
         low = low + xp.reshape(first, (*leading, 1))
     corners = [(xp.where(inside, share, xp.zeros_like(share)), side) for side, share in enumerate(shares[0])]
     for nodes, (lower, upper) in zip(shape[1:], shares[1:], strict=True):

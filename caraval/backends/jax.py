@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
 from caraval.core.arrays import is_number
 from caraval.core.chains import Chain
@@ -252,12 +253,49 @@ def _checkpointed(effect: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def _repeated(effect: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the same with a program for its derivatives, which keeps the input alone and repeats the effect."""
+    """Return the same with a program for its derivatives, which keeps the input alone and repeats the effect.
+
+    Derivatives by what nobody differentiates by are not made: the bunch that comes into a line may be such.
+    """
     run = _effect(effect, CompiledJax)
-    back = jax.jit(lambda arguments, slopes: jax.vjp(run, *arguments)[1](slopes))
+
+    @jax.jit  # type: ignore[untyped-decorator]
+    def back(moving: Any, fixed: Any, slopes: Any) -> Any:
+        def of_moving(moving: Any) -> Any:
+            return run(*jax.tree.map(lambda a, b: b if a is None else a, moving, fixed, is_leaf=_is_none))
+
+        return jax.vjp(of_moving, moving)[1](slopes)[0]
+
+    def forward(*arguments: Any) -> Any:
+        moving, fixed = (
+            jax.tree.map(lambda a, now=now: a.value if a.perturbed is now else None, arguments, is_leaf=_is_primal)
+            for now in (True, False)
+        )
+        return run(*jax.tree.map(lambda a: a.value, arguments, is_leaf=_is_primal)), (moving, fixed)
+
+    def backward(kept: Any, slopes: Any) -> Any:
+        moving, fixed = kept
+        return back(moving, fixed, jax.tree.map(_filled, slopes, is_leaf=_is_zero))
+
     repeated = jax.custom_vjp(run)
-    repeated.defvjp(lambda *arguments: (run(*arguments), arguments), back)
+    repeated.defvjp(forward, backward, symbolic_zeros=True)
     return repeated
+
+
+def _is_none(leaf: Any) -> bool:
+    return leaf is None
+
+
+def _is_primal(leaf: Any) -> bool:
+    return isinstance(leaf, CustomVJPPrimal)
+
+
+def _is_zero(leaf: Any) -> bool:
+    return isinstance(leaf, SymbolicZero)
+
+
+def _filled(slope: Any) -> Any:
+    return jnp.zeros(slope.shape, slope.dtype) if _is_zero(slope) else slope
 
 
 def _is_known(reference: Reference) -> bool:

@@ -38,6 +38,8 @@ class TorchBackend(Backend):
     chunk = 32_768
     """Particles at a time, where nothing needs derivatives."""
     settings = 16_384
+    results: Any = None
+    """What functions with derivatives of their own made, where an effect is repeated for its derivatives."""
 
     def device(self, device: Any) -> Any:
         """Return PyTorch's device of a name such as ``"cpu"`` or ``"cuda:1"``."""
@@ -104,11 +106,18 @@ class TorchBackend(Backend):
         return [torch.from_numpy(a) for a in found]
 
     def act(self, effect: Callable[..., Any], constants: Any, beam: Any) -> Any:
-        """Return an effect of the whole bunch, see :meth:`Backend.act`."""
+        """Return an effect of the whole bunch, see :meth:`Backend.act`; what took long to make is kept as well."""
         fitting = self._fitting(constants, beam)
         if not (torch.is_grad_enabled() and any(a.requires_grad for a in (*beam.coordinates, beam.charge))):
             return effect(fitting, beam, self)  # the tape is as short without
-        return checkpoint(effect, fitting, beam, self, use_reentrant=False)  # what it draws, it draws again
+        knowing = type(self)()
+        knowing.results = Results()
+
+        def run(constants: Any, beam: Any) -> Any:
+            knowing.results.rewind()
+            return effect(constants, beam, knowing)
+
+        return checkpoint(run, fitting, beam, use_reentrant=False)  # what it draws, it draws again
 
     def for_turns(self, particles: int, steps: int) -> Backend:
         """Return the backend that leaves numbers alone to NumPy's loops, see :meth:`Backend.for_turns`."""
@@ -159,6 +168,25 @@ class TorchBackend(Backend):
         return np.array([[0.0 if g is None else g.item() for g in row] for row in rows])
 
 
+class Results:
+    """Results that are made the first time that something is done, and known when it is repeated."""
+
+    def __init__(self) -> None:
+        self._made: list[list[torch.Tensor]] = []
+        self._next = 0
+
+    def rewind(self) -> None:
+        """Begin again."""
+        self._next = 0
+
+    def known(self, make: Callable[[], list[torch.Tensor]]) -> list[torch.Tensor]:
+        """Return the next results."""
+        if self._next == len(self._made):
+            self._made.append(make())
+        self._next += 1
+        return [tensor.detach() for tensor in self._made[self._next - 1]]
+
+
 class Derived(torch.autograd.Function):  # type: ignore[misc]
     """A function with derivatives of its own, see :meth:`TorchBackend.derived`."""
 
@@ -167,7 +195,9 @@ class Derived(torch.autograd.Function):  # type: ignore[misc]
         """Keep the arguments, and return what the function does."""
         ctx.parts = backend, function, pull
         ctx.save_for_backward(*arrays)
-        return tuple(backend._borrowed(function, *arrays))
+        if backend.results is None:
+            return tuple(backend._borrowed(function, *arrays))
+        return tuple(backend.results.known(lambda: backend._borrowed(function, *arrays)))
 
     @staticmethod
     def backward(ctx: Any, *slopes: Any) -> tuple[Any, ...]:
@@ -175,6 +205,7 @@ class Derived(torch.autograd.Function):  # type: ignore[misc]
         (backend, function, pull), arrays = ctx.parts, ctx.saved_tensors
         if not torch.is_grad_enabled():
             return (None, None, None, *backend._borrowed(pull, arrays, slopes))
+        arrays = [a.view_as(a) for a in arrays]  # one may come of another: derivatives here are partial ones
         inputs = [a for a, wanted in zip(arrays, ctx.needs_input_grad[3:], strict=True) if wanted]
         found = iter(torch.autograd.grad(function(backend, *arrays), inputs, slopes, create_graph=True))
         return (None, None, None, *(next(found) if wanted else None for wanted in ctx.needs_input_grad[3:]))

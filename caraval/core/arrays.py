@@ -41,6 +41,11 @@ def arrays(values: Iterable[Any]) -> list[Array]:
     return [value for value in values if type(value) is not float and value is not None and not is_number(value)]
 
 
+def as_index(array: Any, xp: Any) -> Array:
+    """Return an array of whole numbers in the library's own type: without double precision JAX has no int64."""
+    return xp.astype(array, xp.asarray(0).dtype)
+
+
 class Mixed:
     """A namespace that also takes plain numbers, with which the array libraries differ in what they allow.
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from .arrays import is_number, stack
+from .arrays import as_index, is_number, stack
 from .beam import ParticleBeam, beam_from
 from .coordinates import Coordinates
 from .loss import ALIVE, LOST_BEFORE, sane
@@ -149,7 +149,7 @@ class Course:
         xp = array_namespace(lost)
         table = self.backend.asarray(self._ends, dtype=lost.dtype, device=device(lost))
         here = (lost != ALIVE) & (lost != LOST_BEFORE)
-        index = xp.astype(xp.where(here, lost, xp.zeros_like(lost)), xp.int64)
+        index = as_index(xp.where(here, lost, xp.zeros_like(lost)), xp)
         return xp.take_along_axis(xp.broadcast_to(table, (*lost.shape[:-1], table.shape[-1])), index, axis=-1)
 
     @cached_property
