@@ -80,6 +80,87 @@ def test_charge_coordinates_and_lengths(differentiable):
     assert found[1:] == pytest.approx(expected[1:], rel=1e-6)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_compiled_trackers_at_random_points(differentiable, seed):
+    """By a strength, along a direction of all coordinates, and by the charge, at once."""
+    rng = np.random.default_rng(seed)
+    beam = bunch(400, seed=seed)
+    direction = rng.normal(size=(6, 400)) * np.array(beam.coordinates).std(axis=1)[:, None]
+    sizes = rng.uniform(0.05, 0.2, 3)
+    elements = [cv.Drift(length=sizes[0]), cv.Quadrupole(name="q", length=sizes[1], k1=0.0), cv.Drift(length=sizes[2])]
+    lattice = cv.Lattice(elements).with_space_charge(every=0.1, grid=(8, 10, 12))
+    start = (rng.uniform(-8, 8), 0.0, rng.uniform(0.5, 2))
+    steps = (1e-4, 3e-8, 1e-4)  # so little that hardly a particle changes cells
+
+    def moved(u, charge, to=lambda a: a):
+        q = [to(a) + u * to(d) for a, d in zip(beam.coordinates, direction, strict=True)]
+        return cv.ParticleBeam(*q, p0c=beam.p0c, charge=to(beam.charge) * charge)
+
+    def plain(k1, u, charge):
+        return size(lattice.replace({"q.k1": k1}).track(moved(u, charge)))
+
+    expected = [
+        slope(lambda v, i=i: plain(*(v if j == i else a for j, a in enumerate(start))), start[i], steps[i]) for i in range(3)
+    ]
+    tracker = lattice.compile(differentiable, parameters=["q.k1"])
+
+    def compiled(k1, u, charge):
+        return size(tracker(moved(u, charge, to), {"q.k1": k1}))
+
+    if differentiable == "torch":
+        import torch
+
+        to = torch.tensor
+        variables = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in start]
+        compiled(*variables).backward()
+        found = [float(v.grad) for v in variables]
+    else:
+        import jax
+        import jax.numpy as jnp
+
+        to = jnp.asarray
+        found = [float(g) for g in jax.grad(compiled, argnums=(0, 1, 2))(*start)]
+    assert found[0] == pytest.approx(expected[0], rel=1e-6)
+    assert found[1] == pytest.approx(expected[1], rel=1e-4)
+    assert found[2] == pytest.approx(expected[2], rel=1e-6)
+
+
+def test_second_derivatives():
+    """By the charge twice, through the tape of the derivatives."""
+    torch = pytest.importorskip("torch")
+    beam = bunch(100)
+    lattice = cv.Lattice([cv.Drift(length=0.1)]).with_space_charge(every=0.1, grid=(6, 6, 6))
+
+    def run(charge, to=lambda a: a):
+        return size(lattice.track(cv.ParticleBeam(*map(to, beam.coordinates), p0c=1e7, charge=to(beam.charge) * charge)))
+
+    variable = torch.tensor(1.3, dtype=torch.float64, requires_grad=True)
+    (first,) = torch.autograd.grad(run(variable, torch.tensor), variable, create_graph=True)
+    (second,) = torch.autograd.grad(first, variable)
+    h = 1e-2
+    expected = (run(1.3 + h) - 2 * run(1.3) + run(1.3 - h)) / h**2
+    assert float(second) == pytest.approx(expected, rel=1e-4)
+
+
+def test_single_precision_without_the_double_one():
+    """JAX's 64-bit mode may be off: fields have as many digits, values and derivatives."""
+    enable_x64 = pytest.importorskip("caraval.backends.jax", reason="JAX is not installed").enable_x64
+    lattice = cv.Lattice([cv.SpaceChargeKick(name="k", effect_length=0.1, grid=(32, 32, 32)), cv.Drift(length=1.0)])
+    beam = bunch(2000)
+    expected = lattice.track(beam)
+    gradient = slope(lambda length: size(lattice.replace({"k.effect_length": length}).track(beam)), 0.1, 1e-3)
+    with enable_x64(False):
+        there = beam.to(backend="jax", dtype="float32")
+        tracker = lattice.compile("jax", parameters=["k.effect_length"])
+        for out in (lattice.track(there), tracker(there, {"k.effect_length": 0.1})):
+            assert out.px.dtype == "float32"
+            for name in ("px", "py", "pz"):
+                a, b = np.asarray(getattr(out, name)), getattr(expected, name)
+                assert np.abs(a - b).max() < 3e-5 * np.abs(b).max()
+        _, found = tracker.value_and_grad(size)(there, {"k.effect_length": 0.1})
+    assert float(found["k.effect_length"]) == pytest.approx(gradient, rel=1e-4)
+
+
 def test_moments(differentiable):
     moments, lattice = bunch(1000).to_moments(), line()
     expected = slope(lambda k: size(lattice.replace({"q.k1": k}).track(moments)), 5.0, 1e-3)
