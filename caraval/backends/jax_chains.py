@@ -18,7 +18,7 @@ from caraval.core.adjoint import adjoint
 from caraval.core.chains import Chain
 from caraval.core.recording import Program
 
-from .jax_line import _by_chunks
+from .jax_line import by_chunks
 from .jax_vectors import options, xp
 
 CHUNK = 4_096
@@ -67,7 +67,7 @@ def composition(steps: tuple[Program, ...], outermost: bool) -> Callable[..., An
         def piece(_: None, part: Any) -> tuple[None, Any]:
             return None, through(codes, numbers, sources, start, part, keep=False)
 
-        return _by_chunks(piece, None, lines, 0.0, CHUNK)[1]
+        return by_chunks(piece, None, lines, 0.0, CHUNK)[1]
 
     def kept(*arguments: Any) -> tuple[Any, Any]:
         return composed(*arguments), arguments
@@ -88,7 +88,7 @@ def composition(steps: tuple[Program, ...], outermost: bool) -> Callable[..., An
                 by_lines = by_lines.at[column].add(slope)
             return None, tuple(by_lines)
 
-        found = _by_chunks(piece, None, (lines, slopes), (0.0, 0.0), CHUNK)[1]
+        found = by_chunks(piece, None, (lines, slopes), (0.0, 0.0), CHUNK)[1]
         return None, None, None, None, found
 
     program = jax.custom_vjp(composed)

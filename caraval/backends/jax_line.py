@@ -145,7 +145,7 @@ def rounds(kinds: tuple[Kind, ...], chunk: int) -> Callable[..., Any]:
         def piece(_: None, state: Any) -> tuple[None, Any]:
             return None, _stopped(*jax.lax.fori_loop(0, turns, turn, _waiting(*state)))
 
-        return _by_chunks(piece, None, (q, lost), (0.0, LOST_BEFORE), chunk)[1]
+        return by_chunks(piece, None, (q, lost), (0.0, LOST_BEFORE), chunk)[1]
 
     return jax.jit(run, compiler_options=options())
 
