@@ -62,6 +62,25 @@ def backward(backend: str, n: int, nodes: int) -> Callable[[], Any]:
     return lambda: float(derive(incoming, {"kick.effect_length": LENGTH})[1]["kick.effect_length"])
 
 
+def backward_by_beam(backend: str, n: int, nodes: int) -> Callable[[], Any]:
+    """Return a function that differentiates the outgoing size of px by all coordinates."""
+    incoming = bunch(n, backend)
+    lattice = cv.Lattice([cv.SpaceChargeKick(effect_length=LENGTH, grid=(nodes,) * 3)])
+    if backend == "jax":
+        import jax
+
+        tracker = lattice.compile("jax")
+        derive = jax.grad(lambda q: tracker(incoming.replace(**q._asdict()), {}).sigma_px)
+        return lambda: jax.block_until_ready(derive(incoming.coordinates))
+    leaves = {name: a.clone().requires_grad_() for name, a in incoming.coordinates._asdict().items()}
+
+    def run() -> Any:
+        size = lattice.track(incoming.replace(**leaves)).sigma_px
+        return torch.autograd.grad(size, list(leaves.values()))
+
+    return run
+
+
 def cheetah_parts(n: int, nodes: int, length: torch.Tensor) -> tuple[Any, Any]:
     """Return Cheetah's element, and the bunch there; its grid reaches as far as the particles do."""
     beam = bunch(n)
@@ -97,6 +116,13 @@ def cheetah_backward(n: int, nodes: int) -> Callable[[], Any]:
     return run
 
 
+def cheetah_backward_by_beam(n: int, nodes: int) -> Callable[[], Any]:
+    element, beam = cheetah_parts(n, nodes, torch.tensor(LENGTH, dtype=torch.float64))
+    particles = beam.particles.detach().clone().requires_grad_()
+    incoming = cheetah.ParticleBeam(particles, beam.energy, particle_charges=beam.particle_charges, species=beam.species)
+    return lambda: torch.autograd.grad(element.track(incoming).px.std(), particles)
+
+
 def check(runs: dict[str, Callable[[], Any]], start: np.ndarray) -> None:
     """Compare what all kicks do; the first is Cheetah's."""
     found = {name: np.asarray(run()) - start for name, run in runs.items()}
@@ -112,16 +138,16 @@ def check(runs: dict[str, Callable[[], Any]], start: np.ndarray) -> None:
         sys.exit("Caraval and Cheetah differ: nothing is measured")
 
 
-def measure(runs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+def measure(runs: dict[str, Callable[[], Any]], rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
     """Time in turn."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
         run()
     for _ in range(rounds):
         for name, run in runs.items():
-            start = time.perf_counter()
+            start = clock()
             run()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return seconds
 
 
@@ -131,6 +157,9 @@ def main() -> None:
     parser.add_argument("--nodes", type=int)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--cpu", action="store_true", help="time of the processor, all threads together: steady where others work"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cases = [(options.particles, options.nodes)] if options.particles and options.nodes else CASES
@@ -139,8 +168,11 @@ def main() -> None:
         runs = {"Cheetah": cheetah_forward(n, nodes), **{b: forward(b, n, nodes) for b in ("numpy", "torch", "jax")}}
         check(runs, bunch(n).px)
         derivatives = {"Cheetah": cheetah_backward(n, nodes), **{b: backward(b, n, nodes) for b in ("torch", "jax")}}
-        for what, group in (("forward", runs), ("forward and backward", derivatives)):
-            seconds = measure(group, options.rounds)
+        by_beam = {"Cheetah": cheetah_backward_by_beam(n, nodes)}
+        by_beam |= {b: backward_by_beam(b, n, nodes) for b in ("torch", "jax")}
+        groups = {"forward": runs, "and back, by the length": derivatives, "and back, by the beam": by_beam}
+        for what, group in groups.items():
+            seconds = measure(group, options.rounds, time.process_time if options.cpu else time.perf_counter)
             for name, times in seconds.items():
                 ratio = statistics.median(a / b for a, b in zip(seconds["Cheetah"], times, strict=True))
                 shown = f"{1e3 * statistics.median(times):.1f}"

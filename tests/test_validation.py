@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import caraval as cv
-from validation import codes, formats, report
+from validation import codes, formats, report, space_charge
 from validation.records import REFERENCE
 
 
@@ -48,3 +48,24 @@ def test_magnets_of_four_codes(magnet: codes.Outcome) -> None:
     """Ours is MAD-NG's to rounding, which is within what it and PTC differ by in gradients within bends."""
     assert magnet.differences["MAD-NG"] < 3e-15
     assert magnet.differences["PTC"] < 3e-15 + 2 * magnet.among
+
+
+def test_table_of_bunches() -> None:
+    found = [
+        space_charge.Outcome("ball", 64, 0.00123, 0.05),
+        space_charge.Outcome("ball", 0, 0.0001, 0.01),
+        space_charge.Outcome("bend", 0, problem="no radiation"),
+    ]
+    text = "\n".join(report._bunches({"numpy": found, "jax": found}))
+    assert "| ball | 64 | 0.12 % | 0.12 % | 5.0 % |" in text
+    assert "| ball | limit | 0.01 % | 0.01 % | 1.0 % |" in text
+    assert "| bend | not done: no radiation |  |  |  |" in text
+    assert report._bunches({"numpy": []}) == []
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")
+def test_a_bunch() -> None:
+    folder = REFERENCE / "space_charge"
+    coarse, fine, limit = space_charge.compared(space_charge.CASES[0], folder)
+    assert (coarse.cells, fine.cells, limit.cells) == (32, 64, 0)
+    assert 5 * limit.transverse < fine.transverse < 0.3 * coarse.transverse

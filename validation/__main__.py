@@ -13,7 +13,7 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 from rich.console import Console
 
-from . import codes, elements, formats, impactx, lines, report
+from . import codes, elements, formats, impactx, lines, report, space_charge
 from .records import REFERENCE, folder
 
 
@@ -34,7 +34,7 @@ def main() -> None:
             with console.status(f"elements on {backend}"):
                 found = pool.map(partial(elements.of_file, backend), records)
                 results[backend] = [result for part in found for result in part]
-        whole, cases, files, magnets = {}, {}, {}, []
+        whole, cases, files, bunches, magnets = {}, {}, {}, {}, []
         if REFERENCE.is_dir() and not options.kind:
             magnets = codes.outcomes(REFERENCE / "element_agreement.json")
             with console.status("lattice files"):
@@ -42,8 +42,11 @@ def main() -> None:
             with console.status("whole lattices and ImpactX's cases"):
                 whole = dict(zip(backends, pool.map(partial(lines.outcomes, REFERENCE), backends), strict=True))
                 cases = dict(zip(backends, pool.map(partial(impactx.outcomes, REFERENCE / "impactx"), backends), strict=True))
+            with console.status("space charge"):
+                found = pool.map(partial(space_charge.outcomes, REFERENCE / "space_charge"), backends)
+                bunches = dict(zip(backends, found, strict=True))
     table = report.summary(results)
-    text = report.page(results, whole, cases, files, magnets)
+    text = report.page(results, whole, cases, files, magnets, bunches)
     if options.write:
         report.write(text, table)
     console.print(text if options.kind else table, markup=False)
