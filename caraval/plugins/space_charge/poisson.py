@@ -22,7 +22,7 @@ QUICK = (2, 3, 5, 7, 11)
 """Factors that libraries of Fourier transforms have programs for."""
 
 SMOOTHING = 1 / 6 + 1 / 6 + 1 / 12
-"""Variance in units of the spacing squared, see :func:`compensated`."""
+"""Variance in units of the spacing squared, see :func:`sharpening`."""
 
 
 def green(spacing: Sequence[Any], grid: Sequence[int], xp: Any) -> Any:
@@ -101,23 +101,19 @@ def _differences(a: Any, axis: int, xp: Any) -> Any:
     return xp.concat((2 * first, _part(a, axis, slice(1, None)) - _part(a, axis, slice(None, -1))), axis=axis)
 
 
-def compensated(kernel: Any) -> Any:
-    """Return the potential of a cell, without its first and last entry in each dimension, sharpened.
+def sharpening(cells: Sequence[int], like: Any, xp: Any) -> Any:
+    """Return factors for cosine transforms of potentials of a cell, that take off what smooths them.
 
     Clouds as wide as a cell, twice (on the way to the grid and back), and the cell itself smooth the potential as convolutions
     do whose variances are h^2 / 6, twice, and h^2 / 12. Half their sum times the second derivative is taken off again: what is
-    left is of fourth order (R. W. Hockney and J. W. Eastwood, Computer Simulation Using Particles, chapter 5).
+    left is of fourth order (R. W. Hockney and J. W. Eastwood, Computer Simulation Using Particles, chapter 5). The second
+    difference is one of what is even and periodic, which changes the outermost entries alone, that nobody looks at.
     """
-    middle = kernel[..., 1:-1, 1:-1, 1:-1]
-    around = [
-        _part(_inner(kernel, axis), axis, slice(2, None)) + _part(_inner(kernel, axis), axis, slice(None, -2)) for axis in AXES
-    ]
-    return middle - SMOOTHING / 2 * (around[0] + around[1] + around[2] - 6 * middle)
-
-
-def _inner(a: Any, whole: int) -> Any:
-    """Leave the first and the last entry out in all dimensions but one."""
-    return a[(..., *(slice(None) if axis == whole else slice(1, -1) for axis in AXES))]
+    factor = 1.0
+    for axis, n in zip(AXES, cells, strict=True):
+        angles = xp.arange(n + 1, dtype=like.dtype, device=device(like)) * (pi / n)
+        factor = factor + SMOOTHING * xp.reshape(1 - xp.cos(angles), (-1, *(1,) * (-axis - 1)))
+    return factor
 
 
 def potential(charge: Any, spacing: Sequence[Any], grid: Sequence[int], backend: Any) -> Any:
@@ -137,38 +133,28 @@ def potential(charge: Any, spacing: Sequence[Any], grid: Sequence[int], backend:
     array (..., nx, ny, nz)
         [C/m]
     """
-    # from any node with a charge to any other node
+    # from any node with a charge to any other node, and one more
     cells = tuple(_quick((nodes + charged) // 2) for nodes, charged in zip(charge.shape[-3:], grid, strict=True))
 
     def solved(backend: Any, charge: Any, *spacing: Any) -> tuple[Any]:
-        (kernel,) = backend.in_double(lambda *h: [_kernel(green(h, _and_next(cells), backend.xp), backend.xp)], *spacing)
-        return (convolved(charge, backend.cosine_transform(kernel, AXES), backend),)
+        (kernel,) = backend.in_double(lambda *h: [green(h, cells, backend.xp)], *spacing)
+        return (convolved(charge, backend.cosine_transform(kernel, AXES) * sharpening(cells, charge, backend.xp), backend),)
 
     def pulled(backend: Any, given: Sequence[Any], slopes: Sequence[Any]) -> list[Any]:
         xp, (charge, *spacing), (slope,) = backend.xp, given, slopes
 
         def kernels(*h: Any) -> list[Any]:
-            whole, parts = green_slopes(h, _and_next(cells), xp)
-            return [_kernel(part, xp) for part in (whole, *parts)]
+            whole, parts = green_slopes(h, cells, xp)
+            return [whole, *parts]
 
         kernel, *parts = backend.in_double(kernels, *spacing)
+        sharp = sharpening(cells, charge, xp)
         # what pushes is pushed alike: the convolution is its own transpose
-        before = convolved(slope, backend.cosine_transform(kernel, AXES), backend)
-        by_kernel = correlated(charge, slope, cells, backend)
+        before = convolved(slope, backend.cosine_transform(kernel, AXES) * sharp, backend)
+        by_kernel = correlated(charge, slope, sharp, backend)
         return [before, *(xp.sum(by_kernel * part, axis=AXES)[..., None] / h for part, h in zip(parts, spacing, strict=True))]
 
     return backend.derived(solved, pulled)(charge, *spacing)[0]
-
-
-def _and_next(cells: Sequence[int]) -> tuple[int, ...]:
-    return tuple(n + 1 for n in cells)
-
-
-def _kernel(potential: Any, xp: Any) -> Any:
-    """Return the sharpened potential of a cell, given it by one cell further than is looked at."""
-    for axis in AXES:
-        potential = xp.concat((_part(potential, axis, slice(1, 2)), potential), axis=axis)
-    return compensated(potential)
 
 
 # -------------------------------------------------------------------- convolutions
@@ -199,29 +185,30 @@ def convolved(charge: Any, spectrum: Any, backend: Any) -> Any:
     return fft.irfft(_part(columns, -2, slice(0, charge.shape[-2])), n=2 * cells[2], axis=-1)[..., : charge.shape[-1]]
 
 
-def correlated(charge: Any, other: Any, cells: Sequence[int], backend: Any) -> Any:
+def correlated(charge: Any, other: Any, factor: Any, backend: Any) -> Any:
     """Return the sum of products of what is on two grids at all nodes that are so far apart, in whatever direction.
 
-    That is the derivative of :func:`convolved` by the even function, if `other` is that by its result.
+    That is the derivative of :func:`convolved` by the even function, if `other` is that by its result, and if the function's
+    cosine transform was multiplied by a factor.
 
     Parameters
     ----------
     charge, other : array (..., nx, ny, nz)
-    cells : sequence of int
-        How far the function goes.
+    factor : array (mx + 1, my + 1, mz + 1)
 
     Returns
     -------
     array (..., mx + 1, my + 1, mz + 1)
     """
     xp, fft = backend.xp, backend.fft
+    cells = tuple(n - 1 for n in factor.shape)
     rows, others = (_of_rows(a, cells, backend) for a in (charge, other))
     planes = []
     for part in _planes(rows.shape[-2], backend):
         a, b = (fft.fft(_part(both, -2, slice(part[0], part[-1] + 1)), n=2 * cells[0], axis=-3) for both in (rows, others))
         planes.append(_folded(xp.real(xp.conj(a) * b), -3, xp))
     spectrum = _folded(_joined(planes, xp), -2, xp)
-    found = backend.cosine_transform(spectrum / (8 * prod(cells)), AXES)
+    found = backend.cosine_transform(spectrum * (factor / (8 * prod(cells))), AXES)
     for axis, n in zip(AXES, cells, strict=True):  # all but the ends stand for both directions
         ends = _part(found, axis, slice(0, 1)), _part(found, axis, slice(n, n + 1))
         found = xp.concat((ends[0], 2 * _part(found, axis, slice(1, n)), ends[1]), axis=axis)
