@@ -19,6 +19,7 @@ from caraval.core.methods import as_method
 from caraval.core.plan import reference_pass
 from caraval.core.reference import Reference, as_species
 from caraval.core.registry import registry
+from caraval.physics.drift import Drift
 
 from ..json.values import plain
 from ..shared.methods import described
@@ -171,6 +172,9 @@ def _beginning(lattice: Lattice) -> dict[str, Any]:
 
 def parameters(element: Element, reference: Reference | None, labels: Labels, losses: Losses) -> dict[str, Any]:
     """Return what an element is in the standard, and beside it what is lost when that is read."""
+    if element.schema().trees:  # networks: arrays by thousands are no lattice for people to read
+        losses.physics(element.name, "", element.kind, "a drift")
+        element = Drift(name=element.name, length=element.length)
     body: dict[str, Any] = {"kind": kind_of(element), **groups_of(element)}
     own: dict[str, Any] = {}
     back = _read(element, body, reference, labels)

@@ -29,7 +29,18 @@ class TorchModule(Network):
         return cls(module), dict(module.named_parameters())
 
     def __call__(self, weights: Weights, values: Any) -> Any:
-        """Return what the module makes of values, with other weights in the place of its own."""
+        """Return what the module makes of values, with other weights in the place of its own.
+
+        Raises
+        ------
+        BackendError
+            If they are on another device than the values.
+        """
+        for weight in weights.values():
+            if weight.device != values.device:
+                raise cv.BackendError(
+                    f"{self!r} is on {weight.device} and the beam on {values.device}; use module.to({str(values.device)!r})"
+                )
         buffers = {name: buffer.to(values.dtype) for name, buffer in self._module.named_buffers() if buffer.is_floating_point()}
         return torch.func.functional_call(self._module, {**buffers, **weights}, (values,))
 

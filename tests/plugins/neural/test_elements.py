@@ -235,6 +235,15 @@ def test_modules_without_weights_are_checked_as_well():
         cv.Lattice([cv.NeuralElement(module=torch.nn.Tanh())]).track(bunch())
 
 
+def test_modules_on_another_device():
+    pytest.importorskip("torch")
+    element = cv.NeuralElement(name="nn", module=module("torch").to("meta"))
+    lattice = cv.Lattice([element])
+    lattice.planner.libraries = dict  # there are no values to check
+    with pytest.raises(cv.BackendError, match=r"Net> is on meta and the beam on cpu; use module\.to\('cpu'\)"):
+        lattice.track(bunch("torch"))
+
+
 def test_outputs_of_another_shape(differentiable):
     element = cv.NeuralElement(name="nn", module=module(differentiable, 6, 5))
     with pytest.raises(

@@ -77,6 +77,23 @@ def test_modules_that_are_given(differentiable, tmp_path, to_numpy, key):
         assert back["nn"].weights["first"] is other.first
 
 
+def test_weights_in_trees_as_those_of_flax(tmp_path):
+    jax = pytest.importorskip("jax")
+    jnp = jax.numpy
+
+    def apply(variables, values):
+        dense = variables["params"]["Dense_0"]
+        return values @ dense["kernel"] + dense["bias"]
+
+    start = {"params": {"Dense_0": {"kernel": 2 * jnp.eye(6), "bias": jnp.zeros(6)}}}
+    lattice = cv.Lattice([cv.NeuralElement(name="nn", module=(apply, start))])
+    written = saved(lattice, tmp_path)
+    assert list(written["elements"]["nn"]["weights"]) == ["params.Dense_0.bias", "params.Dense_0.kernel"]
+    back = cv.load(tmp_path / "line.json", modules={"nn": (apply, jax.tree.map(jnp.zeros_like, start))})
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, back["nn"].module[1], start))
+    assert np.allclose(back.track(bunch("jax")).x, 2 * bunch().x, rtol=1e-14)
+
+
 def test_state_that_is_not_trained_is_saved_as_well(tmp_path):
     torch = pytest.importorskip("torch")
 
