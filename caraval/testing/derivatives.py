@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,12 +46,37 @@ _WEIGHTS = np.array([8.0, -8.0, -1.0, 1.0]) / 12.0
 # -------------------------------------------------------------------- by settings and coordinates
 
 
-def differentiates(case: Case, backend: str) -> None:
+class Gradients:
+    """Derivatives of the weighed sum of what comes out of an element, on a backend; what it compiles for them is kept."""
+
+    def __init__(self, case: Case, backend: str) -> None:
+        self._case, self._backend = case, backend
+
+    def __call__(self, settings: Mapping[str, float]) -> dict[str, np.ndarray]:
+        """Return them by name, by all settings and coordinates, where some settings are other ones."""
+        target, beam = registry().backend(self._backend), self._case.beam(self._backend)
+        given = {**self._case.settings(), **settings, **beam.coordinates._asdict()}
+        _, found = self._function(given, beam)
+        return {name: target.to_numpy(value) for name, value in found.items()}
+
+    @cached_property
+    def _function(self) -> Callable[..., Any]:
+        case, target, weights = self._case, registry().backend(self._backend), _weights(self._case)
+
+        def objective(given: Mapping[str, Any], beam: Any) -> Any:
+            moved = {name: given[name] for name in Coordinates._fields}
+            settings = {name: value for name, value in given.items() if name not in moved}
+            return _weighed(case.track(beam.replace(**moved), settings), weights, target)
+
+        return target.differentiated(objective)  # type: ignore[no-any-return]
+
+
+def differentiates(case: Case, gradients: Gradients) -> None:
     """Derivatives by every setting and coordinate are those of differences."""
     steps = _steps(case)
     truth = {name: _by_setting(case, name, value, steps[name]) for name, value in case.settings().items()}
     truth |= {name: _by_coordinate(case, name) for name in Coordinates._fields}
-    _compare(case, _gradients(case, backend, {}), truth, steps | dict(zip(Coordinates._fields, _SHIFTS, strict=True)), AT_ZERO)
+    _compare(case, gradients({}), truth, steps | dict(zip(Coordinates._fields, _SHIFTS, strict=True)), AT_ZERO)
 
 
 def differentiates_compiled(case: Case, backend: str) -> None:
@@ -63,11 +88,11 @@ def differentiates_compiled(case: Case, backend: str) -> None:
     weights, target = _weights(case), registry().backend(backend)
     objective = tracker.value_and_grad(lambda out: _weighed(out, weights, target))
     _, found = objective(case.beam(backend), {keys[name]: value for name, value in settings.items()})
-    gradients = {name: target.to_numpy(found[key]) for name, key in keys.items()}
-    _compare(case, gradients, truth, steps, "see that `inverse` or `undo` leads back exactly to what came in")
+    by_name = {name: target.to_numpy(found[key]) for name, key in keys.items()}
+    _compare(case, by_name, truth, steps, "see that `inverse` or `undo` leads back exactly to what came in")
 
 
-def zero_is_finite(case: Case, backend: str) -> None:
+def zero_is_finite(case: Case, gradients: Gradients) -> None:
     """Where a setting is zero by default, value and derivative at zero are those of its surroundings."""
     for name, value in case.optional().items():
         try:
@@ -78,29 +103,7 @@ def zero_is_finite(case: Case, backend: str) -> None:
             raise CheckFailedError(f"coordinates are not finite where {name} is zero, which is its default; {AT_ZERO}")
         step = STEP * abs(value)
         truth = {name: _by_setting(case, name, 0.0, step)}
-        gradients = _gradients(case, backend, {name: 0.0})
-        _compare(case, gradients, truth, {name: step}, f"so much for {name} = 0, which is its default; {AT_ZERO}")
-
-
-def _gradients(case: Case, backend: str, settings: Mapping[str, float]) -> dict[str, np.ndarray]:
-    """Return the derivatives of the coordinates' weighed sum by all settings and coordinates, some settings other ones."""
-    target, beam = registry().backend(backend), case.beam(backend)
-    given = {**case.settings(), **settings, **beam.coordinates._asdict()}
-    _, found = _objective(case, backend)(given, beam)
-    return {name: target.to_numpy(value) for name, value in found.items()}
-
-
-@lru_cache(maxsize=4)
-def _objective(case: Case, backend: str) -> Callable[..., Any]:
-    """Return what differentiates, which some backends compile when it is first called."""
-    target, weights = registry().backend(backend), _weights(case)
-
-    def objective(given: Mapping[str, Any], beam: Any) -> Any:
-        moved = {name: given[name] for name in Coordinates._fields}
-        settings = {name: value for name, value in given.items() if name not in moved}
-        return _weighed(case.track(beam.replace(**moved), settings), weights, target)
-
-    return target.differentiated(objective)  # type: ignore[no-any-return]
+        _compare(case, gradients({name: 0.0}), truth, {name: step}, f"so much for {name} = 0, which is its default; {AT_ZERO}")
 
 
 def _weights(case: Case) -> np.ndarray:

@@ -107,9 +107,10 @@ def _checks(element: Element, case: Case, backends: Sequence[str], promised: boo
         if compiled and _has_compiler(backend):
             yield check(f"compiles[{backend}]", agreement.compiles, backend)
     for backend in derivatives.differentiable(backends):
-        yield check(f"differentiates[{backend}]", derivatives.differentiates, backend, advice=derivatives.AT_ZERO)
+        gradients = derivatives.Gradients(case, backend)
+        yield check(f"differentiates[{backend}]", derivatives.differentiates, gradients, advice=derivatives.AT_ZERO)
         if case.optional():
-            yield check(f"zero is finite[{backend}]", derivatives.zero_is_finite, backend, advice=derivatives.AT_ZERO)
+            yield check(f"zero is finite[{backend}]", derivatives.zero_is_finite, gradients, advice=derivatives.AT_ZERO)
         if compiled and _has_compiler(backend) and case.settings():
             yield check(f"differentiates compiled[{backend}]", derivatives.differentiates_compiled, backend)
     yield from _structure(case, check, promised)

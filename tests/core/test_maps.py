@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 import caraval as cv
 from caraval.core import maps
 from caraval.core.coordinates import Coordinates
+from caraval.testing.derivatives import S
 
-S = np.kron(np.eye(3), [[0.0, 1.0], [-1.0, 0.0]])
 numbers = st.floats(-3, 3)
 
 

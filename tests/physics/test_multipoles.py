@@ -19,6 +19,7 @@ from caraval.physics.octupole import Octupole
 from caraval.physics.shared.solenoid_gradient import SolenoidGradientConstants, solenoid_gradient
 from caraval.physics.sol_quad import SolQuad
 from caraval.physics.thick_multipole import ThickMultipole
+from caraval.testing.derivatives import S
 
 from ..cases import MISALIGNED, MULTIPOLES, REFERENCES, SHIFTED, TILTED, particles
 
@@ -333,9 +334,6 @@ def test_error_falls_with_the_order_of_the_splitting(name, order):
     steps = {2: (8, 16), 4: (3, 6), 6: (2, 4)}[order]
     coarse, fine = (np.abs(run(order, n) - truth).max() for n in steps)
     assert np.log2(coarse / fine) == pytest.approx(order, abs=0.35)
-
-
-S = np.kron(np.eye(3), [[0.0, 1.0], [-1.0, 0.0]])
 
 
 def jacobian(element: cv.Element, start: np.ndarray, reference: cv.Reference) -> np.ndarray:

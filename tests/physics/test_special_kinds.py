@@ -27,11 +27,11 @@ from caraval.physics.sad_mult import SadMult
 from caraval.physics.shared import gaussian_field
 from caraval.physics.shared.faddeeva import faddeeva
 from caraval.physics.shared.sad_body import SkewBodyConstants, skew_body
+from caraval.testing.derivatives import S
 
 from ..cases import REFERENCES, SHIFTED, TILTED, beam, particles
 
 XP = mixed(np)
-S = np.kron(np.eye(3), [[0.0, 1.0], [-1.0, 0.0]])
 ELECTRON = REFERENCES["electron_100MeV"]
 TABLE = ((-2e-9, 0.1), (-5e-11, 0.8), (-1e-11, 1.0), (2e-11, 0.7), (4e-11, 0.9), (2e-9, 0.2))
 SPECTRUM = ((1e9, 1.7, 0.1), (3e9, -0.4, 0.25))

@@ -13,7 +13,7 @@ from caraval.testing import CheckFailedError, check_element, element_checks, res
 from ..cases import ELEMENTS, methods
 
 SINGULAR: dict[str, tuple[str, ...]] = {
-    "SBend": ("r0_mag", "fint", "fintx", "length"),  # a gap with fint = 0 has no edge of finite extent (PTC); b_field
+    "SBend": ("fint", "fintx", "hgap", "hgapx", "length"),  # PTC has no edge of finite extent without one; b_field
     "LCavity": ("length", "rf_frequency"),  # the gradient is voltage over length, and Bmad has no cavity of zero frequency
     "ELSeparator": ("length",),  # Bmad's does nothing without length
 }
