@@ -100,6 +100,13 @@ class Backend:
         """
         return function
 
+    def way(self, stretches: Sequence[Sequence[Row]]) -> Any:
+        """Return what expands all stretches of rows at once, see :class:`caraval.backends.jax_maps.Way`.
+
+        None, where one after the other is as quick.
+        """
+        return None
+
     # ---------------------------------------------------------------- what the array API lacks
 
     @property

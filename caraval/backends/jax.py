@@ -22,7 +22,7 @@ from caraval.core.rows import Row
 from caraval.core.transport import moved
 from caraval.core.tree import subscribe
 
-from . import jax_chains, jax_line
+from . import jax_chains, jax_line, jax_maps
 from .base import Backend
 from .clouds import Clouds
 from .jax_clouds import JaxClouds
@@ -103,6 +103,22 @@ class JaxBackend(Backend):
     def clouds(self, places: Sequence[Any]) -> Clouds:
         """Return what shares and reads clouds, some particles at a time."""
         return JaxClouds(self)
+
+    def way(self, stretches: Sequence[Sequence[Row]]) -> Any:
+        """Return what expands all stretches of rows at once, in one program."""
+        return jax_maps.Way(stretches)
+
+    def scan(self, step: Callable[[Any, Any], Any], state: Any, things: Any) -> Any:
+        """Return the states after each of some things, stacked."""
+        return _scan(step)(state, things)
+
+    def push(self, function: Callable[[Any], Any], values: Any, slopes: Any) -> tuple[Any, Any]:
+        """Return what a function makes of values, and the derivative along slopes."""
+        values = jax.tree.map(lambda value: jnp.asarray(value, dtype=float), values)
+        slopes = jax.tree.map(
+            lambda value, slope: jnp.broadcast_to(jnp.asarray(slope, dtype=float), value.shape), values, slopes
+        )
+        return jax.jvp(function, (values,), (slopes,))  # type: ignore[no-any-return]
 
     def scatter_add(self, total: Any, index: Any, values: Any) -> Any:
         """Return an array with sums added, see :meth:`Backend.scatter_add`."""
@@ -194,6 +210,15 @@ def _program(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the one compiled form of a function, whose last argument is fixed."""
     names = list(signature(function).parameters)
     return jax.jit(function, static_argnums=len(names) - 1)
+
+
+@cache
+def _scan(step: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    def both(state: Any, thing: Any) -> Any:
+        after = step(state, thing)
+        return after, after
+
+    return jax.jit(lambda state, things: jax.lax.scan(both, state, things)[1])
 
 
 class TurningJax(JaxBackend):

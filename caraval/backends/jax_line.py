@@ -66,7 +66,7 @@ def run(
         How often to go through the rows: in a loop that has no derivatives, but compiles once for any number.
     """
     unique = list({id(row): row for row in rows}.values())
-    table, open_ = _table(unique, q.x.dtype)
+    table, open_ = table_of(unique, q.x.dtype)
     marks = [(row.variant, row.undos if reversible else ()) for row in unique]
     kinds = {mark: i for i, mark in enumerate(dict.fromkeys(marks))}
     columns: list[set[int]] = [set() for _ in kinds]
@@ -93,7 +93,7 @@ def lost_or_alive(lost: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return jnp.full(shape, ALIVE, dtype=dtype) if lost is None else jnp.broadcast_to(lost, shape)
 
 
-def _table(rows: Sequence[Row], dtype: Any) -> tuple[Any, list[list[int]]]:
+def table_of(rows: Sequence[Row], dtype: Any) -> tuple[Any, list[list[int]]]:
     """Return the constants of rows as one array ``(rows, width, ...)`` padded with zeros, and where each row has arrays."""
     flat = [row.values for row in rows]
     width = max(1, *map(len, flat))

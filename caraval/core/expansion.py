@@ -84,6 +84,14 @@ def _ready(stage: Any, order: int, backend: Any) -> _Ready:
     return _Ready(tracks, tuple(lifted(c, order) for c in row.constants), (row.variant, row.values) if row.is_plain else None)
 
 
+def rows_of(prepared: Prepared) -> list[list[Row]]:
+    """Return the rows between looks, for a single orbit."""
+    return [
+        [stage if isinstance(stage, Row) else map_row(stage, particles=False) for stage in stages]
+        for stages, _ in _stretches(prepared)
+    ]
+
+
 def _stretches(prepared: Prepared) -> Iterator[tuple[list[Any], int]]:
     """Yield what moves particles between looks, and the place of the look."""
     stages: list[Any] = []

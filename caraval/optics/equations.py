@@ -33,7 +33,12 @@ def solved_jets(matrix: Sequence[Sequence[Any]], right: Sequence[Any], backend: 
     found = solved(values, [value_of(v) for v in right], backend)
     rest = [slope_of(b) - product([slope_of(a) for a in row], found) for row, b in zip(matrix, right, strict=True)]
     slopes = solved(values, rest, backend)
-    return [Jet(value, (slope, *[None] * 5)) for value, slope in zip(found, slopes, strict=True)]
+    return [jet(value, slope) for value, slope in zip(found, slopes, strict=True)]
+
+
+def jet(value: Any, slope: Any) -> Jet:
+    """Return a number with its derivative by pz."""
+    return Jet(value, (slope, *[None] * 5))
 
 
 def value_of(number: Any) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 
 from caraval.core.arrays import arrays, is_number, namespace
 from caraval.core.errors import InputError
-from caraval.core.expansion import Piece, pieces
+from caraval.core.expansion import Piece, pieces, rows_of
+from caraval.core.jet import Jet
 from caraval.core.lattice import Lattice
 from caraval.core.maps import IDENTITY
 from caraval.core.plan import Prepared
@@ -19,6 +20,8 @@ from caraval.core.registry import backend_of, registry
 from caraval.physics.match import Match, matrix_of
 from caraval.physics.rfcavity import RFCavity
 from caraval.physics.shared.modes import multiplied
+
+from .equations import jet, slope_of, value_of
 
 
 class Line:
@@ -63,6 +66,13 @@ class Line:
         settings = (value for element in self.lattice for value in element.parameters.values())
         return not arrays([*settings, self.reference.p0c, self.reference.s, self.reference.t])
 
+    @cached_property
+    def way(self) -> Any:
+        """What expands all elements at once, where the backend has it and no element has a map of its own; else None."""
+        if self.is_plain or any(isinstance(element, Match) and element.lands() for element in self.lattice):
+            return None
+        return self.backend.way(rows_of(self.prepared))
+
     def pieces(self, start: Sequence[Any]) -> Iterator[Piece]:
         """Yield the map of every element about the orbit that begins at `start`, six numbers or jets.
 
@@ -76,6 +86,8 @@ class Line:
 
     def turn(self, start: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Return the map of the whole line about an orbit, entry by entry, and where the orbit ends."""
+        if self.way is not None:
+            return self._turn_at_once(start)
         total: Any = IDENTITY.tolist()
         orbit = tuple(start)
         by_entries = not (self.is_plain and all(map(is_number, start)))
@@ -83,6 +95,15 @@ class Line:
             total = multiplied(piece.matrix, total) if by_entries else np.array(piece.matrix) @ total
             orbit = piece.orbit
         return total if by_entries else np.asarray(total).tolist(), orbit
+
+    def _turn_at_once(self, start: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+        values, slopes = [value_of(v) for v in start], [slope_of(v) for v in start]
+        if not any(isinstance(v, Jet) for v in start):
+            matrix, end = self.way.turn(values)
+            return [list(row) for row in matrix], tuple(end)
+        (matrix, end), (steeper, off) = self.backend.push(self.way.turn, values, slopes)
+        rows = [[jet(v, d) for v, d in zip(*pair, strict=True)] for pair in zip(matrix, steeper, strict=True)]
+        return rows, tuple(jet(v, d) for v, d in zip(end, off, strict=True))
 
 
 def has_rf(lattice: Lattice) -> bool:

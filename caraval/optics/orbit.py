@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from caraval.core.arrays import is_number
+from caraval.core.arrays import is_number, namespace
 from caraval.core.beam import ParticleBeam
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, LatticeError
@@ -22,6 +22,9 @@ from .longitudinal import slip_of
 
 CONVERGED = 1e-13
 """A step of Newton's method below this [m, rad] is the last: more than it, rounding errors cannot be told from an orbit."""
+
+SETTLED = CONVERGED**0.75
+"""A step that is not smaller than the one before, and below this, is one of rounding errors."""
 
 STEPS = 40
 """So many steps at most."""
@@ -72,11 +75,30 @@ def closed_on(line: Line, dimensions: int, pz: Any = 0.0) -> Coordinates:
     """Return the closed orbit of a line that is ready, see :func:`closed_orbit`."""
     if line.is_plain and is_number(pz):
         return _found(line, dimensions, pz)
-    known = _found(Line(values_of(line)), dimensions, pz if is_number(pz) else _shown(pz))
+    if line.way is not None and dimensions == 4:
+        known = _at_once(line, pz)
+    else:
+        known = _found(Line(values_of(line)), dimensions, pz if is_number(pz) else _shown(pz))
     start = [value if is_number(value) else line.backend.asarray(value) for value in known]
     if dimensions == 4:
         start[5] = pz
     return _improved(line, start, dimensions)[0]
+
+
+def _at_once(line: Line, pz: Any) -> Coordinates:
+    """Return the closed orbit of a line that is expanded at once, without derivatives; where there is none, it is NaN.
+
+    Raises
+    ------
+    LatticeError
+        If there is none, and values are known.
+    """
+    orbit, size = line.way.closed((0.0, 0.0, 0.0, 0.0, 0.0, pz), 4, STEPS, CONVERGED, SETTLED)
+    known = line.backend.value(size)
+    if known is not None and not known < SETTLED:
+        raise LatticeError(f"no closed orbit was found: after {STEPS} steps it still changes by {known:.1e}")
+    xp = namespace(orbit)
+    return Coordinates(*xp.where(size < SETTLED, orbit, float("nan")))
 
 
 def values_of(line: Line) -> Lattice:
@@ -107,8 +129,8 @@ def _shown(array: Any) -> Any:
     value = backend_of(array).value(array)
     if value is None:
         raise BackendError(
-            "a closed orbit is searched for with values, which jax.jit and torch.compile hide; take jax.grad or jax.jacfwd of "
-            "the function itself: the maps of elements are compiled anyway"
+            "orbits that cavities are on for are searched for with values, which jax.jit, jax.vmap and torch.compile hide; "
+            "switch the cavities off, or take jax.grad of the function itself"
         )
     return _plain(value)
 
@@ -138,7 +160,7 @@ def _iterated(line: Line, start: Sequence[Any], dimensions: int) -> Coordinates:
                 "no closed orbit was found: a turn leaves some motion as it is, as if nothing focused"
             ) from error
         largest = float(np.max(size))
-        if largest < CONVERGED or (largest >= before and largest < CONVERGED**0.75):
+        if largest < CONVERGED or (largest >= before and largest < SETTLED):
             return orbit
         before = largest
     raise LatticeError(f"no closed orbit was found: after {STEPS} steps it still changes by {before:.1e}")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import pi
 from typing import Any, NamedTuple
 
 from caraval.core.arrays import is_number, namespace
 from caraval.core.coordinates import Coordinates
-from caraval.core.element import Element
 from caraval.core.errors import InputError, UnknownNameError, suggest
-from caraval.core.jet import Jet, jet_namespace
 from caraval.core.lattice import Lattice
 from caraval.physics.match import COUPLINGS, DISPERSIONS
-from caraval.physics.patch import Patch
-from caraval.physics.shared.modes import Modes, advance, columns_of, dispersed, modes_of, multiplied, periodic
+from caraval.physics.shared.modes import Modes, columns_of, modes_of, periodic
 from caraval.physics.shared.upstream import at_beginning
 
-from .equations import slope_of, solved_jets, value_of
+from .along import Optics, columns, namespace_of, phases
+from .equations import jet, slope_of, solved_jets
 from .line import Line, has_rf, without_rf
 from .longitudinal import synchrotron_tune
 from .orbit import closed_on
@@ -58,25 +56,6 @@ class Chromaticities(NamedTuple):
     b: Any
 
 
-class Optics(NamedTuple):
-    """What is carried along a line.
-
-    Attributes
-    ----------
-    modes : Modes
-    phases : two numbers
-        Of both modes since the start [rad].
-    dispersion : five numbers
-        Derivatives of x, px, y, py, z by pz; that of z is None in rings, where it does not come back to what it was.
-    orbit : six numbers
-    """
-
-    modes: Modes
-    phases: tuple[Any, Any]
-    dispersion: Sequence[Any]
-    orbit: Sequence[Any]
-
-
 def twiss(lattice: Lattice, start: Mapping[str, Any] | None = None, *, chromatic: bool = False) -> Table:
     """Return Twiss parameters at the start and after every element, about the orbit.
 
@@ -115,15 +94,13 @@ def twiss(lattice: Lattice, start: Mapping[str, Any] | None = None, *, chromatic
     """
     line = Line(lattice)
     begin = begun(line, start)
-    rows = [_row(optics) for optics in passed(line, begin)]
+    found = columns(line, begin)
     if chromatic:
-        off = [_row(optics) for optics in passed(line, _off_momentum(line, begin, start))]
-        for row, jets in zip(rows, off, strict=True):
-            row |= {_CHROMATIC[name]: slope_of(jets[name]) for name in _CHROMATIC}
+        slopes = columns(line, _off_momentum(line, begin, start), slope_of)
+        found |= {derivative: slopes[name] for name, derivative in _CHROMATIC.items()}
     references = line.prepared.references
     names = {"s": column([r.s for r in references]), "name": column([START, *lattice.names])}
-    columns = {name: column([row[name] for row in rows]) for name in rows[0]}
-    return Table({**names, **columns, "p0c": column([r.p0c for r in references])})
+    return Table({**names, **found, "p0c": column([r.p0c for r in references])})
 
 
 _CHROMATIC = {f"{name}_{mode}": f"d{name}_{mode}_dpz" for mode in "ab" for name in ("beta", "alpha", "phi")} | {
@@ -149,7 +126,7 @@ def tunes(lattice: Lattice) -> Tunes:
     """
     line = Line(lattice)
     begin = begun(line, None, closed=True)
-    a, b = (phase / (2 * pi) for phase in _last(passed(line, begin)).phases)
+    a, b = (phase / (2 * pi) for phase in phases(line, begin))
     return Tunes(a, b, synchrotron_tune(line.turn(begin.orbit)[0]) if has_rf(lattice) else None)
 
 
@@ -175,8 +152,8 @@ def chromaticities(lattice: Lattice, *, exact: bool = False, delta: float = CHRO
     line = Line(without_rf(lattice))
     if exact:
         begin = _off_momentum(line, begun(line, None, closed=True), None)
-        return Chromaticities(*(slope_of(phase) / (2 * pi) for phase in _last(passed(line, begin)).phases))
-    above, below = (_last(passed(line, _around(line, closed_on(line, 4, pz)))).phases for pz in (delta, -delta))
+        return Chromaticities(*(slope_of(phase) / (2 * pi) for phase in phases(line, begin)))
+    above, below = (phases(line, _around(line, closed_on(line, 4, pz))) for pz in (delta, -delta))
     return Chromaticities(*((up - down) / (4 * pi * delta) for up, down in zip(above, below, strict=True)))
 
 
@@ -219,7 +196,7 @@ def _around(line: Line, orbit: Sequence[Any]) -> Optics:
     flat = Line(without_rf(line.lattice)) if has_rf(line.lattice) else line
     matrix, _ = flat.turn(orbit)
     transverse = [list(row[:4]) for row in matrix[:4]]
-    xp = _namespace(transverse)
+    xp = namespace_of(transverse)
     modes = periodic(transverse, xp)
     size = range(4)
     closing = [[(1.0 if i == j else 0.0) - transverse[i][j] for j in size] for i in size]
@@ -230,90 +207,7 @@ def _around(line: Line, orbit: Sequence[Any]) -> Optics:
 def _off_momentum(line: Line, begin: Optics, start: Mapping[str, Any] | None) -> Optics:
     """Return the optics at the start as jets by pz: periodic where it is, else with the parameters as they are."""
     along = [*begin.dispersion[:4], 0.0, 1.0]
-    orbit = [Jet(value, (slope, *[None] * 5)) for value, slope in zip(begin.orbit, along, strict=True)]
+    orbit = [jet(value, slope) for value, slope in zip(begin.orbit, along, strict=True)]
     if start is None and line.lattice.geometry == "closed":
         return _around(line, orbit)
     return begin._replace(orbit=orbit)
-
-
-# -------------------------------------------------------------------- along the line
-
-
-def passed(line: Line, begin: Optics) -> Iterator[Optics]:
-    """Yield the optics at the start and after every element."""
-    optics = begin
-    yield optics
-    step = _carried if line.is_plain else line.backend.program(_carried)
-    for piece in line.pieces(begin.orbit):
-        xp = _namespace((*piece.matrix, optics.modes[:8]))
-        modes, turned, dispersion = step(piece.matrix, optics.modes, optics.dispersion, xp)
-        element = line.lattice.elements[piece.place]
-        more = [_advance(phase, element, xp) for phase in turned]
-        phases = optics.phases[0] + more[0], optics.phases[1] + more[1]
-        optics = Optics(modes, phases, dispersion, piece.orbit)
-        yield optics
-
-
-def _carried(matrix: Any, modes: Modes, dispersion: Sequence[Any], xp: Any) -> tuple[Modes, tuple[Any, Any], list[Any]]:
-    """Return modes after a map, by how much their phases grow, and dispersion."""
-    columns = multiplied([row[:4] for row in matrix[:4]], columns_of(modes._asdict(), xp))
-    after, turned = modes_of(columns, modes.mode_flip, xp)
-    return after, turned, dispersed(matrix, dispersion)
-
-
-def _advance(phase: Any, element: Element, xp: Any) -> Any:
-    """Return the phase advance in an element; patches turn the coordinates, backwards where they turn the line back."""
-    if not isinstance(element, Patch):
-        return advance(phase, element.length, xp)
-    if not element.turns():
-        return phase
-    if element.against:
-        return xp.where(phase < -pi / 2, phase + 2 * pi, phase)
-    return xp.where(phase > pi / 2, phase - 2 * pi, phase)
-
-
-def _row(optics: Optics) -> dict[str, Any]:
-    """Return the values of all columns at a place."""
-    m, orbit, eta = optics.modes, optics.orbit, optics.dispersion
-    momentum = 1 + orbit[5]
-    slopes = [(eta[i] - orbit[i] / momentum) / momentum for i in (1, 3)]
-    xp = _namespace((eta[:4], [m.gamma_c, m.c11_mat]))
-    return {
-        "beta_a": m.beta_a, "alpha_a": m.alpha_a, "phi_a": optics.phases[0],
-        "beta_b": m.beta_b, "alpha_b": m.alpha_b, "phi_b": optics.phases[1],
-        "eta_x": eta[0], "etap_x": eta[1], "eta_y": eta[2], "etap_y": eta[3],
-        "deta_x_ds": slopes[0], "deta_y_ds": slopes[1],
-        **_in_modes(optics, xp),
-        **dict(zip(Coordinates._fields, orbit, strict=True)),
-        "gamma_c": m.gamma_c, **{name: getattr(m, name) for name in COUPLINGS}, "mode_flip": m.mode_flip,
-    }  # fmt: skip
-
-
-def _in_modes(optics: Optics, xp: Any) -> dict[str, Any]:
-    """Return the dispersion in the coordinates of the modes, ``V^-1 eta``."""
-    m, (x, px, y, py) = optics.modes, optics.dispersion[:4]
-    g, c11, c12, c21, c22 = m.gamma_c, m.c11_mat, m.c12_mat, m.c21_mat, m.c22_mat
-    one = g * x - c11 * y - c12 * py, g * px - c21 * y - c22 * py
-    two = g * y + c22 * x - c12 * px, g * py - c21 * x + c11 * px
-    if isinstance(m.mode_flip, bool):
-        a, b = (two, one) if m.mode_flip else (one, two)
-    else:
-        a, b = (
-            tuple(xp.where(m.mode_flip, u, v) for u, v in zip(first, second, strict=True))
-            for first, second in ((two, one), (one, two))
-        )
-    return {"eta_a": a[0], "etap_a": a[1], "eta_b": b[0], "etap_b": b[1]}
-
-
-def _last(course: Iterator[Optics]) -> Optics:
-    *_, last = course
-    return last
-
-
-def _namespace(rows: Any) -> Any:
-    """Return the namespace for rows of numbers, or of jets."""
-    values = [value for row in rows for value in row]
-    jets = [value for value in values if isinstance(value, Jet)]
-    inner = [value_of(value) for value in values] + [s for jet in jets for s in jet.slopes if s is not None]
-    xp = namespace(*inner)
-    return jet_namespace(xp) if jets else xp

@@ -153,10 +153,48 @@ def test_gradients_on_jax_are_those_of_finite_differences():
     np.testing.assert_allclose(derivatives, np.array(expected).T, rtol=1e-8, atol=1e-9)
 
 
+def test_optics_on_jax_under_jit_and_vmap():
+    jax = pytest.importorskip("jax")
+    lattice = rings.thin_cell()
+
+    def found(b1):
+        changed = lattice.replace({"l.b1": b1, "h##1.a1": 0.01, "h##1.b0": 1e-4})
+        orbit, table = closed_orbit(changed, pz=1e-3), twiss(changed)
+        return [*tunes(changed)[:2], orbit.x, orbit.px, table.beta_a[2], table.c22_mat[3], table.phi_b[3]]
+
+    strengths = [-1 / FOCAL, -0.19]
+    expected = np.array([found(b1) for b1 in strengths])
+    several = jax.numpy.asarray(strengths)
+    np.testing.assert_allclose(jax.vmap(lambda b1: jax.numpy.stack(found(b1)))(several), expected, rtol=1e-10)
+    np.testing.assert_allclose(jax.jit(lambda b1: jax.numpy.stack(found(b1)))(several[1]), expected[1], rtol=1e-10)
+
+
+@pytest.mark.slow
+def test_exact_chromaticities_on_jax_have_gradients():
+    jax = pytest.importorskip("jax")
+    lattice, step = rings.thin_cell(), 1e-5
+
+    def found(b2):
+        return chromaticities(lattice.replace({"l.b2": b2, "h##1.b0": 1e-4}), exact=True).a
+
+    value, slope = jax.value_and_grad(found)(0.1)
+    assert float(value) == pytest.approx(found(0.1), rel=1e-10)
+    assert float(slope) == pytest.approx((found(0.1 + step) - found(0.1 - step)) / (2 * step), rel=1e-7)
+
+
+def test_equal_tunes_have_gradients_on_jax():
+    jax = pytest.importorskip("jax")
+    step = 1e-6
+    lattice = rings.thin_cell()  # its tunes are equal: nothing tells its modes from any others, but nothing couples them
+    found = jax.grad(lambda b1: tunes(lattice.replace({"h*.b1": b1})).a)(0.5 / FOCAL)
+    ends = [tunes(lattice.replace({"h*.b1": 0.5 / FOCAL + sign * step})).a for sign in (1, -1)]
+    assert float(found) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-8)
+
+
 def test_values_that_a_trace_hides_are_asked_for():
     jax = pytest.importorskip("jax")
-    with pytest.raises(cv.BackendError, match=r"jax\.jit and torch\.compile hide"):
-        jax.jit(lambda b1: tunes(rings.thin_cell().replace({"l.b1": b1})).a)(-0.2)
+    with pytest.raises(cv.BackendError, match=r"jax\.jit, jax\.vmap and torch\.compile hide"):
+        jax.jit(lambda k1: tunes(rings.ring(1, rf=True).replace({"qf.k1": k1})).a)(1.1)
 
 
 @pytest.mark.slow

@@ -128,9 +128,8 @@ def periodic(matrix: Matrix, xp: Any) -> Modes:
     if not is_coupled or (is_number(square) and square == 0):
         gamma, c = 1.0, ((0.0, 0.0), (0.0, 0.0))
     else:
-        root = xp.sqrt(square)
-        gamma = xp.sqrt(0.5 + 0.5 * abs(trace) / root)
-        c = _scaled(shared, -xp.where(trace >= 0, 1.0, -1.0) / (gamma * root))
+        gamma, factor = _coupling(shared, trace, square, xp)
+        c = _scaled(shared, factor)
     couplings = [*c[0], *c[1]]
     there = coupled(couplings, False, xp)
     back = coupled([-v for v in couplings], False, xp)
@@ -139,6 +138,22 @@ def periodic(matrix: Matrix, xp: Any) -> Modes:
     beta_b, alpha_b = _closed(_block(own, 1, 1), "b", xp)
     (c11, c12), (c21, c22) = c
     return Modes(beta_a, alpha_a, beta_b, alpha_b, c11, c12, c21, c22, gamma, False)
+
+
+def _coupling(shared: Block, trace: Any, square: Any, xp: Any) -> tuple[Any, Any]:
+    """Return gamma, and the factor of what the two halves of a map share in ``C``.
+
+    Arrays may hold nothing that is shared: then gamma is one to second order, and the factor has values for any tunes.
+    """
+    is_array = not is_number(getattr(square, "value", square))
+    root = xp.sqrt(xp.where(square == 0, 1.0, square) if is_array else square)
+    gamma = xp.sqrt(0.5 + 0.5 * abs(trace) / root)
+    if is_array:
+        nothing: Any = True
+        for value in (v for row in shared for v in row):
+            nothing = nothing & (getattr(value, "value", value) == 0)
+        gamma = xp.where(nothing, 1.0, gamma)
+    return gamma, -xp.where(trace >= 0, 1.0, -1.0) / (gamma * root)
 
 
 def _closed(block: Block, mode: str, xp: Any) -> tuple[Any, Any]:
