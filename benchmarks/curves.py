@@ -49,7 +49,7 @@ def tables(scale: int) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]
         (
             f"Cost against elements: ns per particle and element, {n} particles, compiled",
             ("cells of ten elements", *BACKENDS),
-            table(lambda backend, cells: tracking(backend, n, cells), [1, 10, 100 // scale]),
+            table(lambda backend, cells: tracking(backend, n, cells), sorted({1, 10, 100 // scale})),
         ),
         (
             "Cost against settings: ns per setting, moments through 50 elements, compiled",

@@ -33,9 +33,9 @@ def run(chain: Chain, lines: Sequence[Any]) -> tuple[Any, ...]:
     return program(*arguments, tuple(lines))  # type: ignore[no-any-return]
 
 
-def evaluate(program: Program, lines: Sequence[Any], numbers: Sequence[Any]) -> Any:
+def evaluate(program: Program, lines: Sequence[Any], numbers: Any) -> Any:
     """Return what a program makes of arrays ``(n,)`` and numbers: ``(n, outputs)``."""
-    return single(program, _is_outermost([*lines, *numbers]))(tuple(lines), tuple(numbers))
+    return single(program, _is_outermost([*lines, numbers]))(tuple(lines), numbers)
 
 
 def _is_outermost(values: Sequence[Any]) -> bool:
@@ -127,7 +127,7 @@ def single(program: Program, outermost: bool) -> Callable[..., Any]:
     """Return the compiled ``(lines, numbers) -> (n, outputs)`` of a single program."""
 
     def evaluated(lines: Any, numbers: Any) -> Any:
-        found = program.run(lines, numbers, xp)
+        found = program.run(lines, [numbers[i] for i in range(program.numbers)], xp)
         return jnp.stack([jnp.broadcast_to(value, lines[0].shape) for value in found], axis=-1)
 
     return jax.jit(evaluated, compiler_options=options() if outermost else None)

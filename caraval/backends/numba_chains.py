@@ -66,16 +66,14 @@ def pull(chain: Chain, lines: Sequence[np.ndarray], slopes: np.ndarray) -> np.nd
     return out
 
 
-def evaluate(
-    program: Program, lines: Sequence[np.ndarray], numbers: Sequence[float], *, interleaved: bool = True
-) -> np.ndarray:
+def evaluate(program: Program, lines: Sequence[np.ndarray], numbers: np.ndarray, *, interleaved: bool = True) -> np.ndarray:
     """Return what a program makes of arrays ``(n,)``: `interleaved`, ``(n, outputs)``, or one after the other."""
     lines = list(map(np.ascontiguousarray, lines))
     kind, n = lines[0].dtype, lines[0].size
     shape = (n, len(program.outputs)) if interleaved else (len(program.outputs), n)
     out = np.empty(shape, dtype=kind)
     work = single(program, interleaved, str(kind))
-    arguments = np.array(numbers, dtype=kind), _addresses(lines), out
+    arguments = numbers.astype(kind), _addresses(lines), out
     _shared(n, lambda low, high: work(*arguments, low, high))
     return out
 

@@ -21,9 +21,9 @@ def run(chain: Chain, lines: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]
     return found.unbind()
 
 
-def evaluate(program: Program, lines: Sequence[torch.Tensor], numbers: Sequence[Any]) -> torch.Tensor:
+def evaluate(program: Program, lines: Sequence[torch.Tensor], numbers: torch.Tensor) -> torch.Tensor:
     """Return what a program makes of tensors ``(n,)`` and numbers: ``(n, outputs)``."""
-    found: torch.Tensor = _Program.apply(program, tuple(map(float, numbers)), *lines)
+    found: torch.Tensor = _Program.apply(program, numbers.detach().numpy(), *lines)
     return found
 
 
@@ -51,7 +51,7 @@ class _Program(torch.autograd.Function):  # type: ignore[misc]
     """What a program makes of tensors ``(n,)``: ``(n, outputs)``."""
 
     @staticmethod
-    def forward(ctx: Any, program: Program, numbers: tuple[float, ...], *lines: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, program: Program, numbers: np.ndarray, *lines: torch.Tensor) -> torch.Tensor:
         ctx.program, ctx.numbers = program, numbers
         ctx.save_for_backward(*lines)
         return torch.from_numpy(numba_chains.evaluate(program, _arrays(lines), numbers))

@@ -17,8 +17,8 @@ from .recording import Program, Symbol, record
 SOME = float("inf")
 """Stands in a pattern for a plain number that is neither zero nor one."""
 
-Evaluate = Callable[[Program, Sequence[Any], Sequence[Any]], Any]
-"""``(program, arrays (n,), numbers) -> array (n, outputs)``."""
+Evaluate = Callable[[Program, Sequence[Any], Any], Any]
+"""``(program, arrays (n,), array of the numbers) -> array (n, outputs)``."""
 
 
 def moved(m: LinearMap, mean: Any, covariance: Any, evaluate: Evaluate, *, fixed: bool) -> tuple[Any, Any]:
@@ -41,15 +41,15 @@ def moved(m: LinearMap, mean: Any, covariance: Any, evaluate: Evaluate, *, fixed
     shape = np.broadcast_shapes(*set(map(shape_of, values)), mean.shape[:-1], covariance.shape[:-2])
     lines = in_rows((v for v in values if not is_number(v)), shape, mean.dtype)
     batched = not fixed or mean.ndim > 1 or covariance.ndim > 2
+    numbers = xp.asarray(plain, dtype=mean.dtype)
 
     def after(program: Program, moments: Any, own: tuple[int, ...]) -> Any:
         size = int(np.prod(own))
         if batched:
             flat = xp.reshape(xp.broadcast_to(moments, (*shape, *own)), (-1, size))
-            found = evaluate(program, [*lines, *(flat[:, i] for i in range(size))], plain)
+            found = evaluate(program, [*lines, *(flat[:, i] for i in range(size))], numbers)
         else:
-            flat = xp.reshape(moments, (size,))
-            found = evaluate(program, lines, [*plain, *(flat[i] for i in range(size))])
+            found = evaluate(program, lines, xp.concat([numbers, xp.reshape(moments, (size,))]))
         return xp.reshape(found, (*shape, *own))
 
     of_mean, of_covariance = programs(pattern, batched)
