@@ -51,7 +51,7 @@ class Planner:
         self.lattice = lattice
         self.forebear = forebear
         self.fixed = fixed
-        self._counts: dict[Any, Counts] = {}
+        self._counts: dict[Any, tuple[object, Counts]] = {}
         self._plans: dict[Any, Plan] = {}
         self._prepared: dict[Any, Prepared] = {}
         self._libraries: dict[str, str] | None = None
@@ -118,8 +118,9 @@ class Planner:
                 for element, reference, open_ in zip(elements, references, self.pieces(standing), strict=True)
             ]
             given = self.forebear if self.forebear and len(self.forebear) == len(elements) else [None] * len(elements)
-            self._counts[key] = tuple(c if c is not None else g for c, g in zip(own, given, strict=True))
-        return self._counts[key]
+            # kept beside the elements that they are for, so that no others get the same identity
+            self._counts[key] = standing, tuple(c if c is not None else g for c, g in zip(own, given, strict=True))
+        return self._counts[key][1]
 
     def inheritance(self) -> tuple[Counts | None, Counts | None]:
         """Return the step counts that matter here, and those of all elements, for lattices made from this one.
