@@ -15,6 +15,7 @@ from caraval.core.lattice import Lattice
 from caraval.core.names import parameter_of
 from caraval.core.registry import registry
 
+from .descent import descend
 from .table import Table
 from .twiss import chromaticities, tunes, twiss
 
@@ -82,6 +83,8 @@ def match(
     start: Mapping[str, Any] | None = None,
     backend: str | None = None,
     tolerance: float = 1e-12,
+    optimizer: Any = None,
+    steps: int = 200,
 ) -> Matched:
     """Search for settings with which targets have their values, by least squares with exact derivatives.
 
@@ -98,11 +101,16 @@ def match(
         Whose derivatives; left out: PyTorch's where it is installed, else JAX's.
     tolerance : float
         Of changes of the sum of squares and of the settings, relative.
+    optimizer : callable or optax.GradientTransformation, optional
+        In place of least squares (`scipy.optimize.least_squares`): an optimiser of optax, or what makes one of PyTorch, such as
+        ``lambda knobs: torch.optim.LBFGS(knobs)``. It goes down the sum of squares of weighted deviations.
+    steps : int
+        Of the optimiser, at most.
 
     Raises
     ------
     InputError
-        If there are no targets or knobs, or a knob has no single first value.
+        If there are no targets or knobs, a knob has no single first value, or the optimiser is none.
     LatticeError
         If there are no optics at the first values: no closed orbit, or unstable motion.
     BackendError
@@ -114,8 +122,12 @@ def match(
     known = [_value(lattice, key) for key in limits]
     function = _Deviations(lattice, targets, list(limits), start, backend)
     edges = np.array([limit or (-np.inf, np.inf) for limit in limits.values()], dtype=float).T
-    accuracy = {"xtol": tolerance, "ftol": tolerance, "gtol": tolerance}
-    found = least_squares(function.values, known, function.jacobian, bounds=(edges[0], edges[1]), x_scale="jac", **accuracy)
+    found: Any
+    if optimizer is None:
+        accuracy = {"xtol": tolerance, "ftol": tolerance, "gtol": tolerance}
+        found = least_squares(function.values, known, function.jacobian, bounds=tuple(edges), x_scale="jac", **accuracy)
+    else:
+        found = descend(function.values, function.jacobian, known, edges, optimizer, steps, tolerance)
     settings = dict(zip(limits, map(float, found.x), strict=True))
     deviations = {t.label: float(v / t.weight) for t, v in zip(targets, found.fun, strict=True)}
     return Matched(lattice.replace(settings), settings, deviations, bool(found.success), str(found.message))

@@ -40,6 +40,44 @@ def test_a_line_is_matched_to_twiss_parameters_within_limits():
     assert abs(limited.deviations["beta_a at q2"]) > 0.1
 
 
+@pytest.mark.parametrize("library", ["torch", "optax"])
+def test_optimisers_of_others_come_to_the_same(library):
+    torch = pytest.importorskip("torch")
+    optimizer = lambda knobs: torch.optim.LBFGS(knobs, line_search_fn="strong_wolfe")  # noqa: E731
+    if library == "optax":
+        optax = pytest.importorskip("optax")
+        optimizer = optax.adam(optax.exponential_decay(0.1, 10, 0.7))
+    wanted = {"q0.k1": 1.7, "q1.k1": -1.6}
+    lattice, end = doublet(wanted)
+    knobs = {"q0.k1": (0.0, 4.0), "q1.k1": None}
+    found = match(lattice, [Target(name, end[name]) for name in ("beta_a", "beta_b")], knobs, optimizer=optimizer, steps=60)
+    assert found.settings == pytest.approx(wanted, abs=1e-4 if library == "torch" else 5e-3)
+    assert found.success == (library == "torch")
+
+
+def doublet(settings):
+    """A line, and the optics at its end with other settings."""
+    elements = [cv.Quadrupole(name="q0", length=0.2, k1=2.0), cv.Quadrupole(name="q1", length=0.2, k1=-2.0)]
+    line = [part for quadrupole in elements for part in (quadrupole, cv.Drift(length=0.6))]
+    lattice = cv.Lattice(line, reference=rings.REFERENCE, beginning={"beta_a": 4.0, "beta_b": 2.0, "alpha_a": 0.5})
+    return lattice, twiss(lattice.replace(settings)).at(-1)
+
+
+def test_optimisers_keep_to_limits_and_say_what_went_wrong():
+    torch = pytest.importorskip("torch")
+    ring = cv.Lattice(rings.cell(), reference=rings.REFERENCE, geometry="closed")
+    targets = [Target("tune_a", 0.4)]
+    slow = match(ring, targets, {"qf.k1": (1.0, 1.15)}, optimizer=lambda knobs: torch.optim.SGD(knobs, lr=1.0), steps=8)
+    assert slow.settings["qf.k1"] == pytest.approx(1.15)
+    wild = match(ring, targets, ["qf.k1"], optimizer=lambda knobs: torch.optim.SGD(knobs, lr=1e3), steps=8)
+    assert not wild.success
+    assert "no optics" in wild.message
+    assert wild.settings["qf.k1"] == 1.1
+    for wrong in ("adam", lambda knobs: knobs):
+        with pytest.raises(cv.InputError, match=r"optimizer must make a torch\.optim\.Optimizer"):
+            match(ring, targets, ["qf.k1"], optimizer=wrong)
+
+
 def test_derivatives_of_targets_are_exact():
     torch = pytest.importorskip("torch")
     from caraval.core.registry import registry
