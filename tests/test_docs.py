@@ -62,6 +62,16 @@ def test_the_surrogate_learns_space_charge():
     assert namespace["left"] < 0.3 * namespace["effect"]
 
 
+def test_rings_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    namespace: dict[str, object] = {}
+    for language, text in blocks(ROOT / "docs" / "rings.md"):
+        assert language == "python"
+        exec(compile(text, "rings.md", "exec"), namespace)
+    assert {path.name for path in tmp_path.iterdir()} == {"dynamic_aperture.png", "footprint.png"}
+
+
 def test_plugins_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
