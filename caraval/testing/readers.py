@@ -134,7 +134,7 @@ def is_found(reader: Reader, text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         if load(_written(reader, Path(folder), text), on_unsupported="drift") != _read(reader, text):
             raise CheckFailedError("another reader takes the file; give it a suffix of its own, or `recognises`")
-    if reader.recognises is not None and not reader.recognises(text[:LOOK_AT]):
+    if reader.recognises is not None and reader.recognises(text[:LOOK_AT]) is False:
         raise CheckFailedError(f"`recognises` is False of the first {LOOK_AT} characters of a sound file")
 
 

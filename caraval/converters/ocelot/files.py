@@ -28,9 +28,9 @@ USUAL = ("cell", "sequence", "lattice", "lat")
 """What the line of a file is usually called."""
 
 
-def recognises(head: str) -> bool:
-    """Whether a file seems to hold a lattice of Ocelot's."""
-    return re.search(r"\b(ocelot|MagneticLattice|Drift\s*\(|Quadrupole\s*\()", head) is not None
+def recognises(head: str) -> bool | None:
+    """Whether a file seems to hold a lattice of Ocelot's; that Python does not cannot be told."""
+    return re.search(r"\b(ocelot|MagneticLattice|Drift\s*\(|Quadrupole\s*\()", head) is not None or None
 
 
 def read(
