@@ -269,8 +269,14 @@ def floor_of(name: str) -> list[dict[str, Any]]:
     return elements
 
 
+LONG = ("sad_sher_5764",)
+"""Lattices of thousands of elements that have a sister among the others."""
+
+REAL = [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in (MUST_AGREE + WITH_LORDS).split()]
+
+
 @needs_reference
-@pytest.mark.parametrize("name", [*MUST_AGREE.split(), *WITH_LORDS.split()])
+@pytest.mark.parametrize("name", REAL)
 def test_real_lattices(name: str) -> None:
     assert differences(cv.load(corpus()[name]), expected_of(name)) == []
 

@@ -71,7 +71,11 @@ def said(folder: Path, *elements: cv.Element, **changes: object) -> list[str]:
     return [" ".join(statement.split()) for statement in text.split(";")]
 
 
-@pytest.mark.parametrize("kind", LOST)
+LONG = ("Undulator", "Wiggler")
+"""Kinds whose every field makes a map of second order."""
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in LONG else []) for kind in LOST])
 def test_every_field_of_every_kind(kind: str, tmp_path: Path) -> None:
     lost, wrong = round_trips.kind_through(kind, tmp_path / "out.madx")
     assert wrong == []

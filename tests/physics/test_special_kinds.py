@@ -580,7 +580,10 @@ def test_tables_in_files_may_hold_expressions(tmp_path):
         ("beambeam, repetition_frequency = 1e6", "2:39: .*repetition_frequency changes the tracking"),
         ("sad_mult, e1 = 0.1", "has no attribute 'e1'"),
         ("sad_mult\nbmad_com[sad_eps_scale] = 1e-3", "3:27: bmad_com: sad_eps_scale = 0.001 changes the tracking"),
-        ("ac_kicker, frequencies = {(1, 2, 3)}\nbmad_com[absolute_time_tracking] = T", "3:36: parameter: absolute_time_tracking = t changes the tracking"),
+        (
+            "ac_kicker, frequencies = {(1, 2, 3)}\nbmad_com[absolute_time_tracking] = T",
+            "3:36: parameter: absolute_time_tracking = t changes the tracking",
+        ),
         ("em_field, tracking_method = bmad_standard", "EMField 'ele' has no tracking method 'bmad_standard'; it has none"),
         ("em_field, tracking_method = symp_lie_ptc", "elements of class em_field have none"),
     ],
