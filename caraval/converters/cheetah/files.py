@@ -17,6 +17,7 @@ from caraval.core.losses import Losses
 from ..json.source import Node, parsed, shortly
 from ..json.values import data
 from ..shared.items import Item
+from ..shared.rooted import chosen
 from .reading import WHOLE, converted
 from .writing import Line, line_of
 
@@ -57,21 +58,12 @@ def read(
     """
     root = parsed(Path(path), allow_infinite=True)
     root.expected(dict, "a lattice is a JSON object")
-    for key in ("root", "elements", "lattices"):
-        if key not in root.value:
-            raise root.error(f"the file has no {key!r}")
-    for key in ("elements", "lattices"):
-        root[key].expected(dict, f"{key!r} is an object")
-    wanted = line if line is not None else branch if branch not in (None, 0) else None
-    name = wanted if wanted is not None else root["root"].expected(str, "the root is a name")
-    if name not in root.value["lattices"]:
-        at = root["root"] if wanted is None else root["lattices"]
-        raise at.error(f"there is no lattice {name!r}{suggest(str(name), root.value['lattices'])}")
-    elements = converted(_Items(root).of(str(name)), losses or Losses())
+    name = chosen(root, line, branch)
+    elements = converted(_Items(root).of(name), losses or Losses())
     kept = {key: data(root[key]) for key in ("title", "info") if key in root.value}
     if not elements:
-        raise root["lattices"][str(name)].error("a lattice needs at least one element")
-    return Lattice(elements, name=str(name), metadata=kept)
+        raise root["lattices"][name].error("a lattice needs at least one element")
+    return Lattice(elements, name=name, metadata=kept)
 
 
 class _Items:

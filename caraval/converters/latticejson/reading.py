@@ -15,6 +15,7 @@ from caraval.core.reference import Reference
 
 from ..json.source import Node, parsed, shortly
 from ..shared.items import Given, Item
+from ..shared.rooted import chosen
 
 CODE = "latticejson"
 
@@ -55,24 +56,15 @@ def read(
     root = parsed(Path(path))
     root.expected(dict, "a lattice is a JSON object")
     root.only(("version", "title", "info", "energy", "root", "lattices", "elements"), "LatticeJSON")
-    for key in ("root", "lattices", "elements"):
-        if key not in root.value:
-            raise root.error(f"the file has no {key!r}")
     version = root.value.get("version", "2")
     if not str(version).startswith("2"):
         raise root["version"].error(f"version 2 of LatticeJSON is read, not {shortly(version)}")
-    for key in ("lattices", "elements"):
-        root[key].expected(dict, f"{key!r} is an object")
-    wanted = line if line is not None else branch if branch not in (None, 0) else None
-    name = wanted if wanted is not None else root["root"].expected(str, "the root is a name")
-    if name not in root.value["lattices"]:
-        at = root["root"] if wanted is None else root["lattices"]
-        raise at.error(f"there is no lattice {name!r}{suggest(str(name), root.value['lattices'])}")
-    elements = list(_Line(root, losses or Losses()).of(str(name)))
+    name = chosen(root, line, branch)
+    elements = list(_Line(root, losses or Losses()).of(name))
     if not elements:
-        raise root["lattices"][str(name)].error("a lattice needs at least one element")
+        raise root["lattices"][name].error("a lattice needs at least one element")
     metadata = {key: root.value[key] for key in ("title", "info") if key in root.value}
-    return Lattice(elements, name=str(name), reference=_reference(root), metadata=metadata)
+    return Lattice(elements, name=name, reference=_reference(root), metadata=metadata)
 
 
 def _reference(root: Node) -> Reference | None:
