@@ -352,6 +352,32 @@ class Backend:
         """
         raise BackendError(f"the {self.name} backend has no gradients; use a beam with backend='torch' or backend='jax'")
 
+    def descent(
+        self,
+        optimizer: Any,
+        start: np.ndarray,
+        gradient: Callable[[np.ndarray], tuple[float, np.ndarray]],
+        within: Callable[[np.ndarray], np.ndarray],
+    ) -> Callable[[], None]:
+        """Return what takes a step with an optimiser of this library.
+
+        Parameters
+        ----------
+        optimizer
+            Of PyTorch: what makes one of a list of tensors; of JAX: a gradient transformation of optax.
+        start : array (n,)
+        gradient : callable
+            From a point to the value that should be small, and its gradient.
+        within : callable
+            From a point to the nearest one that is allowed.
+
+        Raises
+        ------
+        BackendError
+            If the library has none.
+        """
+        raise BackendError(f"the {self.name} backend has no optimisers")
+
     def jacobian(self, function: Callable[..., Any], values: np.ndarray) -> np.ndarray:
         """Return the derivatives ``(m, n)`` of m numbers that a function makes of a sequence of n numbers.
 

@@ -199,6 +199,18 @@ class JaxBackend(Backend):
 
         return evaluate
 
+    def descent(self, optimizer: Any, start: np.ndarray, gradient: Any, within: Any) -> Callable[[], None]:
+        """Return what takes a step with an optimiser of optax, see :meth:`Backend.descent`."""
+        point, state = start, optimizer.init(jnp.asarray(start))  # the point is in double precision, whatever moves are in
+
+        def step() -> None:
+            nonlocal point, state
+            _, slopes = gradient(point)
+            moves, state = optimizer.update(jnp.asarray(slopes), state, jnp.asarray(point))
+            point = within(point + np.asarray(moves, dtype=float))
+
+        return step
+
     def jacobian(self, function: Callable[..., Any], values: np.ndarray) -> np.ndarray:
         """Return the derivatives of what a function makes of some numbers, see :meth:`Backend.jacobian`."""
         found = jax.jacfwd(lambda x: jnp.stack([jnp.asarray(v) for v in function(list(x))]))

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from caraval.core.arrays import is_number
 from caraval.core.chains import Chain, numbers_of
 from caraval.core.coordinates import Coordinates
-from caraval.core.errors import BackendError
+from caraval.core.errors import BackendError, InputError
 from caraval.core.maps import LinearMap
 from caraval.core.rows import Row
 from caraval.core.transport import moved
@@ -157,6 +157,25 @@ class TorchBackend(Backend):
             return value.detach(), _pytree.tree_unflatten(filled, tree)
 
         return evaluate
+
+    def descent(self, optimizer: Any, start: np.ndarray, gradient: Any, within: Any) -> Callable[[], None]:
+        """Return what takes a step with an optimiser of PyTorch, see :meth:`Backend.descent`."""
+        point = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+        made = optimizer([point])
+        if not isinstance(made, torch.optim.Optimizer):
+            raise InputError(f"optimizer must make a torch.optim.Optimizer of a list of tensors, not {made!r}")
+
+        def closure() -> Any:
+            value, slopes = gradient(self.to_numpy(point))
+            point.grad = torch.from_numpy(slopes)
+            return torch.tensor(value, dtype=torch.float64)
+
+        def step() -> None:
+            made.step(closure)
+            with torch.no_grad():
+                point.copy_(torch.from_numpy(within(self.to_numpy(point))))
+
+        return step
 
     def jacobian(self, function: Callable[..., Any], values: np.ndarray) -> np.ndarray:
         """Return the derivatives of what a function makes of some numbers, see :meth:`Backend.jacobian`."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from caraval.core.errors import InputError, LatticeError
+from caraval.core.registry import registry
 
 Values = Callable[[np.ndarray], np.ndarray]
 
@@ -87,12 +88,11 @@ def descend(
         If the optimiser is neither.
     """
     descent = _Descent(values, jacobian, limits)
-    if hasattr(optimizer, "init") and hasattr(optimizer, "update"):
-        step = _of_optax(descent, optimizer, start)
-    elif callable(optimizer):
-        step = _of_torch(descent, optimizer, start)
-    else:
+    is_of_optax = hasattr(optimizer, "init") and hasattr(optimizer, "update")
+    if not is_of_optax and not callable(optimizer):
         raise InputError(f"optimizer must make a torch.optim.Optimizer of a list of tensors, or be of optax, not {optimizer!r}")
+    backend = registry().backend("jax" if is_of_optax else "torch")
+    step = backend.descent(optimizer, np.array(start, dtype=float), descent.gradient, descent.within)
     success, message = False, f"there were {steps} steps"
     for _ in range(steps):
         try:
@@ -110,39 +110,3 @@ def descend(
             break
     _, x, deviations = descent.best
     return Found(x, deviations, success, message)
-
-
-def _of_optax(descent: _Descent, optimizer: Any, start: list[float]) -> Callable[[], None]:
-    import jax.numpy as jnp
-
-    point = np.array(start, dtype=float)  # in double precision, whatever the moves are in
-    state = optimizer.init(jnp.asarray(point))
-
-    def step() -> None:
-        nonlocal point, state
-        _, gradient = descent.gradient(point)
-        moves, state = optimizer.update(jnp.asarray(gradient), state, jnp.asarray(point))
-        point = descent.within(point + np.asarray(moves, dtype=float))
-
-    return step
-
-
-def _of_torch(descent: _Descent, optimizer: Any, start: list[float]) -> Callable[[], None]:
-    import torch
-
-    point = torch.tensor(start, dtype=torch.float64, requires_grad=True)
-    made = optimizer([point])
-    if not isinstance(made, torch.optim.Optimizer):
-        raise InputError(f"optimizer must make a torch.optim.Optimizer of a list of tensors, not {made!r}")
-
-    def closure() -> Any:
-        total, gradient = descent.gradient(point.detach().numpy())
-        point.grad = torch.from_numpy(gradient)
-        return torch.tensor(total, dtype=torch.float64)
-
-    def step() -> None:
-        made.step(closure)
-        with torch.no_grad():
-            point.copy_(torch.from_numpy(descent.within(point.numpy(force=True))))
-
-    return step
