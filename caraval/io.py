@@ -12,7 +12,8 @@ from .core.errors import InputError, LatticeError, UnknownNameError, suggest
 from .core.formats import BeamReader, BeamWriter, Beside, Reader, Writer
 from .core.lattice import Lattice
 from .core.losses import Loss, Losses, OnUnsupported
-from .core.registry import Entry, registry
+from .core.registered import Entry
+from .core.registry import registry
 
 OFFERED = ("losses", "beside", "line", "branch")
 """Arguments of readers and writers that are no options."""

@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from caraval.core.discovery import BUILT_IN
 from caraval.core.element import Element
 from caraval.core.errors import PluginWarning
 from caraval.core.hookspecs import PROJECT
 from caraval.core.methods import as_method
-from caraval.core.registry import BUILT_IN, Registry, methods_table, registry
+from caraval.core.registered import Registry
+from caraval.core.registry import registry
 
 from . import report
 from .messages import console
@@ -38,7 +40,7 @@ def methods(
         console().print(_methods_of(registry().kind(kind)))
         return
     found: dict[str, dict[str, list[str]]] = {}
-    for name, method, plugin in methods_table():
+    for name, method, plugin in registry().rows():
         found.setdefault(name, {}).setdefault(plugin, []).append(method)
     table = plain_table("kind", "methods", "plugin")
     for name, by_plugin in found.items():
@@ -55,7 +57,7 @@ def _methods_of(kind: type[Element]) -> Table:
     """Return a table of the methods of one kind, with their options."""
     default = registry().method_of(kind()).name
     table = plain_table("method", "", "plugin", "options")
-    for name, method, plugin in methods_table():
+    for name, method, plugin in registry().rows():
         if name == kind.__name__:
             options = as_method(method).options
             said = ", ".join(f"{key}={value!r}" for key, value in options.items())

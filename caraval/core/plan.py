@@ -20,7 +20,7 @@ from .errors import CaravalError, InputError
 from .maps import LinearMap, Map, is_static
 from .recording import UnrecordableError
 from .reference import Reference
-from .registry import Registry
+from .registered import Registry
 from .resolve import MapFunction, count, resolve
 from .routine import Collective, Step
 from .rows import Row, Undo, flatten, row_of

@@ -14,7 +14,7 @@ from .loss import GUARD
 from .maps import LinearMap, Map, SecondOrderMap
 from .methods import TrackingMethod, as_method
 from .reference import Reference
-from .registry import DERIVED, Registry
+from .registered import DERIVED, Registry
 from .routine import Composite, Routine, Step, UnknownValueError
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from caraval.core import tracking
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError
-from caraval.core.registry import DERIVED, registry
+from caraval.core.registered import DERIVED
+from caraval.core.registry import registry
 
 from .beams import SCALE, SPREAD, beam_of, values
 from .case import NAME, Case

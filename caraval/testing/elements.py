@@ -10,7 +10,8 @@ from caraval.core.element import Element
 from caraval.core.errors import MethodError
 from caraval.core.methods import TrackingMethod, as_method
 from caraval.core.reference import Reference, as_species
-from caraval.core.registry import DERIVED, registry
+from caraval.core.registered import DERIVED
+from caraval.core.registry import registry
 
 from . import agreement, derivatives, structure
 from .beams import STRICT, installed

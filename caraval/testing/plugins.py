@@ -11,7 +11,8 @@ from caraval.core.element import Element
 from caraval.core.errors import PluginError, UnknownNameError, suggest
 from caraval.core.hookspecs import PROJECT
 from caraval.core.lattice import Lattice
-from caraval.core.registry import Registry, register_plugin, registry
+from caraval.core.registered import Registry
+from caraval.core.registry import register_plugin, registry
 from caraval.io import LOOK_AT
 
 from .backends import LINE, backend_checks

@@ -14,9 +14,10 @@ import pluggy
 import pytest
 
 import caraval as cv
-from caraval.core import hookspecs
+from caraval.core import discovery, hookspecs
 from caraval.core import registry as registering
-from caraval.core.registry import Registry, registry
+from caraval.core.registered import Registry
+from caraval.core.registry import registry
 
 from ..cases import ELEMENTS, beam
 
@@ -43,7 +44,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         count(pluggy.HookCaller, name, lambda hook: hasattr(hookspecs, hook.name))
     for name in ("register", "get_plugins", "list_name_plugin"):
         count(pluggy.PluginManager, name, lambda manager: manager.project_name == hookspecs.PROJECT)
-    count(registering, "entry_points")
+    count(discovery, "entry_points")
     for name in LOOKUPS:
         count(Registry, name)
     return calls

@@ -10,10 +10,11 @@ import pytest
 
 import caraval as cv
 from caraval.backends.numpy import NumpyBackend
+from caraval.core import discovery
 from caraval.core import registry as registering
 from caraval.core.errors import BackendError, MethodError, PluginError, PluginWarning, UnknownNameError
 from caraval.core.formats import BeamReader, BeamWriter, Reader, Writer
-from caraval.core.registry import methods_table, registry
+from caraval.core.registry import registry
 
 
 class Widget(cv.Element):
@@ -84,10 +85,10 @@ def test_methods_in_their_order():
     assert {"linear", "second_order"} <= set(registry().method_names(cv.Sextupole))  # derived
 
 
-def test_methods_table(plugin):
+def test_rows(plugin):
     plugin("widgets", register_tracking_methods=lambda: {(Widget, "push"): ROUTINE})
-    rows = methods_table()
-    assert list(rows) == sorted(rows)
+    rows = registry().rows()
+    assert rows == sorted(rows)
     assert ("Quadrupole", "linear", "caraval.physics.quadrupole") in rows
     assert ("Sextupole", "linear", "derived") in rows
     assert ("Widget", "push", "widgets") in rows
@@ -323,9 +324,9 @@ def installed(monkeypatch):
                     raise loaded
                 return loaded
 
-        real = registering.entry_points
+        real = discovery.entry_points
         mine = [Point(name, f"pretended:{name}", "caraval") for name in points]
-        monkeypatch.setattr(registering, "entry_points", lambda group: [*real(group=group), *mine])
+        monkeypatch.setattr(discovery, "entry_points", lambda group: [*real(group=group), *mine])
         registering.reset()
 
     yield install

@@ -2,7 +2,7 @@
 
 import pytest
 
-from caraval.core.registry import DERIVED
+from caraval.core.registered import DERIVED
 from caraval.testing.case import Case
 from caraval.testing.structure import routines, undoes
 

@@ -27,9 +27,9 @@ SCRIPT = f"""
 import json, sys
 import numpy as np
 import caraval as cv
-from caraval.core.registry import methods_table, registry
+from caraval.core.registry import registry
 
-found = {{"plugins": list(registry().plugins), "methods": [row for row in methods_table() if row[0] == "PlasmaLens"]}}
+found = {{"plugins": list(registry().plugins), "methods": [row for row in registry().rows() if row[0] == "PlasmaLens"]}}
 PlasmaLens = registry().kind("PlasmaLens")
 lens = PlasmaLens(name="lens", k1l={K1L}, radius={RADIUS})
 lattice = cv.Lattice([lens])

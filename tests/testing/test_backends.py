@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("array_api_strict")
 
 from caraval.backends.numpy import NumpyBackend
-from caraval.core import registry as registering
+from caraval.core import registered
 from caraval.testing import CheckFailedError, backend_checks, results
 from caraval.testing.strict import ArrayApiStrictBackend
 
@@ -56,7 +56,7 @@ class Wrong(ArrayApiStrictBackend):
 def test_a_mistake_is_found_and_explained(mistake, check, advice, monkeypatch):
     backend = Wrong()
     backend.mistake = mistake
-    monkeypatch.setitem(registering._loaded_backends, STRICT, backend)
+    monkeypatch.setitem(registered._loaded_backends, STRICT, backend)
     (wrong,) = [c for c in backend_checks(STRICT) if c.name == check]
     with pytest.raises(CheckFailedError, match=f"backend {STRICT}: {check.partition('[')[0]}") as caught:
         wrong()
