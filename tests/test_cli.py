@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import caraval as cv
 from caraval import demo
 from caraval.cli import app, beams, options, report, tables
+from caraval.core import discovery
 from caraval.core import registry as registering
 from caraval.scanning import DEFAULT, Work, read_table
 
@@ -541,7 +542,7 @@ def test_blocked_plugins(caraval: Any, anew: pytest.MonkeyPatch) -> None:
 
 
 def test_plugins_that_fail(caraval: Any, anew: pytest.MonkeyPatch) -> None:
-    anew.setattr(registering, "entry_points", lambda **_: [EntryPoint("broken", "no_such_module_at_all", "caraval")])
+    anew.setattr(discovery, "entry_points", lambda **_: [EntryPoint("broken", "no_such_module_at_all", "caraval")])
     assert "broken failed: ModuleNotFoundError" in flat(caraval("plugins").stdout)
 
 
