@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ import numpy as np
 import scipy.fft
 
 from caraval.core.coordinates import Coordinates
+from caraval.core.errors import warn
 from caraval.core.rows import Row
 
 from .base import Backend
@@ -88,7 +88,7 @@ class NumpyBackend(Backend):
     def compiled(self) -> Backend:
         """Return the backend that runs loops compiled by Numba; without Numba this one, and a warning."""
         if not has_compiler():
-            warnings.warn("Numba is not installed: this runs uncompiled; pip install 'caraval[numba]'", stacklevel=3)
+            warn("Numba is not installed: this runs uncompiled; pip install 'caraval[numba]'")
             return self
         from .numba import NumbaBackend
 

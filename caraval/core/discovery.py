@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -16,7 +15,7 @@ import pluggy
 
 from . import hookspecs
 from .element import Element
-from .errors import PluginError, PluginWarning, suggest
+from .errors import PluginError, PluginWarning, suggest, warn
 from .formats import BeamReader, BeamWriter, Reader, Writer
 from .registered import Entry, Method, Registry
 from .routine import Composite, Routine
@@ -58,7 +57,7 @@ def _plugin_manager(added: Mapping[str, Any]) -> tuple[pluggy.PluginManager, dic
             raise
         except Exception as error:
             failed[point.name] = f"{type(error).__name__}: {error}"
-            _warn(point.name, failed[point.name])
+            warn(f"plugin {point.name!r} could not be loaded and is left out: {failed[point.name]}", PluginWarning)
     for name, plugin in added.items():
         if not manager.is_blocked(name):
             _add(manager, plugin, name)
@@ -97,10 +96,6 @@ def _add(manager: pluggy.PluginManager, plugin: Any, name: str) -> None:
 
 def _disabled() -> list[str]:
     return [name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip()]
-
-
-def _warn(plugin: str, reason: str) -> None:
-    warnings.warn(f"plugin {plugin!r} could not be loaded and is left out: {reason}", PluginWarning, stacklevel=2)
 
 
 def _modules(package: str) -> Iterator[ModuleType]:

@@ -5,6 +5,8 @@ Every message names what was wrong, where, and what would be right.
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -51,6 +53,14 @@ class LatticeError(CaravalError, ValueError):
         place = ":".join(str(part) for part in (file, line, column) if part is not None)
         text = message if len(message) <= LONGEST else f"{message[:LONGEST]}..."  # files can have names of a million letters
         super().__init__(f"{place}: {text}" if place else text)
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, and show the caller's own line in place of one of Caraval's."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal, NamedTuple, get_args
 
-from .errors import InputError, LatticeError, suggest
+from .errors import InputError, LatticeError, suggest, warn
 
 OnUnsupported = Literal["error", "warn", "drift"]
 """What becomes of things that change the tracking and cannot be carried: an error; or a warning, or nothing but the report,
@@ -100,7 +99,7 @@ class Losses:
                 **dict(zip(("file", "line", "column"), place, strict=False)),
             )
         if self.on_unsupported == "warn":
-            warnings.warn(f"{loss.place}: {loss}" if loss.place else str(loss), LossWarning, stacklevel=2)
+            warn(f"{loss.place}: {loss}" if loss.place else str(loss), LossWarning)
         self.found.append(loss)
 
 

@@ -251,3 +251,41 @@ def test_masks_with_walls_may_be_lost(tmp_path: Path) -> None:
     losses = Losses("drift")
     assert read(path, losses=losses)["m"].kind == "Mask"
     assert [loss.attribute for loss in losses.found if loss.is_physics] == ["wall"]
+
+
+def test_of_frequency_and_harmonic_number_the_last_counts(tmp_path: Path) -> None:
+    path = tmp_path / "ring.bmad"
+    path.write_text(
+        "parameter[e_tot] = 1e9\na: rfcavity, l = 1, harmon = 10, rf_frequency = 5e8\n"
+        "b: rfcavity, l = 1, rf_frequency = 5e8, harmon_master = F, harmon = 10\n"
+        "d: drift, l = 98\nl: line = (a, b, d); use, l"
+    )
+    lattice = read(path)
+    assert lattice["a"].rf_frequency == 5e8
+    assert lattice["b"].rf_frequency == pytest.approx(10 * 299792458 / 100, rel=1e-6)
+
+
+def test_former_switches_of_a_match(tmp_path: Path) -> None:
+    path = tmp_path / "line.bmad"
+    path.write_text(
+        "beginning[beta_a] = 10; beginning[beta_b] = 20; parameter[geometry] = open; parameter[e_tot] = 1e9\n"
+        "on: match, match_end = T, beta_a1 = 5, beta_b1 = 6\noff: match, match_end = F\nl: line = (on, off); use, l"
+    )
+    lattice = read(path)
+    assert (lattice["on"].beta_a0, lattice["on"].beta_b0) == pytest.approx((10, 20))
+    assert lattice["off"] == cv.Match(name="off")
+
+
+def test_parts_of_what_is_not_understood_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "line.bmad"
+    path.write_text(
+        "p: pipe, l = 1, sr_wake = {z_max = 1}\np[sr_wake%scale_with_length] = T\n"
+        "f: foil, thickness = 1e-4, density = (12e3, 0.1)\nl: line = (p, f); use, l"
+    )
+    losses = Losses("drift")
+    lattice = read(path, losses=losses)
+    assert lattice["p"].metadata == {"sr_wake": "{z_max = 1}", "sr_wake%scale_with_length": "t"}
+    assert lattice["f"].metadata["density"] == "(12000, 0.10000000000000001)"
+    assert [(loss.element, loss.attribute) for loss in losses.found] == [
+        ("p", "sr_wake"), ("p", "sr_wake%scale_with_length"), ("f", ""),
+    ]  # fmt: skip

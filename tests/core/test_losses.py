@@ -1,5 +1,7 @@
 """What conversions cannot carry: reported, warned of, or an error."""
 
+from pathlib import Path
+
 import pytest
 
 import caraval as cv
@@ -59,8 +61,9 @@ def test_losses_are_with_the_lattice(file):
 
 
 def test_losses_that_are_allowed_can_warn(file):
-    with pytest.warns(cv.LossWarning, match="7:2: w1: wiggler"):
+    with pytest.warns(cv.LossWarning, match="7:2: w1: wiggler") as caught:
         cv.load(file, on_unsupported="warn")
+    assert [Path(warning.filename).name for warning in caught] == [Path(__file__).name]  # the line that asked for it
 
 
 def test_writers_report_losses(file):

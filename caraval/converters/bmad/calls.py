@@ -55,7 +55,7 @@ def inline(interpreter: Interpreter, element: Element, given: Given) -> bool:
         If something in the file makes no sense.
     """
     assert isinstance(given.value, Literal)
-    found = _found(interpreter, given.value.text[len(INLINE) :], given.value.position)
+    found = _found(interpreter, given.value.text[len(INLINE) :].strip("\"'"), given.value.position)
     assert found is not None
     path, shown = found
     with interpreter.reading(path, shown):

@@ -40,7 +40,7 @@ def told(
     Raises
     ------
     LatticeError
-        If a frequency is given twice, or the line has no length.
+        If the line has no length.
     """
     out = list(elements)
     if any(is_harmonic(element) for element in branch.elements):
@@ -58,23 +58,11 @@ def told(
 
 
 def is_harmonic(element: Element) -> bool:
-    """Whether the frequency of an element follows from its harmonic number.
-
-    Raises
-    ------
-    LatticeError
-        If both are given.
-    """
-    number, frequency, master = (element.settings.get(name) for name in ("harmon", "rf_frequency", "harmon_master"))
+    """Whether the frequency of an element follows from its harmonic number."""
+    number, master = (element.settings.get(name) for name in ("harmon", "harmon_master"))
     if number is None or number.value == 0:
         return False
-    if master is not None:
-        return master.logical("harmon_master")
-    if frequency is not None and frequency.value != 0:
-        raise number.place.error(
-            f"{element.label}: harmon and rf_frequency say the same; give one, or say with harmon_master which one counts"
-        )
-    return True
+    return master is None or master.logical("harmon_master")
 
 
 def _with_frequency(said: Element, element: CaravalElement, reference: Reference, length: float) -> CaravalElement:

@@ -23,12 +23,17 @@ GAMMA = 1000.0
 ENERGIES = ("p0c", "e_tot")
 """Parameters, either of which says the reference energy."""
 
+INSTEAD = {
+    "p0c": {"e_tot"}, "e_tot": {"p0c"},
+    "harmon": {"rf_frequency", "harmon_master"}, "rf_frequency": {"harmon", "harmon_master"},
+}  # fmt: skip
+"""Parameters and attributes that say the same as another, which no longer counts once they are set."""
+
 
 def put(settings: Settings, name: str, setting: Setting) -> None:
-    """Set a parameter; of those that say the reference energy, the last counts."""
-    if name in ENERGIES:
-        for other in ENERGIES:
-            settings.pop(other, None)
+    """Set a parameter or an attribute; of those that say the same, the last counts."""
+    for other in INSTEAD.get(name, ()):
+        settings.pop(other, None)
     settings[name] = setting
 
 

@@ -17,7 +17,7 @@ from .patterns import Pattern
 from .positions import Mistake, Place, Position
 from .rows import worked_out
 from .syntax import Given
-from .vocabulary import OF_PASSES, VECTORS, Vocabulary
+from .vocabulary import FORMER_SWITCHES, OF_PASSES, VECTORS, Vocabulary
 
 
 class State:
@@ -168,6 +168,10 @@ class State:
         if given.name in VECTORS and isinstance(given.value, Vector):
             parts = zip(VECTORS[given.name], given.value.of_length(len(VECTORS[given.name])), strict=True)
             return all(self.give(element, Given(given.position, name, part)) for name, part in parts)
+        if element.keyword == "match" and given.name in FORMER_SWITCHES:
+            name, word = FORMER_SWITCHES[given.name]
+            is_on = self.parameter(given).logical(given.name)
+            return not is_on or self.give(element, Given(given.position, name, Name(given.position, word)))
         names = self.names(element, given.name)
         if not names or (element.lord is not None and not OF_PASSES.issuperset(names)):
             return False
@@ -179,7 +183,7 @@ class State:
             if isinstance(value, float) and (self.branches or component(element, name)):
                 settled.write(element, name, value, place)
             else:
-                element.settings[name] = Setting(value, place)
+                start.put(element.settings, name, Setting(value, place))
         return True
 
     def _value(self, element: Element, name: str, given: Given) -> Value:
@@ -188,18 +192,22 @@ class State:
             if default is None:
                 raise Mistake(f"{element.label}: {name} needs a value, {name} = ...", given.position)
             return default
+        if isinstance(given.value, Vector) and self.vocabulary.kind(element.keyword) is None:
+            return self._listed(given.value)
         value = self.evaluate(given.value, self.vocabulary.wanted(element.keyword, name), f"{element.label}: {name}")
         if isinstance(value, Structure) and self.vocabulary.is_table(element.keyword, name):
             return worked_out(value, given.value.position, self)
         return value
+
+    def _listed(self, vector: Vector) -> str:
+        return f"({', '.join(f'{number(part, self):.17g}' for part in vector.parts)})"
 
     def parameter(self, given: Given) -> Setting:
         """Return a parameter of the lattice or of a line as a setting; without a value, it is true."""
         if given.value is None:
             return Setting("T", self.place(given.position))
         if isinstance(given.value, Vector):  # of a grid
-            parts = ", ".join(f"{number(part, self):g}" for part in given.value.parts)
-            return Setting(f"({parts})", self.place(given.position))
+            return Setting(self._listed(given.value), self.place(given.position))
         value = self.evaluate(given.value, wanted(given.name), given.name)
         return Setting(value, self.place(given.value.position))
 

@@ -46,6 +46,9 @@ SEVERAL = {
 FORMER = {"g_err": "dg", "b_field_err": "db_field"}
 """Former names of attributes."""
 
+FORMER_SWITCHES = {"match_end": ("matrix", "match_twiss"), "match_end_orbit": ("kick0", "match_orbit")}
+"""Attributes of a `match` that were switches once, and what they mean when they are on."""
+
 WITHOUT_VALUE = {
     "tilt": {"quadrupole": pi / 4, "sol_quad": pi / 4, "sextupole": pi / 6, "octupole": pi / 8},
     "fint": dict.fromkeys(BENDS, 0.5),
@@ -120,7 +123,8 @@ class Vocabulary:
             return (terms.ordered(word),)
         known = self.attributes(keyword)
         base = re.split(r"[(%]", word)[0]
-        if not (word in known or base in INERT or base in self.custom or MULTIPOLE.fullmatch(word)):
+        is_part = base in PHYSICS and base != word
+        if not (word in known or is_part or base in INERT or base in self.custom or MULTIPOLE.fullmatch(word)):
             fitting = [name for name in known if name.startswith(word)] if len(word) >= SHORTEST else []
             if len(fitting) != 1:
                 return ()
