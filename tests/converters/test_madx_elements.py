@@ -263,6 +263,7 @@ EDITED = """
         ("install, element=n, class=m, at=1, from=b;", "a@2 b@5 n@6 c@8"),
         ("install, element=n, class=q, at=9;", "a@2 b@5 c@8 n@9"),
         ("remove, element=a;", "b@5 c@8"),
+        ("remove, element=nosuch;", "a@2 b@5 c@8"),
         ("select, flag=seqedit, class=q; remove, element=selected;", "c@8"),
         ('select, flag=seqedit, pattern="^[ac]$"; remove, element=selected;', "b@5"),
         ("select, flag=seqedit, range=b/#e; remove, element=selected;", "a@2"),
@@ -309,3 +310,23 @@ def test_rfmultipole_of_a_dipole(tmp_path: Path, given: str, expected: tuple[flo
     assert lattice["d"].kind == "CrabCavity"
     out = lattice.track(cv.ParticleBeam(x=[0.0], reference=lattice.reference))
     np.testing.assert_allclose([out.px[0], out.py[0]], expected, rtol=0, atol=1e-18)
+
+
+def test_macros_as_files_write_them(load: Load) -> None:
+    text = "long(n) : macro = { a: drift, l=n; }; other : macro(n, m) = { b: drift, l=n.m; }; bare: macro { c: drift, l=3; };"
+    lattice = load(f"{text} exec, long(1); exec, other(2, 5); exec, bare; l: line=(a, b, c); use, sequence=l;")
+    assert [element.length for element in lattice.elements[1:4]] == [1.0, 2.5, 3.0]
+
+
+def test_signs_between_the_items_of_a_line(load: Load) -> None:
+    lattice = load("a: drift, l=1; b: quadrupole, l=2; p: line=(a, b); l: line=(p+a-p); use, sequence=l;")
+    assert [element.name for element in lattice.elements[1:6]] == ["a", "b", "a", "b", "a"]
+
+
+def test_misalignments_that_a_kind_has_not_are_losses(load: Load) -> None:
+    text = "m: multipole, knl={0.1}, dx=0.1, dtheta=0.6; l: line=(m); use, sequence=l;"
+    with pytest.raises(cv.LatticeError, match="x_pitch = "):
+        load(text)
+    lattice = load(text, on_unsupported="drift")
+    assert lattice["m"].x_offset == 0.1
+    assert [(loss.attribute, loss.value) for loss in lattice.losses] == [("x_pitch", 0.6)]

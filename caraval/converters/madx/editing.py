@@ -130,6 +130,10 @@ def _move(interpreter: Interpreter, sequence: Sequence, given: dict[str, Given],
 
 def _remove(interpreter: Interpreter, sequence: Sequence, given: dict[str, Given], command: Command, place: Place) -> None:
     """Take members out; what counted from them keeps its place."""
+    name = _text(given, "element")
+    if name != "selected" and _number(sequence, name) is None:
+        interpreter.losses.note(name, "remove", sequence.name, "nothing, as it is not there", place=place)
+        return
     meant = {id(member) for member in _meant(interpreter, sequence, given, place)}
     gone = {member.name for member in sequence.members if id(member) in meant}
     positions = Positions(interpreter)
@@ -195,11 +199,15 @@ def _fixed(member: Member, middle: float) -> Member:
 
 def _found(sequence: Sequence, name: str, place: Place) -> int:
     """Return the number of a member, which is named with the occurrence that is meant, if not the first."""
-    found = Names(sequence.name, (member.name for member in sequence.members)).number(name)
+    found = _number(sequence, name)
     if found is None:
         near = suggest(name, {member.name for member in sequence.members})
         raise place.error(f"there is no {name!r} in sequence {sequence.name!r}{near}")
     return found
+
+
+def _number(sequence: Sequence, name: str) -> int | None:
+    return Names(sequence.name, (member.name for member in sequence.members)).number(name)
 
 
 def _meant(interpreter: Interpreter, sequence: Sequence, given: dict[str, Given], place: Place) -> list[Member]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from caraval.core.element import Element as CaravalElement
 from caraval.core.errors import CaravalError
 from caraval.core.registry import registry
+from caraval.physics.sbend import SBend
 
 from . import apertures, magnets, older, others
 from .definitions import Assigned, Element
@@ -116,7 +117,7 @@ class Converter:
         if made.kind not in ("Drift", "Patch", "Taylor"):
             values.update(apertures.limits(v))
         if element.keyword not in _NOT_MOVED:
-            _move(v, made.kind, values)
+            _move(v, self._kinds[made.kind], values)
         values["metadata"] = self._metadata(v)
         behind = [Made(more.kind, {"name": element.name + ending, **more.values}) for ending, more in made.behind.items()]
         try:
@@ -138,7 +139,7 @@ class Converter:
         return kept
 
 
-def _move(v: Values, kind: str, values: dict[str, Any]) -> None:
+def _move(v: Values, kind: type[CaravalElement], values: dict[str, Any]) -> None:
     """Add a misalignment: of the entrance in MAD-X, of the middle here (MAD-X manual, "Permanent Misalignments")."""
     assigned = v.errors.values if v.errors is not None else {}
     if not (assigned or any(map(v.has, MISALIGNMENT))):
@@ -146,7 +147,8 @@ def _move(v: Values, kind: str, values: dict[str, Any]) -> None:
     dx, dy, ds, theta, phi, psi = (v.number(name) + assigned.get(name, 0.0) for name in MISALIGNMENT)
     if not any((dx, dy, ds, theta, phi, psi)):
         return
-    if kind == "SBend" and values.get("angle") and any((theta, phi)):
+    is_bend = issubclass(kind, SBend)
+    if is_bend and values.get("angle") and any((theta, phi)):
         v.lose("dtheta", f"{theta}, dphi = {phi} of a bend")
         theta = phi = 0.0
     half = v.length / 2
@@ -156,8 +158,10 @@ def _move(v: Values, kind: str, values: dict[str, Any]) -> None:
         "z_offset": ds + half * (cos(theta) * cos(phi) - 1),
         "x_pitch": theta,
         "y_pitch": phi,
-        "roll" if kind == "SBend" else "tilt": psi,
+        "roll" if is_bend else "tilt": psi,
     }
     for name, value in moved.items():
-        if value:
+        if value and name not in kind.schema().fields:
+            v.lose(name, value)
+        elif value:
             values[name] = values.get(name, 0.0) + value

@@ -2,8 +2,10 @@
 
 ::
 
-    group    = "(" [ item { "," item } ] ")"  |  name "(" [ item { "," item } ] ")"
+    group    = "(" [ item { [ "," ] item } ] ")"  |  name "(" [ item { "," item } ] ")"
     item     = [ "-" | "+" ] [ number "*" ] [ "-" | "+" ] ( name [ "(" item { "," item } ")" ] | group )
+
+Between two items stands a comma or a sign.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ def _items(tokens: Tokens, level: int) -> tuple[Item, ...]:
     items = []
     while not tokens.skip(")"):
         items.append(_item(tokens, level))
-        if tokens.next.text != ")":
+        if tokens.next.text not in (")", "+", "-"):
             tokens.need(",")
             while tokens.skip(","):
                 pass

@@ -4,7 +4,8 @@
 
     statement  = block | macro | line | assignment | setting | definition | command
     block      = ( "if" | "elseif" | "while" ) condition "{" ... "}" | "else" "{" ... "}"
-    macro      = name [ "(" name { "," name } ")" ] ":" "macro" "=" "{" ... "}"
+    macro      = name [ names ] ":" "macro" [ names ] [ "=" ] "{" ... "}"
+    names      = "(" name { "," name } ")"
     line       = name [ "(" name { "," name } ")" ] ":" "line" "=" group
     assignment = { "const" | "real" | "int" | "shared" } name ( "=" | ":=" ) expression
     setting    = name [ "%" name ] "->" name ( "=" | ":=" ) value
@@ -35,7 +36,7 @@ _QUALIFIERS = ("const", "real", "int", "shared")
 _BETWEEN = re.compile(r"[\s;]*")
 _BLOCK = re.compile(r"(if|elseif|else|while)\b(?!\s*(?:[.:,=$]|->))", re.IGNORECASE)
 _NAMED = r"([a-z_$][\w.$]*)\s*(?:\(([^(){};:=]*)\))?\s*:\s*"
-_MACRO = re.compile(_NAMED + r"macro\s*=\s*(?=\{)", re.IGNORECASE)
+_MACRO = re.compile(_NAMED + r"macro\s*(?:\(([^(){};:=]*)\))?\s*=?\s*(?=\{)", re.IGNORECASE)
 _LINE = re.compile(_NAMED + r"line\s*:?\s*=", re.IGNORECASE)
 _WORD = re.compile(r"([a-z_$][\w.$]*)\s*(?!\s|:|=|->|%)", re.IGNORECASE)
 _MARK = re.compile(r"""[;{}]|"[^"\n]*"|'[^'\n]*'""")
@@ -103,7 +104,7 @@ def _statement(source: Source, start: int, limit: int) -> tuple[Statement, int]:
     if macro:
         closing = _closing(text, macro.end(), limit)
         body = text[macro.end() + 1 : closing]
-        return Macro(source, start, macro[1].lower(), _names(macro[2]), body), closing + 1
+        return Macro(source, start, macro[1].lower(), _names(macro[2] or macro[3]), body), closing + 1
     end = _end(text, start, limit)
     line = _LINE.match(text, start, end)
     if line:
