@@ -314,8 +314,12 @@ def test_rfmultipole_of_a_dipole(tmp_path: Path, given: str, expected: tuple[flo
 
 def test_macros_as_files_write_them(load: Load) -> None:
     text = "long(n) : macro = { a: drift, l=n; }; other : macro(n, m) = { b: drift, l=n.m; }; bare: macro { c: drift, l=3; };"
-    lattice = load(f"{text} exec, long(1); exec, other(2, 5); exec, bare; l: line=(a, b, c); use, sequence=l;")
-    assert [element.length for element in lattice.elements[1:4]] == [1.0, 2.5, 3.0]
+    text += "fewer(k, m): macro = { d: drift, l=k+m; };  m = 1;"
+    lattice = load(
+        f"{text} exec, long(1); exec, other(2, 5); exec, bare(9); exec, fewer(3); l: line=(a, b, c, d); use, sequence=l;"
+    )
+    assert [element.length for element in lattice.elements[1:5]] == [1.0, 2.5, 3.0, 4.0]
+    assert [(loss.element, loss.value) for loss in lattice.losses] == [("bare", "9")]
 
 
 def test_signs_between_the_items_of_a_line(load: Load) -> None:

@@ -89,7 +89,6 @@ def test_malformed_statements(tmp_path: Path, text: str, expected: str) -> None:
         ("beam, particle = x, charge = 0;", "1:1: a particle of mass .* and charge 0.0 e makes no beam"),
         ("seqedit, sequence = s;", "1:1: there is no sequence 's' to edit"),
         ("flatten;", "1:1: 'flatten' needs a sequence to edit"),
-        ("d: drift, l = 1;" + END + "m(a): macro = { };\nexec, m(1, 2);", "5:1: macro 'm' takes 1 arguments, not 2"),
         ("makethin, sequence = s;", "1:1: there is no sequence 's' to make thin"),
         ("s: sequence, l = 1; endsequence;\nmakethin, sequence = s, style = teapott;",
          "2:1: there is no slicing style 'teapott'; did you mean 'teapot'.*; there are teapot, simple, collim, hybrid"),

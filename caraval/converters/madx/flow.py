@@ -97,18 +97,18 @@ class Flow(State):
         return word
 
     def exec_macro(self, name: str, given: list[str], place: Place) -> str:
-        """Fill a macro in and carry it out.
+        """Fill a macro in and carry it out; arguments that are not given stay as they stand.
 
         Raises
         ------
         LatticeError
-            If it takes another number of arguments.
+            If it comes to too much, or something in it makes no sense.
         """
         macro = self.macros[name]
-        if len(given) != len(macro.arguments):
-            raise place.error(f"macro {name!r} takes {len(macro.arguments)} arguments, not {len(given)}")
+        for surplus in given[len(macro.arguments) :]:
+            self.losses.note(name, "exec", surplus, f"left out, as the macro takes {len(macro.arguments)}", place=place)
         text = macro.text
-        for argument, value in zip(macro.arguments, given, strict=True):
+        for argument, value in zip(macro.arguments, given, strict=False):
             pieces = re.split(re.escape(argument), text, flags=re.IGNORECASE)  # wherever its letters stand
             self._expanded += len(text) + len(value) * len(pieces)
             if self._expanded > LONGEST:
