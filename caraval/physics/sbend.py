@@ -236,6 +236,8 @@ def _bend_kicks(bend: SBend, in_body: tuple[int, ...], *, maxwell: bool = False,
         pairs = [found.get(n, (0.0, 0.0)) for n in range(size)]
         if design:
             pairs[0] = pairs[0][0], pairs[0][1] + bend.angle
+        elif maxwell and bend.met_backwards:  # its error alone, without what makes the opposite of the design
+            pairs[0] = pairs[0][0], pairs[0][1] + 2 * bend.angle
         normal = tuple(0.0 if n in in_body else b * weight for n, (_, b) in enumerate(pairs))
         return normal, tuple(a * weight for a, _ in pairs)
 
