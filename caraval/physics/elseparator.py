@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import copysign
 from typing import Any, ClassVar, NamedTuple
 
-from caraval.core.arrays import is_zero
+from caraval.core.arrays import is_number, is_zero
 from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element
 from caraval.core.errors import InputError
@@ -63,12 +63,17 @@ class ELSeparator(ElectricMagnet):
             raise InputError(f"{self.label}: voltage needs a gap between the plates, in m")
 
     def at(self, reference: Reference, xp: Any) -> Element:
-        """Return the element with a normalised strength in place of a field, which is vertical (Bmad)."""
+        """Return the element with a normalised strength in place of a field, which is vertical (Bmad).
+
+        Where the length may be zero the field stays beside it: there the strength does not say it.
+        """
         if self.voltage is None and self.e_field is None:
             return super().at(reference, xp)
         field = self.e_field if self.voltage is None else quotient(self.voltage, self.gap, xp)
         vkick = self.length * field / (reference.p0c * reference.beta)
-        return self.with_values({"vkick": vkick, "e_field": None, "voltage": None}).at(reference, xp)
+        element = self.with_values({"vkick": vkick, "e_field": None, "voltage": None}).at(reference, xp)
+        known = is_number(self.length) and self.length != 0
+        return element if known else element.with_values({"e_field": field})
 
     def main_strength(self, xp: Any) -> tuple[Any, int]:
         """Return the kick to which magnetic multipoles are relative, as in a kicker."""
@@ -121,7 +126,10 @@ def separator(c: SeparatorConstants, q: Coordinates, xp: Any) -> Coordinates:
 def force(separator: ELSeparator, reference: Reference, xp: Any) -> tuple[Any, Any]:
     """Return the force over the reference momentum, per length [1/m]."""
     sign = copysign(1.0, reference.species.charge)
-    return tuple(quotient(sign * kick, separator.length, xp) for kick in (separator.hkick, separator.vkick))  # type: ignore[return-value]
+    if separator.e_field is not None:
+        return 0.0, sign * separator.e_field / (reference.p0c * reference.beta)
+    kx, ky = (quotient(sign * kick, separator.length, xp) for kick in (separator.hkick, separator.vkick))
+    return kx, ky
 
 
 def part(share: float) -> Routine:

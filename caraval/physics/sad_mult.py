@@ -20,7 +20,7 @@ from . import drift, solenoid
 from .shared import sad_edge, steps
 from .shared.integrator import body_kick_body, number_of_steps
 from .shared.multipoles import HIGHEST_ORDER, Kicked, Magnet, kicks, orders
-from .shared.sad_body import SkewBodyConstants, skew_body
+from .shared.sad_body import SkewBodyConstants, skew_body, undo_skew_body
 
 STEP_RADIUS = 0.05
 """Amplitude [m] for which the rule for the number of steps provides (``bmad_com[sad_amp_max]``)."""
@@ -106,10 +106,9 @@ def part(share: float) -> Routine:
 
     def prepare(element: SadMult, reference_in: Reference, reference_out: Reference, xp: Any) -> SkewBodyConstants:
         a, b = element.strengths(xp)[1]
-        length = element.length
-        return SkewBodyConstants(length * share, element.ks / 2, b / length, a / length, drift.mass2(reference_in))
+        return SkewBodyConstants(element.length * share, element.ks / 2, b * share, a * share, drift.mass2(reference_in))
 
-    return Routine(track=skew_body, prepare=prepare, undo=drift.undo_length)
+    return Routine(track=skew_body, prepare=prepare, undo=undo_skew_body)
 
 
 def errors(element: SadMult, xp: Any) -> dict[int, tuple[Any, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, pi
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from caraval.core import scalar
@@ -28,12 +28,11 @@ from .shared.dipole_body import (
     either_part,
     free_part,
     sector_part,
-    switched_off,
 )
 from .shared.dipole_edge import edge_matrix, edges
 from .shared.dipole_symplectic_edge import SYMPLECTIC_MODELS
 from .shared.electric import ElectricMagnet
-from .shared.integrator import Share, body_kick_body, kick_body_kick, number_of_steps
+from .shared.integrator import Chain, ChainShare, Share, body_kick_body, kick_body_kick, number_of_steps
 from .shared.multipoles import field, integrated, orders
 from .shared.special import quotient, stumpff
 
@@ -66,6 +65,8 @@ class SBend(ElectricMagnet):
         ones, and the gradient in the paraxial body.
     met_backwards
         Of what :meth:`turned` makes of a reversed bend: `bmad_standard` has two defects there, which are reproduced.
+    curvature : Parameter, optional
+        Of what :meth:`at` makes of `b_field` [1/m], where the length may be zero: there the angle does not say it.
     """
 
     angle: Parameter = 0.0
@@ -90,6 +91,7 @@ class SBend(ElectricMagnet):
     fringe_at: End = "both_ends"
     exact_multipoles: Literal["off", "horizontally_pure", "vertically_pure"] = "off"
     met_backwards: bool = False
+    curvature: Parameter | None = None
     tilt: ClassVar[float] = 0.0  # type: ignore[misc]
 
     shorthands = {  # noqa: RUF012
@@ -104,6 +106,8 @@ class SBend(ElectricMagnet):
     @property
     def g(self) -> Any:
         """Curvature of the reference trajectory [1/m]."""
+        if self.curvature is not None:
+            return self.curvature
         return quotient(self.angle, self.length, namespace(self.angle, self.length))
 
     @property
@@ -133,7 +137,9 @@ class SBend(ElectricMagnet):
         bend = super().at(reference, xp)
         if self.b_field is None:
             return bend
-        return bend.with_values({"angle": self.b_field / reference.rigidity * self.length, "b_field": None})
+        g = self.b_field / reference.rigidity
+        known = is_number(self.length) and self.length != 0
+        return bend.with_values({"angle": g * self.length, "b_field": None, "curvature": None if known else g})
 
     def is_main_odd(self) -> bool:
         """Whether multipoles change sign with the field that they are relative to."""
@@ -230,6 +236,8 @@ def _bend_kicks(bend: SBend, in_body: tuple[int, ...], *, maxwell: bool = False,
         pairs = [found.get(n, (0.0, 0.0)) for n in range(size)]
         if design:
             pairs[0] = pairs[0][0], pairs[0][1] + bend.angle
+        elif maxwell and bend.met_backwards:  # its error alone, without what makes the opposite of the design
+            pairs[0] = pairs[0][0], pairs[0][1] + 2 * bend.angle
         normal = tuple(0.0 if n in in_body else b * weight for n, (_, b) in enumerate(pairs))
         return normal, tuple(a * weight for a, _ in pairs)
 
@@ -264,17 +272,32 @@ def _kicking(bend: SBend, in_body: tuple[int, ...]) -> tuple[set[int], set[int]]
 # -------------------------------------------------------------------- methods
 
 TURN = 1.0
-"""Largest angle [rad] of one slice of a field that does not follow the design: well within a right angle."""
+"""Largest angle [rad] of one arc of a field that does not follow the design: well within a right angle."""
 
 
-def _turns(bend: SBend) -> int:
-    """Return into how many slices a body must be cut at least."""
-    if _follows_design(bend):
-        return 1
+def _in_arcs(part: Share, bend: SBend) -> ChainShare:
+    """Return what makes a share of the body as several arcs one after the other, where it turns by much.
+
+    An angle that is not known beforehand may be up to a full turn.
+    """
     try:
-        return max(1, ceil(abs(steps.number(bend.angle)) / TURN))
-    except UnknownValueError:  # hidden by a trace: the body then copes with any angle
-        return 1
+        angle = abs(steps.number(bend.angle)) if bend.b_field is None else FULL_TURN
+    except UnknownValueError:  # hidden by a trace
+        angle = FULL_TURN
+
+    def share(weight: float) -> Chain:
+        number = max(1, ceil(angle * abs(weight) / TURN))
+        return (part(weight / number),) * number
+
+    return share
+
+
+FULL_TURN = 2 * pi
+
+
+def _body(bend: SBend) -> Share | ChainShare:
+    """Return the exact body: along the design, or in a field that does not follow it."""
+    return sector_part if _follows_design(bend) else _in_arcs(arc_part, bend)
 
 
 def count(bend: SBend, method: TrackingMethod, reference: Reference | None) -> int:
@@ -308,7 +331,7 @@ def _gradient_is(bend: SBend) -> str:
 def bmad_standard(bend: SBend, method: TrackingMethod, number: int) -> Sequence[Step]:
     """Bmad's steps: edge, half kick, slices of body with kicks between, half kick, edge."""
     if not bend.is_on:
-        return (Step((switched_off(),)),)
+        return (Step(_in_arcs(free_part, bend)(1.0)),)
     exact = bend.exact_multipoles != "off" and bend.is_bent()
     gradient = "none" if exact else _gradient_is(bend)
     in_body: tuple[int, ...] = (0,) if gradient == "none" else (0, 1)
@@ -317,17 +340,15 @@ def bmad_standard(bend: SBend, method: TrackingMethod, number: int) -> Sequence[
     if is_zero(bend.length):
         kick = _bend_kicks(bend, ())
         return kick_body_kick(sector_part, kick, 1, *edges(bend), thin=True)
-    body: Share = sector_part if _follows_design(bend) else arc_part
-    if gradient != "none":
-        body = _gradient_body(bend, gradient)
+    body = _body(bend) if gradient == "none" else _gradient_body(bend, gradient)
     kicks = electric.with_electric(_bend_kicks(bend, in_body, maxwell=exact), bend, bent=True)
-    return kick_body_kick(body, kicks, number, *electric.with_edges(bend, edges(bend)), slices=_turns(bend))
+    return kick_body_kick(body, kicks, number, *electric.with_edges(bend, edges(bend)))
 
 
-def _gradient_body(bend: SBend, gradient: str) -> Share:
+def _gradient_body(bend: SBend, gradient: str) -> Share | ChainShare:
     if bend.met_backwards:
         return backwards_part
-    return combined_part if gradient == "strong" else either_part
+    return combined_part if gradient == "strong" else _in_arcs(either_part, bend)
 
 
 def _follows_design(bend: SBend) -> bool:
@@ -341,10 +362,11 @@ def kick_drift_kick(bend: SBend, method: KickDriftKick, number: int) -> Sequence
     """Exact slices of dipole, and kicks of all other multipoles; exact edges in place of second-order ones.
 
     That is what PTC does with split "drift" and "matrix". Along a straight reference, and with "free", the dipole, too, is a
-    kick between drifts, which follow the curve of the design (Forest, Reusch, Bruhwiler, Amiry, Part. Accel. 45, 65).
+    kick between drifts, which follow the curve of the design (Forest, Reusch, Bruhwiler, Amiry, Part. Accel. 45, 65); a step
+    must then turn by less than a right angle.
     """
     if not bend.is_on:
-        return (Step((switched_off(),)),)
+        return (Step(_in_arcs(free_part, bend)(1.0)),)
     electric.refuse(bend, method.name)
     entrance, exit = edges(bend, SYMPLECTIC_MODELS)
     if is_zero(bend.length):
@@ -352,11 +374,12 @@ def kick_drift_kick(bend: SBend, method: KickDriftKick, number: int) -> Sequence
     if not bend.is_bent():
         return body_kick_body(drift.part, _bend_kicks(bend, ()), number, method.order, entrance, exit)
     if method.split == "free":
-        body, kick = free_part, _bend_kicks(bend, (), maxwell=True, design=True)
+        body: Share | ChainShare = _in_arcs(free_part, bend)
+        kick = _bend_kicks(bend, (), maxwell=True, design=True)
     else:
-        body = sector_part if _follows_design(bend) else arc_part
+        body = _body(bend)
         kick = _bend_kicks(bend, (0,), maxwell=True)
-    return body_kick_body(body, kick, number, method.order, entrance, exit, slices=_turns(bend))
+    return body_kick_body(body, kick, number, method.order, entrance, exit)
 
 
 def linear(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> LinearMap:

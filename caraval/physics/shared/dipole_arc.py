@@ -18,7 +18,7 @@ class ArcConstants(NamedTuple):
     Length [m]; curvature of the frame [1/m], and what the field has beyond it; sine and versine of the angle `a` of the
     frame, tangent and secant of its half; ``sin(a) / g`` and ``(1 - cos(a)) / g`` [m]; cosine of half the angle that the field
     bends on the reference's chord, and by how much the arc over that chord is longer than the reference's [m];
-    ``(m c / P0)^2``; the field, or one where there is none.
+    ``(m c / P0)^2``.
     """
 
     length: Any
@@ -33,11 +33,10 @@ class ArcConstants(NamedTuple):
     half_cosine: Any
     bow: Any
     mass2: Any
-    divisor: Any
 
 
 def arc(c: ArcConstants, q: Coordinates, xp: Any) -> Coordinates:
-    """Move along an arc, exactly (Bmad manual, "Bend Tracking").
+    """Move along an arc well within a right angle, exactly (Bmad manual, "Bend Tracking").
 
     The chord of the particle's arc leans against that of the reference's. Arcs and chords are written in differences from the
     reference's, so that nothing is divided by field or curvature and no digits are lost.
@@ -53,13 +52,11 @@ def arc(c: ArcConstants, q: Coordinates, xp: Any) -> Coordinates:
     px_out = px - px * c.versine + (excess - field * q.x) * c.sine - c.extra * c.straight
     left = in_plane2 - px_out * px_out
     ps_out = root(left, xp)
-    ps_seen = ps - ps * c.versine - px * c.sine
-    ahead = ps_seen > 0  # else the frame turned by more than a right angle, and there must be a field
+    ps_seen = ps - ps * c.versine - px * c.sine  # along the beam at the exit, where it is more than nothing
+    left = xp.where(ps_seen > 0, left, -1.0)
     # slope of the chord against the reference's
-    lean = (px + px_out) * (1 + c.half_tangent * (px_out - px) / (ps + ps_out)) / xp.where(ahead, ps_seen + ps_out, 1.0)
+    lean = (px + px_out) * (1 + c.half_tangent * (px_out - px) / (ps + ps_out)) / xp.where(left > 0, ps_seen + ps_out, 1.0)
     slope = c.half_tangent + lean
-    across = (ps_out - ps_seen) / c.divisor
-    x = xp.where(ahead, q.x + reach * lean, q.x - q.x * c.versine - c.sagitta + across)
     # chords over sin(a) / g: the particle's, over its momentum in the plane, and the reference's; and their squares' difference
     stretch = c.g * q.x
     incline = 1 + slope * slope
@@ -68,13 +65,10 @@ def arc(c: ArcConstants, q: Coordinates, xp: Any) -> Coordinates:
     half = 0.5 * field * c.straight * own
     closing = own * c.half_cosine + c.half_secant * root(1 - half * half, xp)
     chord = c.straight * difference / (in_plane2 * closing)  # of the arc that is the difference of the two
-    far = xp.sqrt(xp.where(ahead, 1.0, (reach * reach + across * across) / in_plane2))
-    chord = xp.where(ahead, chord, far)
-    half_sine2 = (0.5 * field * chord) * (0.5 * field * chord)
-    detour = chord * arcsine_ratio(xp.where(left > 0, half_sine2, 0.0), xp)
-    detour = xp.where(ahead, detour + c.bow, detour - c.length)
+    half_sine = 0.5 * field * chord
+    detour = chord * arcsine_ratio(xp.where(left > 0, half_sine * half_sine, 0.0), xp) + c.bow
     return Coordinates(
-        xp.where(left > 0, x, BEYOND),
+        xp.where(left > 0, q.x + reach * lean, BEYOND),
         px_out,
         q.y + py * (c.length + detour),
         py,
@@ -124,5 +118,4 @@ def arc_constants(length: Any, angle: Any, g: Any, extra: Any, reference: Refere
         root(1 - bent * bent, xp),
         chord * (arcsine_ratio(bent * bent, xp) - arcsine_ratio(design * design, xp)),
         drift.mass2(reference),
-        divisor=xp.where(field == 0, 1.0, field),
     )

@@ -239,12 +239,3 @@ def gradient(bend: SBend, xp: Any) -> Any:
     """Return the normal gradient on the axis [1/m^2], with what a multipole adds."""
     found = integrated(bend, xp)
     return bend.k1 + quotient(found[1][1], bend.length, xp) if 1 in found else bend.k1
-
-
-def switched_off() -> Routine:
-    """Return the body of a bend without field, along its curved reference."""
-
-    def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> ArcConstants:
-        return arc_constants(bend.length, bend.angle, bend.g, -bend.g, reference_in, xp)
-
-    return Routine(track=arc, prepare=prepare, undo=undo_arc)

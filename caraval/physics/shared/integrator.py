@@ -29,32 +29,30 @@ def cycle(before: Chain, repeated: Chain, closing: Chain, times: int) -> Sequenc
 
 
 def kick_body_kick(
-    body: Share,
+    body: Share | ChainShare,
     kick: Share | ChainShare | None,
     steps: int,
     entrance: Chain = (),
     exit: Chain = (),
     *,
     thin: bool = False,
-    slices: int = 1,
 ) -> Sequence[Step]:
     """Return Bmad's scheme: half a kick, a slice of body, a kick, ..., a slice of body, half a kick.
 
-    Without kicks the body is one slice, or as many as it must have; a thin element is one kick (Bmad manual, "Multipole
+    Without kicks the body is one slice; a thin element is one kick (Bmad manual, "Multipole
     Tracking").
     """
     if thin:
         return (Step((*entrance, *(_chain(kick(1.0)) if kick else ()), *exit)),)
     if kick is None:
-        return _body_alone(body, slices, entrance, exit)
-    steps = max(steps, slices)
-    half, whole, piece = _chain(kick(0.5 / steps)), _chain(kick(1.0 / steps)), body(1.0 / steps)
-    return cycle((*entrance, *half), (piece, *whole), (piece, *half, *exit), steps)
+        return _body_alone(body, entrance, exit)
+    half, whole, piece = _chain(kick(0.5 / steps)), _chain(kick(1.0 / steps)), _chain(body(1.0 / steps))
+    return cycle((*entrance, *half), (*piece, *whole), (*piece, *half, *exit), steps)
 
 
-def _body_alone(body: Share, slices: int, entrance: Chain, exit: Chain) -> Sequence[Step]:
-    piece = (body(1.0 / slices),)
-    return cycle(entrance, piece, (*piece, *exit), slices)
+def _body_alone(body: Share | ChainShare, entrance: Chain = (), exit: Chain = ()) -> Sequence[Step]:
+    pieces = _chain(body(1.0))
+    return cycle(entrance, pieces[:1], (pieces[-1], *exit), len(pieces))
 
 
 _CUBE_ROOT = 2.0 ** (1 / 3)
@@ -70,31 +68,28 @@ eq. 2.11, and table 1, solution A; the middle one of order 6 from their sum bein
 
 
 def body_kick_body(
-    body: Share,
+    body: Share | ChainShare,
     kick: Share | ChainShare | None,
     steps: int,
     order: int,
     entrance: Chain = (),
     exit: Chain = (),
-    *,
-    slices: int = 1,
 ) -> Sequence[Step]:
     """Return the symmetric splitting of an order: half a body, a kick, half a body, composed by :data:`WEIGHTS`.
 
-    Without kicks the body is one slice, which is exact, or as many as it must have.
+    Without kicks the body is one slice, which is exact.
     """
     if kick is None:
-        return _body_alone(body, slices, entrance, exit)
-    steps = max(steps, slices)
+        return _body_alone(body, entrance, exit)
     weights = WEIGHTS[order]
-    first, last = body(0.5 * weights[0] / steps), body(0.5 * weights[-1] / steps)
+    first, last = _chain(body(0.5 * weights[0] / steps)), _chain(body(0.5 * weights[-1] / steps))
     inside: list[Routine] = []
     for weight, following in zip(weights, (*weights[1:], None), strict=True):
         inside.extend(_chain(kick(weight / steps)))
         if following is not None:
-            inside.append(body(0.5 * (weight + following) / steps))
-    joint = body(0.5 * (weights[-1] + weights[0]) / steps)
-    return cycle((*entrance, first), (*inside, joint), (*inside, last, *exit), steps)
+            inside.extend(_chain(body(0.5 * (weight + following) / steps)))
+    joint = _chain(body(0.5 * (weights[-1] + weights[0]) / steps))
+    return cycle((*entrance, *first), (*inside, *joint), (*inside, *last, *exit), steps)
 
 
 def _chain(found: Routine | Chain) -> Chain:
@@ -129,7 +124,7 @@ def quadrature(body: Share, kick: Share | None, steps: int, order: int) -> Seque
     from a step's middle are not where the rule has its nodes.
     """
     if kick is None:
-        return _body_alone(body, 1, (), ())
+        return _body_alone(body)
     kicks, lengths = _RULES[order]
     routines: list[Routine] = []
     for length, weight in zip(lengths, (*kicks, None), strict=True):

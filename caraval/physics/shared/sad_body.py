@@ -2,7 +2,8 @@
 
 With ``zeta = x + i y`` the motion is ``zeta'' = -i sigma zeta' - kappa conj(zeta)``, ``kappa = k1 - i a1``. Turning the axes
 gives ``kappa`` a phase, so what is known without skew gradient (:mod:`.solenoid_gradient`) holds as it stands,
-linear in ``kappa`` and with ``|kappa|^2`` in the coefficients: smooth where both gradients are zero.
+linear in ``kappa`` and with ``|kappa|^2`` in the coefficients: smooth where both gradients are zero. The coefficients take the
+length from it, so that what is integrated over the length is not divided by it: a thin one is a kick.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from .special import paraxial_lag
 
 
 class SkewBodyConstants(NamedTuple):
-    """Length [m], half the solenoid field [1/m], normal and skew gradient [1/m^2], and ``(m c / P0)^2``."""
+    """Length [m], half the solenoid field [1/m], normal and skew gradient integrated over it [1/m], and ``(m c / P0)^2``."""
 
     length: Any
     half: Any
@@ -39,36 +40,36 @@ def skew_body(c: SkewBodyConstants, q: Coordinates, xp: Any) -> Coordinates:
     kk = k * k + m * m
     sigma = 2 * turn
     sigma2 = sigma * sigma
-    scale2 = 0.00390625 * (length * length)  # (1 / 16)^2, as :func:`hyperbolic` wants it
-    scale4 = scale2 * scale2
-    v0, v1, dv0, dv1, r0, r1, dr0, dr1 = hyperbolic(sigma2 * scale2, kk * scale4)
-    c0, c1 = 1 + v0, length * r0
-    c2, c3 = scale2 * v1, length * scale2 * r1
-    e0, e1 = c0 - sigma2 * c2, c1 - sigma2 * c3
+    part = 0.00390625 * length  # 1 / 16^2, as :func:`hyperbolic` wants it
+    scale2 = part * length
+    v0, v1, dv0, dv1, r0, r1, dr0, dr1 = hyperbolic(sigma2 * scale2, kk * part * part)
+    c2, c3 = part * v1, scale2 * r1  # over the length, as all that kappa is multiplied with
+    c0, e0, e1 = 1 + v0, 1 + v0 - sigma2 * length * c2, r0 - sigma2 * c3
     x, y = q.x, q.y
     u, v = q.px * inverse + turn * y, q.py * inverse - turn * x
 
     # what kappa is multiplied with: conjugates, with i sigma c conj(zeta) beside
     ax, ay = c2 * x + c3 * u - sigma * c3 * y, -c2 * y - c3 * v - sigma * c3 * x
     bx, by = c2 * u + e1 * x - sigma * c2 * y, -c2 * v - e1 * y - sigma * c2 * x
-    x1 = c0 * x + e1 * u + sigma * c2 * v - (k * ax + m * ay)
-    y1 = c0 * y + e1 * v - sigma * c2 * u - (k * ay - m * ax)
-    u1 = e0 * u + sigma * e1 * v + kk * c3 * x - (k * bx + m * by)
-    v1_ = e0 * v - sigma * e1 * u + kk * c3 * y - (k * by - m * bx)
+    x1 = c0 * x + length * (e1 * u + sigma * c2 * v) - (k * ax + m * ay)
+    y1 = c0 * y + length * (e1 * v - sigma * c2 * u) - (k * ay - m * ax)
+    u1 = e0 * u + sigma * length * e1 * v + kk * part * r1 * x - (k * bx + m * by)
+    v1_ = e0 * v - sigma * length * e1 * u + kk * part * r1 * y - (k * by - m * bx)
 
     # derivatives with respect to the logarithm of kappa's magnitude
-    by_k = 2 * kk * scale4
-    d0, d1, d2, d3 = by_k * dv0, by_k * length * dr0, by_k * scale2 * dv1, by_k * length * scale2 * dr1
-    de0, de1 = d0 - sigma2 * d2, d1 - sigma2 * d3
+    by_k = 2 * kk * part * part
+    d0, d2, d3 = by_k * dv0, by_k * part * dv1, by_k * scale2 * dr1
+    de0, de1 = d0 - sigma2 * length * d2, by_k * dr0 - sigma2 * d3
     k2, k3, ke1 = c2 + d2, c3 + d3, e1 + de1
+    both = kk * part * (r1 + (r1 + by_k * dr1))
     ax, ay = k2 * x + k3 * u - sigma * k3 * y, -k2 * y - k3 * v - sigma * k3 * x
     bx, by = k2 * u + ke1 * x - sigma * k2 * y, -k2 * v - ke1 * y - sigma * k2 * x
-    dx = d0 * x + de1 * u + sigma * d2 * v - (k * ax + m * ay)
-    dy = d0 * y + de1 * v - sigma * d2 * u - (k * ay - m * ax)
-    du = de0 * u + sigma * de1 * v + kk * (c3 + k3) * x - (k * bx + m * by)
-    dv = de0 * v - sigma * de1 * u + kk * (c3 + k3) * y - (k * by - m * bx)
+    dx = d0 * x + length * (de1 * u + sigma * d2 * v) - (k * ax + m * ay)
+    dy = d0 * y + length * (de1 * v - sigma * d2 * u) - (k * ay - m * ax)
+    du = de0 * u + sigma * length * de1 * v + both * x - (k * bx + m * by)
+    dv = de0 * v - sigma * length * de1 * u + both * y - (k * by - m * bx)
     area = x1 * du - u1 * dx + y1 * dv - v1_ * dy + sigma * (y1 * dx - x1 * dy)
-    path = 0.5 * (length * (u * u + v * v + k * (x * x - y * y) - 2 * m * x * y) + area)
+    path = 0.5 * (length * (u * u + v * v) + k * (x * x - y * y) - 2 * m * x * y + area)
     return Coordinates(
         x1,
         momentum * u1 - c.half * y1,
@@ -77,3 +78,8 @@ def skew_body(c: SkewBodyConstants, q: Coordinates, xp: Any) -> Coordinates:
         q.z - path + paraxial_lag(q.pz, momentum, c.mass2, length, xp),
         q.pz,
     )
+
+
+def undo_skew_body(c: SkewBodyConstants) -> SkewBodyConstants:
+    """Return the constants of the same body backwards."""
+    return c._replace(length=-c.length, normal=-c.normal, skew=-c.skew)

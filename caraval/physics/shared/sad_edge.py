@@ -1,4 +1,4 @@
-"""Edges of a multipole with components of all orders, as SAD has them (Bmad manual, "Fringe Fields")."""
+"""Edges of a multipole with components of all orders, as SAD has them (Bmad manual, "Fringe Fields"); a thin one has none."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def quadrupole_soft_edge(c: QuadrupoleSoftEdge, q: Coordinates, xp: Any) -> Coor
 def _soft_edge(side: int) -> Routine:
     def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> QuadrupoleSoftEdge:
         a, b = element.strengths(xp)[1]
-        normal, skew = b / element.length, a / element.length
+        normal, skew = quotient(b, element.length, xp), quotient(a, element.length, xp)
         first, second = side * element.fq1, element.fq2
         return QuadrupoleSoftEdge(normal * first, skew * first, normal * second, skew * second)
 
@@ -129,14 +129,14 @@ def dipole(element: Any, xp: Any) -> tuple[Shift, Any]:
     """
     a, b = element.strengths(xp)[0]
     if is_zero(element.a0):
-        return Shift(1.0, 0.0, 0.0, 0.0), b / element.length
+        return Shift(1.0, 0.0, 0.0, 0.0), quotient(b, element.length, xp)
     if is_zero(element.b0):
-        return Shift(0.0, -1.0, 0.0, 0.0), a / element.length
+        return Shift(0.0, -1.0, 0.0, 0.0), quotient(a, element.length, xp)
     square = a * a + b * b
     there = square > 0
     strength = xp.sqrt(xp.where(there, square, 1.0 + 0.0 * square))
     axes = Shift(xp.where(there, b / strength, 1.0 + 0.0 * square), -a / strength, 0.0, 0.0)
-    return axes, xp.where(there, strength, 0.0 * square) / element.length
+    return axes, quotient(xp.where(there, strength, 0.0 * square), element.length, xp)
 
 
 # -------------------------------------------------------------------- all of them
@@ -146,7 +146,8 @@ def _hard_edge(size: int, side: int) -> Routine:
     def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> HardEdge:
         found = element.strengths(xp)
         pairs = [found.get(n, (0.0, 0.0)) if n > 0 else (0.0, 0.0) for n in range(size)]
-        factors = [-side / (4 * (n + 2) * element.length) for n in range(size)]
+        per_length = quotient(1.0, element.length, xp)
+        factors = [-side / (4 * (n + 2)) * per_length for n in range(size)]
         a, b = (tuple(f * s for f, s in zip(factors, part, strict=True)) for part in zip(*pairs, strict=True))
         return HardEdge(b, a)
 

@@ -58,7 +58,7 @@ def planar(c: PlanarConstants, q: Coordinates, xp: Any) -> Coordinates:
     """Move through a slice, where ``a_y = -b kz / ky sin(kx x) / kx sinh(ky y) sin(kz s)``.
 
     And ``a_s = -b sin(kx x) / kx cosh(ky y) cos(kz s)``. What the vector potential does to `px` on the way depends on the
-    ends of the steps in y alone.
+    ends of the steps in y alone. Of what is added to a coordinate in many slices, each part is one number: it rounds once.
     """
     momentum = 1 + q.pz
     inverse = 1 / momentum
@@ -67,18 +67,15 @@ def planar(c: PlanarConstants, q: Coordinates, xp: Any) -> Coordinates:
     versine, ratio = _round((c.kx * x) * (c.kx * x))
     wave = x * ratio
     before, sinh = hyperbolic(c.ky, q.y)
-    py = q.py + c.sine * wave * sinh
-    squares = py * py
-    y = q.y + step * py
-    middle, sinh = hyperbolic(c.ky, y)
-    py = py - c.length * c.cosine * c.ky * wave * sinh
-    squares = squares + py * py
-    y = y + step * py
+    first = q.py + c.sine * wave * sinh
+    middle, sinh = hyperbolic(c.ky, q.y + step * first)
+    last = first - c.length * c.cosine * c.ky * wave * sinh
+    y = q.y + step * (first + last)
     after, sinh = hyperbolic(c.ky, y)
     px = q.px - (1 - versine) * (c.length * c.cosine * (1 + middle) + c.tilted * (after - before))
-    path = 0.5 * step * inverse * (q.px * q.px + px * px + squares) - c.detour
-    z = q.z - path + path_lag(q.pz, momentum, c.mass2, c.length + c.detour, xp)
-    return Coordinates(x + step * px, px, y, py - c.sine * wave * sinh, z, q.pz)
+    path = 0.5 * step * inverse * (q.px * q.px + px * px + first * first + last * last) - c.detour
+    gain = path_lag(q.pz, momentum, c.mass2, c.length + c.detour, xp) - path
+    return Coordinates(q.x + step * (q.px + px), px, y, last - c.sine * wave * sinh, q.z + gain, q.pz)
 
 
 class HelicalConstants(NamedTuple):
@@ -105,24 +102,21 @@ def helical(c: HelicalConstants, q: Coordinates, xp: Any) -> Coordinates:
     inverse = 1 / momentum
     step = 0.5 * c.length * inverse
     versine, sinh = hyperbolic(c.k, q.y)
-    kinetic = q.px - c.sine / c.k * versine
-    squares = kinetic * kinetic
-    x = q.x + step * kinetic
-    py = q.py + c.sine * sinh * (x - q.x)
+    before = q.px - c.sine / c.k * versine
+    x = q.x + step * before
+    py = q.py + c.sine * sinh * (step * before)
     versine, sinh = hyperbolic(c.k, x)
     along = c.cosine / c.k * versine
     first = py + along
     last = first - c.length * c.sine
-    squares = squares + first * first + last * last
-    y = q.y + step * (first + last)
-    px = q.px - c.length * c.cosine - c.cosine * sinh * (y - q.y)
-    versine, sinh = hyperbolic(c.k, y)
-    kinetic = px - c.sine / c.k * versine
-    squares = squares + kinetic * kinetic
-    end = x + step * kinetic
-    py = last - along + c.sine * sinh * (end - x)
-    z = q.z + c.detour - 0.5 * step * inverse * squares
-    return Coordinates(end, px, y, py, z + path_lag(q.pz, momentum, c.mass2, c.length + c.detour, xp), q.pz)
+    up = step * (first + last)
+    px = q.px - (c.length * c.cosine + c.cosine * sinh * up)
+    versine, sinh = hyperbolic(c.k, q.y + up)
+    after = px - c.sine / c.k * versine
+    py = last - along + c.sine * sinh * (step * after)
+    path = 0.5 * step * inverse * (before * before + first * first + last * last + after * after) - c.detour
+    gain = path_lag(q.pz, momentum, c.mass2, c.length + c.detour, xp) - path
+    return Coordinates(q.x + step * (before + after), px, q.y + up, py, q.z + gain, q.pz)
 
 
 def undo_slice(c: Any) -> Any:
