@@ -22,12 +22,12 @@ from numba.extending import overload_method
 
 from caraval.core import scalar
 from caraval.core.arrays import is_number
-from caraval.core.chains import Chain
+from caraval.core.chains import Chain, Composed
 from caraval.core.coordinates import Coordinates
 from caraval.core.loss import ALIVE
 from caraval.core.maps import LinearMap
 from caraval.core.rows import Row, Variant
-from caraval.core.transport import moved
+from caraval.core.transport import carried, moved
 
 from .base import Backend
 from .numpy import NumpyBackend
@@ -54,12 +54,14 @@ class NumbaBackend(NumpyBackend):
             return None
         from . import numba_chains
 
-        return chain.map_of(numba_chains.run(chain, chain.lines))
+        return Composed(chain, numba_chains.run)
 
     def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
         """Return mean and covariance after a map, see :meth:`Backend.moved_moments`."""
         from . import numba_chains
 
+        if isinstance(m, Composed) and mean.ndim == 1 and covariance.ndim == 2:
+            return carried(m, mean, covariance, numba_chains.moments)
         return moved(m, mean, covariance, numba_chains.evaluate, fixed=True)
 
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:

@@ -14,12 +14,12 @@ from torch.utils import _pytree
 from torch.utils.checkpoint import checkpoint
 
 from caraval.core.arrays import is_number
-from caraval.core.chains import Chain, numbers_of
+from caraval.core.chains import Chain, Composed, numbers_of
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError
 from caraval.core.maps import LinearMap
 from caraval.core.rows import Row
-from caraval.core.transport import moved
+from caraval.core.transport import carried, moved
 from caraval.core.tree import Fixed, subscribe
 
 from . import torch_line
@@ -294,16 +294,19 @@ class CompiledTorch(TurningTorch):
             return None
         from . import torch_chains
 
-        return chain.map_of(torch_chains.run(chain, chain.lines))
+        return Composed(chain, torch_chains.run)
 
     def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
         """Return mean and covariance after a map, see :meth:`Backend.moved_moments`."""
-        tensors = (mean, covariance, *(value for value in numbers_of(m) if not is_number(value)))
-        if not (has_compiler() and all(map(_is_plain, tensors))):
+        tensors = m.chain.arrays if isinstance(m, Composed) else [v for v in numbers_of(m) if not is_number(v)]
+        if not (has_compiler() and all(map(_is_plain, (mean, covariance, *tensors)))):
             return None
         from . import torch_chains
 
-        return moved(m, mean, covariance, torch_chains.evaluate, fixed=not (mean.requires_grad or covariance.requires_grad))
+        fixed = not (mean.requires_grad or covariance.requires_grad)
+        if isinstance(m, Composed) and fixed and mean.ndim == 1 and covariance.ndim == 2:
+            return carried(m, mean, covariance, torch_chains.moments)
+        return moved(m, mean, covariance, torch_chains.evaluate, fixed=fixed)
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:

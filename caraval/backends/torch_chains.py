@@ -21,6 +21,12 @@ def run(chain: Chain, lines: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]
     return found.unbind()
 
 
+def moments(chain: Chain, lines: Sequence[torch.Tensor], before: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean ``(n, 6)`` and covariance ``(n, 36)`` after a chain's map, of moments ``(42,)`` that are fixed."""
+    mean, covariance = _Moments.apply(chain, before.detach().numpy(), *lines)
+    return mean, covariance
+
+
 def evaluate(program: Program, lines: Sequence[torch.Tensor], numbers: torch.Tensor) -> torch.Tensor:
     """Return what a program makes of tensors ``(n,)`` and numbers: ``(n, outputs)``."""
     found: torch.Tensor = _Program.apply(program, numbers.detach().numpy(), *lines)
@@ -45,6 +51,23 @@ class _Chain(torch.autograd.Function):  # type: ignore[misc]
     def backward(ctx: Any, slopes: torch.Tensor) -> Any:
         found = numba_chains.pull(ctx.chain, _arrays(ctx.saved_tensors), slopes.contiguous().numpy())
         return None, *torch.from_numpy(found).unbind()
+
+
+class _Moments(torch.autograd.Function):  # type: ignore[misc]
+    """Mean ``(n, 6)`` and covariance ``(n, 36)`` after a chain's map."""
+
+    @staticmethod
+    def forward(ctx: Any, chain: Chain, before: np.ndarray, *lines: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        ctx.chain, ctx.before = chain, before
+        ctx.save_for_backward(*lines)
+        return tuple(map(torch.from_numpy, numba_chains.moments(chain, _arrays(lines), before)))
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *slopes: torch.Tensor) -> Any:
+        given = (slope.contiguous().numpy() for slope in slopes)
+        found = numba_chains.pull_moments(ctx.chain, _arrays(ctx.saved_tensors), ctx.before, *given)
+        return None, None, *torch.from_numpy(found).unbind()
 
 
 class _Program(torch.autograd.Function):  # type: ignore[misc]

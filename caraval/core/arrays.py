@@ -123,6 +123,12 @@ def shape_of(value: Any) -> tuple[int, ...]:
     return () if is_number(value) else tuple(value.shape)
 
 
+def together(shapes: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the shape of arrays broadcast together: mostly they have one, beside those without axes."""
+    different = set(shapes) - {()}
+    return next(iter(different), ()) if len(different) < 2 else np.broadcast_shapes(*different)
+
+
 def stack(values: Iterable[Any], xp: Any = None, axis: int = -1) -> Array:
     """Stack numbers and arrays, broadcast together, along a new axis; NumPy where all are plain numbers."""
     values = list(values)

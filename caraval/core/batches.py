@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from array_api_compat import array_namespace
 
-from .arrays import is_number, shape_of
+from .arrays import is_number, shape_of, together
 from .beam import ParticleBeam
 from .coordinates import Coordinates
 from .element import Element
@@ -30,7 +29,7 @@ def settings_of(shapes: set[tuple[int, ...]], beam: Beam) -> tuple[int, ...]:
     for own, part in zip(OWN_AXES[type(beam)], beam.tree_flatten()[0], strict=True):
         values = part if isinstance(part, Coordinates) else part.tree_flatten()[0] if isinstance(part, Reference) else (part,)
         own_shapes += [shape_of(value)[: max(0, len(shape_of(value)) - own)] for value in values]
-    return np.broadcast_shapes(*shapes, *own_shapes)
+    return together((*shapes, *own_shapes))
 
 
 def parts(

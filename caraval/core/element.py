@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, dataclass_transform
 
+import numpy as np
+
 from .arrays import arrays, is_number, same
 from .errors import InputError, UnknownNameError, suggest
 from .methods import TrackingMethod
@@ -168,6 +170,14 @@ class Element:
         new = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
         new.__dict__.update(self._checked(changes))
+        new.validate()
+        return new
+
+    def replace_checked(self, name: str, value: Any) -> Element:
+        """Return the element with another value of one field, an array of which is known to be fit, and is not copied."""
+        if name in self.shorthands or not isinstance(getattr(value, "shape", None), tuple) or isinstance(value, np.generic):
+            return self.replace(**{name: value})
+        new = self.with_values({name: value})
         new.validate()
         return new
 

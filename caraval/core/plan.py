@@ -14,7 +14,6 @@ from functools import partial, reduce
 from typing import Any, NamedTuple
 
 from .arrays import Mixed, expand, is_number, namespace
-from .chains import Link, Run
 from .element import Element
 from .errors import CaravalError, InputError
 from .maps import LinearMap, Map, is_static
@@ -24,6 +23,7 @@ from .registered import Registry
 from .resolve import MapFunction, count, resolve
 from .routine import Collective, Step
 from .rows import Row, Undo, flatten, row_of
+from .runs import Run
 
 
 class StepStage(NamedTuple):
@@ -190,18 +190,19 @@ class Plan:
         self, stage: MapStage, elements: Sequence[Element], references: Sequence[Reference], backend: Any
     ) -> LinearMap | None:
         """Return the map of a run of many settings by the backend's program; None: it has none for it."""
-        run = self.runs.setdefault(id(stage), Run())
-        if run is None or not backend.has_chains:
+        if not backend.has_chains:
             return None
-        links = [Link(partial(_bare, f), elements[i], references[i], references[i + 1]) for i, f in stage.parts]
-        if not any(link.is_open() for link in links):
+        if id(stage) not in self.runs:
+            self.runs[id(stage)] = Run([(i, partial(_bare, function)) for i, function in stage.parts])
+        run = self.runs[id(stage)]
+        if run is None:
             return None
         try:
-            chain = run.chain(links)
+            chain = run.chain(elements, references)
         except UnrecordableError:
             self.runs[id(stage)] = None
             return None
-        found: LinearMap | None = backend.composed(chain)
+        found: LinearMap | None = None if chain is None else backend.composed(chain)
         return found
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from . import batches, resolve
 from . import names as naming
@@ -296,7 +296,7 @@ class Planner:
         if which not in ("lattice", "beam"):
             raise InputError(f'reference must be "lattice" or "beam", not {which!r}')
         own = self.lattice.reference
-        if which == "beam" or own is None:
+        if which == "beam" or own is None or given is own:
             return
         mine, yours = _known(own.p0c), _known(given.p0c)
         differs = mine is not None and yours is not None and np.any(np.abs(mine - yours) > SAME_MOMENTUM * np.abs(mine))
@@ -355,11 +355,17 @@ def check_array(label: str, array: Any, wanted: str | None = None) -> None:
     """
     if wanted is not None:
         _check_library(label, library(array), wanted)
-    if not array_namespace(array).isdtype(array.dtype, "real floating"):
+    backend = backend_of(array)
+    if not _is_floating(backend.xp, array.dtype):
         raise InputError(f"{label} must hold floating-point numbers, not {array.dtype}")
-    values = backend_of(array).value(array)
+    values = backend.value(array)
     if values is not None and not np.isfinite(values).all():
         raise InputError(f"{label} must be finite; {np.count_nonzero(~np.isfinite(values))} of its values are not")
+
+
+@cache
+def _is_floating(xp: Any, dtype: Any) -> bool:
+    return bool(xp.isdtype(dtype, "real floating"))
 
 
 def _known(value: Any) -> Any:

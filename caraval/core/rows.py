@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from . import maps
 from .arrays import is_number
-from .maps import Map
+from .maps import LinearMap, Map, SecondOrderMap
 
 Undo = Callable[[Any], Any] | int | None
 
@@ -83,7 +83,7 @@ def row_of(
 
 def map_row(m: Map, particles: bool = True) -> Row:
     """Return the row with which particles, or a single orbit, go through a map."""
-    track, constants_of = maps.THROUGH[type(m)]
+    track, constants_of = maps.THROUGH[LinearMap if isinstance(m, LinearMap) else SecondOrderMap]
     constants = (constants_of(m, particles),)
     return row_of((track,), None, constants, (None,))
 

@@ -159,7 +159,7 @@ class Tracker:
                 check_array(key, value, backend)
             name, places = self._places[key]
             for place in places:
-                elements[place] = elements[place].replace(**{name: value})
+                elements[place] = elements[place].replace_checked(name, value)
         return elements
 
     def _known(self, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from array_api_compat import array_namespace, device
 
 from .arrays import is_number, mixed, stack
 from .beam import ParticleBeam
+from .chains import Composed
 from .coordinates import Coordinates
 from .errors import InputError
 from .jet import expansion, jet_namespace, lifted, second_order_map, seed
@@ -185,6 +186,8 @@ def _expanded(piece: list[Row] | Map, orbit: Any, backend: Any) -> tuple[LinearM
 
 def _map_like(m: LinearMap, other: Any, backend: Any) -> LinearMap:
     """Bring a map to the library, precision and place of an array; of many settings entry by entry."""
+    if isinstance(m, Composed) and m.chain.dtype == other.dtype:
+        return m
     if not m.is_batch:
         return LinearMap(*(_like(part, other, backend) for part in m))
     brought = [[v if is_number(v) else _like(v, other, backend) for v in row] for row in (*m.entries, m.shift)]

@@ -10,7 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from .arrays import is_number, shape_of
-from .chains import Pattern, filled, in_rows, numbers_of
+from .chains import Chain, Composed, Pattern, filled, in_rows, numbers_of
 from .maps import LinearMap, congruent, image
 from .recording import Program, Symbol, record
 
@@ -19,6 +19,9 @@ SOME = float("inf")
 
 Evaluate = Callable[[Program, Sequence[Any], Any], Any]
 """``(program, arrays (n,), array of the numbers) -> array (n, outputs)``."""
+
+Moments = Callable[[Chain, Sequence[Any], Any], tuple[Any, Any]]
+"""``(chain, arrays (n,), array of mean and covariance (42,)) -> mean (n, 6), covariance (n, 36)``."""
 
 
 def moved(m: LinearMap, mean: Any, covariance: Any, evaluate: Evaluate, *, fixed: bool) -> tuple[Any, Any]:
@@ -54,6 +57,40 @@ def moved(m: LinearMap, mean: Any, covariance: Any, evaluate: Evaluate, *, fixed
 
     of_mean, of_covariance = programs(pattern, batched)
     return after(of_mean, mean, (6,)), after(of_covariance, covariance, (6, 6))
+
+
+def carried(m: Composed, mean: Any, covariance: Any, moments: Moments) -> tuple[Any, Any]:
+    """Return mean ``(..., 6)`` and covariance ``(..., 6, 6)`` after a chain of many settings.
+
+    Parameters
+    ----------
+    m : Composed
+        In the precision of the moments.
+    mean : array (6,)
+    covariance : array (6, 6)
+        The same for all settings.
+    moments : callable
+        Takes moments through chains.
+    """
+    xp, shape = array_namespace(mean), m.chain.shape
+    before = xp.concat([mean, xp.reshape(covariance, (36,))])
+    first, second = moments(m.chain, m.chain.lines, before)
+    return xp.reshape(first, (*shape, 6)), xp.reshape(second, (*shape, 6, 6))
+
+
+@lru_cache(maxsize=256)
+def ending(pattern: Pattern) -> Program:
+    """Return the program that makes 42 moments, mean before covariance, of a map's open numbers and of 42 before."""
+    of_mean, of_covariance = programs(pattern, batched=False)
+
+    def after(values: list[Symbol]) -> list[Any]:
+        opened, mean, covariance = values[: of_mean.arrays], values[of_mean.arrays : -36], values[-36:]
+        return [
+            *of_mean.run(opened, mean, values[0].__array_namespace__()),
+            *of_covariance.run(opened, covariance, values[0].__array_namespace__()),
+        ]
+
+    return record(after, of_mean.arrays, 42)
 
 
 @lru_cache(maxsize=256)

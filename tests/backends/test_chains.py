@@ -162,10 +162,10 @@ def test_particles_differentiated():
 
 
 def test_longer_lines_and_other_numbers_compile_nothing():
-    chains = pytest.importorskip("caraval.backends.numba_chains")
+    loops = pytest.importorskip("caraval.backends.numba_loops")
     line().compile(parameters=list(SETTINGS))(moments("numpy"), SETTINGS)
-    before = chains.loop.cache_info().misses, chains.forwards.cache_info().misses, chains.single.cache_info().misses
+    before = loops.loop.cache_info().misses, loops.forwards.cache_info().misses, loops.single.cache_info().misses
     longer = line(5).replace({"b.length": 0.6})
     longer.compile(parameters=list(SETTINGS))(moments("numpy"), {key: 1.1 * value[:7] for key, value in SETTINGS.items()})
-    after = chains.loop.cache_info().misses, chains.forwards.cache_info().misses, chains.single.cache_info().misses
+    after = loops.loop.cache_info().misses, loops.forwards.cache_info().misses, loops.single.cache_info().misses
     assert after == before
