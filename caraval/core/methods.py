@@ -120,12 +120,15 @@ class KickDriftKick(TrackingMethod):
         helix), or the linear body, with the rest of the exact motion among the kicks. Bends and solenoids have the former
         with either, as in PTC; kickers have PTC's quadrature with "matrix", whose error falls with the square of the step.
         Or, in bends, the motion without any field ("free"), as in elegant's CSBEND; elsewhere that is "drift".
+    paraxial : bool
+        Whether the Hamiltonian of wigglers that have a field map is the paraxial one, as in Bmad's symp_lie_bmad.
     """
 
     name = "kick_drift_kick"
     order: Literal[2, 4, 6] = 2
     num_steps: int = 10
     split: Literal["drift", "matrix", "free"] = "drift"
+    paraxial: bool = False
 
     def __post_init__(self) -> None:
         if self.order not in (2, 4, 6):

@@ -1,0 +1,84 @@
+"""Cartesian maps: fields as sums of terms, each of which solves Laplace's equation (Bmad manual, "Cartesian Map Field
+Decomposition"; Sagan, Crittenden and Rubin, PAC 2003, 1023).
+
+The twelve combinations of family and form in the manual are four: the field of a term is the gradient of
+``P f(x + x0) g(y + y0) cos(kz s + phi_z)``, where f and g are each either ``c = cos(sqrt(u) x)`` or its integral
+``s = sin(sqrt(u) x) / sqrt u``, with ``u = kx^2`` where the field oscillates in x, and ``-kx^2`` where it grows. Both are
+entire functions of u, so that nothing happens where a wave number is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any, NamedTuple
+
+from caraval.core.errors import InputError
+
+from .field_maps import CHECKS, check_numbers
+
+KIND = "cartesian_map"
+
+FAMILIES = ("x", "y", "qu", "sq")
+
+CONSISTENT = 1e-5
+"""Wave numbers must satisfy the condition of a form to this, relative to their squares (as in Bmad)."""
+
+NUMBERS = ("A", "kx", "ky", "kz", "x0", "y0", "phi_z")
+
+
+class Term(NamedTuple):
+    """A term: its potential's strength, signed squares of the wave numbers across [1/m^2], and that along [1/m] with its phase.
+
+    Besides, the offsets [m], and the family.
+    """
+
+    strength: float
+    ux: float
+    uy: float
+    kz: float
+    phase: float
+    x0: float
+    y0: float
+    family: str
+
+
+def form(kx: float, ky: float, kz: float) -> str | None:
+    """Return whether a term grows in y, in x and in y, or in x (the manual's hyper-y, hyper-xy, hyper-x); None: no such term."""
+    x2, y2, z2 = kx * kx, ky * ky, kz * kz
+    tolerance = CONSISTENT * (x2 + y2 + z2)
+    found = {"y": y2 - x2 - z2, "xy": x2 + y2 - z2, "x": x2 - y2 - z2}
+    return next((name for name, off in found.items() if abs(off) < tolerance), None)
+
+
+def terms(given: Mapping[str, Any]) -> list[Term]:
+    """Return the terms of a map."""
+    return [_term(*row) for row in given["terms"]]
+
+
+def _term(a: float, kx: float, ky: float, kz: float, x0: float, y0: float, phase: float, family: str) -> Term:
+    grows = form(kx, ky, kz) or ""
+    ux, uy = (-k * k if axis in grows else k * k for axis, k in (("x", kx), ("y", ky)))
+    over = {"y": ky, "xy": kz, "x": kx}[grows]
+    sign = -1.0 if (family, grows) == ("sq", "x") else 1.0
+    waves = {"x": (kx,), "y": (ky,), "qu": (kx, ky), "sq": ()}[family]
+    return Term(sign * a * prod(waves) / over, ux, uy, kz, phase, x0, y0, family)
+
+
+def _check(where: str, given: Mapping[str, Any]) -> None:
+    rows = given.get("terms")
+    if not isinstance(rows, (tuple, list)) or not rows:
+        raise InputError(f"{where} needs terms, which are tuples ({', '.join(NUMBERS)}, family)")
+    for number, row in enumerate(rows, 1):
+        this = f"{where}: term {number}"
+        if not isinstance(row, (tuple, list)) or len(row) != 8 or row[7] not in FAMILIES:
+            raise InputError(f"{this} must be ({', '.join(NUMBERS)}, family), with a family of {', '.join(FAMILIES)}, not {row}")
+        check_numbers(this, row[:7])
+        if form(*row[1:4]) is None or not any(row[1:4]):
+            raise InputError(
+                f"{this}: the square of one of kx, ky, kz must be the sum of the other squares, so that Laplace's equation is "
+                f"solved; they are {row[1]}, {row[2]} and {row[3]}"
+            )
+
+
+CHECKS[KIND] = _check
