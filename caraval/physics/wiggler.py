@@ -136,7 +136,9 @@ def map_detour(wiggler: Wiggler, reference_in: Reference, xp: Any) -> Any:
     whole: Any = wiggler
     if wiggler.slice_of is not None:
         whole = wiggler.with_values({"length": wiggler.slice_of, "slice_start": None, "slice_of": None})
-    body = cartesian_kicks.body(number_of_steps(whole, method, reference_in), method.order, None, paraxial=method.paraxial)
+    body = cartesian_kicks.body(
+        whole, number_of_steps(whole, method, reference_in), method.order, None, paraxial=method.paraxial
+    )
     return cartesian_kicks.detour(whole, body, reference_in, xp) * (wiggler.length / whole.length)
 
 
@@ -157,6 +159,8 @@ def count(wiggler: Wiggler, method: TrackingMethod, reference: Reference | None)
 
 def count_slices(wiggler: Wiggler, method: KickDriftKick, reference: Reference | None) -> int:
     """Return the number of steps through the field: those asked for, or as many as its periods need."""
+    if wiggler.field_maps:
+        return number_of_steps(wiggler, method, reference)
     return max(number_of_steps(wiggler, method, reference), steps.nearest(STEPS_PER_PERIOD * periods(wiggler)))
 
 
@@ -170,7 +174,9 @@ def periods(wiggler: Wiggler) -> float:
 def bmad_standard(wiggler: Wiggler, method: TrackingMethod, number: int) -> Sequence[Step]:
     """Bmad's steps: mean focusing between cubic kicks, which count twice inside; `hkick` and `vkick` count twice, too."""
     if wiggler.field_maps:
-        raise MethodError(f"{wiggler.label}: bmad_standard passes over field maps, and there is nothing else; use kick_drift_kick")
+        raise MethodError(
+            f"{wiggler.label}: bmad_standard passes over field maps, and there is nothing else; use kick_drift_kick"
+        )
     if not wiggler.is_on:
         return drift.switched_off(wiggler)
     kick = kicks(Wiggler.strengths, orders(wiggler))
@@ -207,7 +213,7 @@ def _through_map(wiggler: Wiggler, method: KickDriftKick, number: int) -> Sequen
     def prepare(wiggler: Wiggler, reference_in: Reference, reference_out: Reference, xp: Any) -> cartesian_kicks.LagConstants:
         return cartesian_kicks.LagConstants(wiggler.length, map_detour(wiggler, reference_in, xp), drift.mass2(reference_in))
 
-    *others, last = cartesian_kicks.body(number, method.order, kick, paraxial=method.paraxial)
+    *others, last = cartesian_kicks.body(wiggler, number, method.order, kick, paraxial=method.paraxial)
     return (*others, Step((*last.routines, Routine(track=cartesian_kicks.lag, prepare=prepare))))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from caraval.core.errors import suggest
 from caraval.core.methods import BmadStandard, KickDriftKick, Linear, TrackingMethod, as_method
 
+from . import field_maps
 from .definitions import Element, Settings
 from .vocabulary import TRACKING
 
@@ -61,12 +62,15 @@ def method(element: Element, settings: Settings, length: float, names: Sequence[
     if not names and name in INTEGRATED:
         return None
     name = SAME.get((element.keyword, name), name)
+    if name == "taylor" and element.keyword in field_maps.MAPPED and field_maps.has_map(element):
+        name = "symp_lie_ptc"  # which makes the map
     if name == "linear":
         return as_method(name)
     if name == "bmad_standard":
         return BmadStandard(**_standard_options(element, taken))
     if name in SYMPLECTIC and "kick_drift_kick" in names:
-        return KickDriftKick(**_symplectic_options(element, taken, name, length))
+        paraxial = name == "symp_lie_bmad" and field_maps.has_map(element)
+        return KickDriftKick(**_symplectic_options(element, taken, name, length), paraxial=paraxial)
     understood = [word for word in ("bmad_standard", "linear") if word in names]
     understood += SYMPLECTIC if "kick_drift_kick" in names else ()
     raise chosen.place.error(
@@ -100,7 +104,7 @@ def settings_of(method: TrackingMethod | None, keyword: str, names: Sequence[str
         if split is None:
             return None
         options = {"integrator_order": method.order, "num_steps": method.num_steps}
-        return {"tracking_method": SYMPLECTIC[0], **options, "ptc_integration_type": split}
+        return {"tracking_method": SYMPLECTIC[method.paraxial], **options, "ptc_integration_type": split}
     return {"tracking_method": method.name} if isinstance(method, Linear) else None
 
 

@@ -19,77 +19,118 @@ from .. import drift
 from . import beyond_paraxial, cartesian_map
 from .field_maps import origin, part, scale
 from .integrator import WEIGHTS, Chain, Share
-from .special import double_angle, half_versine, path_lag
+from .special import path_lag
 
 
-class Waves(NamedTuple):
-    """Length of a drift or a kick [m], and for each term: signed squares of wave numbers [1/m^2], offsets [m], normalised strength."""
+class Drift(NamedTuple):
+    """Length [m]."""
 
     length: Any
-    ux: tuple[Any, ...]
-    uy: tuple[Any, ...]
-    x0: tuple[Any, ...]
-    y0: tuple[Any, ...]
-    strength: tuple[Any, ...]
 
 
-def wave(u: Any, x: Any) -> tuple[Any, Any, Any]:
-    """Return ``c``, its integral ``s``, and the integral of that; exact to rounding up to ``|u| x^2 = 256``."""
-    versine, ratio = half_versine(u * x * x * 0.00390625)
-    for _ in range(3):
-        versine, ratio = double_angle(versine, ratio)
-    half = 0.5 * x * ratio
-    integral = 2 * half * half
-    return 1 - u * integral, 2 * half * (1 - versine), integral
-
-
-def potential(c: Waves, x: Any, y: Any) -> tuple[Any, Any]:
-    """Return ``a_y``, and what its integral over y grows by in x."""
-    upward, across = 0.0, 0.0
-    for j in range(len(c.strength)):
-        cx, sx, _ = wave(c.ux[j], x + c.x0[j])
-        _, sy, integral = wave(c.uy[j], y + c.y0[j])
-        upward = upward + c.strength[j] * sx * sy
-        across = across + c.strength[j] * cx * integral
-    return upward, across
-
-
-def drift_y(c: Waves, q: Coordinates) -> Coordinates:
-    """Drift in y with the potential taken off the momenta."""
-    inverse = 1 / (1 + q.pz)
-    upward, across = potential(c, q.x, q.y)
-    px, py = q.px - across, q.py - upward
-    y = q.y + c.length * inverse * py
-    z = q.z - 0.5 * c.length * (inverse * py) * (inverse * py)
-    upward, across = potential(c, q.x, y)
-    return Coordinates(q.x, px + across, y, py + upward, z, q.pz)
-
-
-def drift_x(c: Waves, q: Coordinates) -> Coordinates:
+def drift_x(c: Drift, q: Coordinates, xp: Any) -> Coordinates:
     """Drift in x, where there is no potential."""
     slope = q.px / (1 + q.pz)
     return q._replace(x=q.x + c.length * slope, z=q.z - 0.5 * c.length * slope * slope)
 
 
-def enter(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
-    """Go the first half of a step."""
-    return drift_y(c, drift_x(c, q))
+def drift_y(c: Drift, q: Coordinates, xp: Any) -> Coordinates:
+    """Drift in y, with the potential taken off the momenta."""
+    slope = q.py / (1 + q.pz)
+    return q._replace(y=q.y + c.length * slope, z=q.z - 0.5 * c.length * slope * slope)
 
 
-def leave(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
-    """Go the second half of a step."""
-    return drift_x(c, drift_y(c, q))
+class Waves(NamedTuple):
+    """Terms that grow in the same directions: wave numbers [1/m], phases at the axis, and strengths of what they do to px, py.
+
+    To the momenta are added ``px c(x) f(y)`` and ``py s(x) g(y)``, with sines for s, or hyperbolic ones.
+    """
+
+    kx: tuple[Any, ...]
+    ky: tuple[Any, ...]
+    x0: tuple[Any, ...]
+    y0: tuple[Any, ...]
+    px: tuple[Any, ...]
+    py: tuple[Any, ...]
 
 
-def kick(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
+def _y(c: Waves, j: int, q: Coordinates, xp: Any) -> tuple[Any, Any, Any, Any]:
+    """Return cosine and sine of a term in x, and in y, where it grows."""
+    a, b = c.kx[j] * q.x + c.x0[j], c.ky[j] * q.y + c.y0[j]
+    return xp.cos(a), xp.sin(a), xp.cosh(b), xp.sinh(b)
+
+
+def _xy(c: Waves, j: int, q: Coordinates, xp: Any) -> tuple[Any, Any, Any, Any]:
+    """Return cosine and sine of a term in x and in y, where it grows in both."""
+    a, b = c.kx[j] * q.x + c.x0[j], c.ky[j] * q.y + c.y0[j]
+    return xp.cosh(a), xp.sinh(a), xp.cosh(b), xp.sinh(b)
+
+
+def _x(c: Waves, j: int, q: Coordinates, xp: Any) -> tuple[Any, Any, Any, Any]:
+    """Return cosine and sine of a term in x, where it grows, and in y."""
+    a, b = c.kx[j] * q.x + c.x0[j], c.ky[j] * q.y + c.y0[j]
+    return xp.cosh(a), xp.sinh(a), xp.cos(b), xp.sin(b)
+
+
+def shift_y(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
+    """Add the potential ``a_y``, and what its integral over y grows by in x; `c` has half the phase in y."""
+    px, py = q.px, q.py
+    for j in range(len(c.px)):
+        cx, sx, cy, sy = _y(c, j, q, xp)
+        px, py = px + c.px[j] * cx * sy * sy, py + c.py[j] * sx * sy * cy
+    return q._replace(px=px, py=py)
+
+
+def shift_xy(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
+    """Do the same in terms that grow in x and in y."""
+    px, py = q.px, q.py
+    for j in range(len(c.px)):
+        cx, sx, cy, sy = _xy(c, j, q, xp)
+        px, py = px + c.px[j] * cx * sy * sy, py + c.py[j] * sx * sy * cy
+    return q._replace(px=px, py=py)
+
+
+def shift_x(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
+    """Do the same in terms that grow in x."""
+    px, py = q.px, q.py
+    for j in range(len(c.px)):
+        cx, sx, cy, sy = _x(c, j, q, xp)
+        px, py = px + c.px[j] * cx * sy * sy, py + c.py[j] * sx * sy * cy
+    return q._replace(px=px, py=py)
+
+
+def kick_y(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
     """Kick by the slope of ``a_s``."""
     px, py = q.px, q.py
-    for j in range(len(c.strength)):
-        cx, sx, _ = wave(c.ux[j], q.x + c.x0[j])
-        cy, sy, _ = wave(c.uy[j], q.y + c.y0[j])
-        px = px + c.strength[j] * cx * cy
-        py = py - c.strength[j] * c.uy[j] * sx * sy
+    for j in range(len(c.px)):
+        cx, sx, cy, sy = _y(c, j, q, xp)
+        px, py = px + c.px[j] * cx * cy, py + c.py[j] * sx * sy
     return q._replace(px=px, py=py)
+
+
+def kick_xy(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
+    """Do the same in terms that grow in x and in y."""
+    px, py = q.px, q.py
+    for j in range(len(c.px)):
+        cx, sx, cy, sy = _xy(c, j, q, xp)
+        px, py = px + c.px[j] * cx * cy, py + c.py[j] * sx * sy
+    return q._replace(px=px, py=py)
+
+
+def kick_x(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
+    """Do the same in terms that grow in x."""
+    px, py = q.px, q.py
+    for j in range(len(c.px)):
+        cx, sx, cy, sy = _x(c, j, q, xp)
+        px, py = px + c.px[j] * cx * cy, py + c.py[j] * sx * sy
+    return q._replace(px=px, py=py)
+
+
+TRACKS = {"y": (shift_y, kick_y), "xy": (shift_xy, kick_xy), "x": (shift_x, kick_x)}
+"""By where terms grow: what adds their potential, and what kicks."""
+
+SMALLEST = 1e-12
+"""In place of smaller wave numbers [1/m]: there, ``sin(k x) / k`` is x to rounding."""
 
 
 class LagConstants(NamedTuple):
@@ -108,34 +149,69 @@ def lag(c: LagConstants, q: Coordinates, xp: Any) -> Coordinates:
 # -------------------------------------------------------------------- steps
 
 
-def _waves(element: Any, middle: float, length: Any, reference: Reference, xp: Any, *, along: bool) -> Waves:
-    """Return the terms `middle` lengths from the entrance: of ``a_s`` over a length, or of ``a_y``."""
+def _undo_drift(c: Drift) -> Drift:
+    return Drift(-c.length)
+
+
+def _undo_waves(c: Waves) -> Waves:
+    return c._replace(px=tuple(-v for v in c.px), py=tuple(-v for v in c.py))
+
+
+def _drift(track: Any, share: float) -> Routine:
+    def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> Drift:
+        return Drift(element.length * share)
+
+    return Routine(track=track, prepare=prepare, undo=_undo_drift)
+
+
+def _shift(grows: str, sign: float, middle: float) -> Routine:
+    """Return what adds a multiple of the potential that is `middle` lengths from the entrance."""
+
+    def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> Waves:
+        return _waves(element, grows, middle, reference_in, xp, sign=sign)
+
+    return Routine(track=TRACKS[grows][0], prepare=prepare, undo=_undo_waves)
+
+
+def _kick(grows: str, share: float, middle: float) -> Routine:
+    """Return the kick of a share of the length."""
+
+    def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> Waves:
+        return _waves(element, grows, middle, reference_in, xp, share=share)
+
+    return Routine(track=TRACKS[grows][1], prepare=prepare, undo=_undo_waves)
+
+
+def _waves(
+    element: Any, grows: str, middle: float, reference: Reference, xp: Any, *, sign: float = 1.0, share: float | None = None
+) -> Waves:
     (given,) = element.field_maps
     x, y, s = origin(element, given)
     factor = scale(element, given) * reference.species.charge * C_LIGHT / reference.p0c
-    found = cartesian_map.terms(given)
-    phases = [term.kz * (middle * element.length - s) + term.phase for term in found]
-    if along:
-        strengths = tuple(-factor * t.strength * length * xp.cos(p) for t, p in zip(found, phases, strict=True))
-    else:
-        strengths = tuple(-factor * t.strength * t.kz * xp.sin(p) for t, p in zip(found, phases, strict=True))
-    across = tuple(term.x0 - x for term in found), tuple(term.y0 - y for term in found)
-    return Waves(length, tuple(t.ux for t in found), tuple(t.uy for t in found), *across, strengths)
+    place = middle * element.length - s
+    rows = []
+    for term in (term for term in cartesian_map.terms(given) if term.grows == grows):
+        kx, ky = (max(abs(k), SMALLEST) for k in (term.kx, term.ky))
+        phase = term.kz * place + term.phase
+        if share is None:
+            strength = -2 * sign * factor * term.strength * term.kz * xp.sin(phase) / ky
+            row = (kx, ky / 2, kx * (term.x0 - x), ky / 2 * (term.y0 - y), strength / ky, strength / kx)
+        else:
+            strength = -factor * term.strength * element.length * share * xp.cos(phase)
+            in_y = strength * ky / kx * (-1.0 if grows == "x" else 1.0)
+            row = (kx, ky, kx * (term.x0 - x), ky * (term.y0 - y), strength, in_y)
+        rows.append(row)
+    return Waves(*zip(*rows, strict=True))
 
 
-def _part(track: Any, share: float, middle: float, *, along: bool = False) -> Routine:
-    def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> Waves:
-        return _waves(element, middle, element.length * share, reference_in, xp, along=along)
-
-    return Routine(track=track, prepare=prepare)
-
-
-def _step(share: float, middle: float, others: Share | None, *, paraxial: bool) -> Chain:
+def _step(share: float, middle: float, forms: list[str], others: Share | None, *, paraxial: bool) -> Chain:
     """Return a step by a share of the element, whose middle is `middle` lengths from the entrance.
 
     Parameters
     ----------
     share, middle : float
+    forms : list of str
+        Where terms grow, of all that there are.
     others : callable, optional
         Makes the kick of a share of the multipoles.
     paraxial : bool
@@ -143,17 +219,22 @@ def _step(share: float, middle: float, others: Share | None, *, paraxial: bool) 
     """
     half = () if others is None else (others(0.5 * share),)
     rest = () if paraxial else (beyond_paraxial.part(0.5 * share, beyond_paraxial.on_the_way),)
-    centre = (*rest, *half, _part(kick, share, middle, along=True), *half, *rest)
-    return (_part(enter, 0.5 * share, middle), *centre, _part(leave, 0.5 * share, middle))
+    kicks = tuple(_kick(grows, share, middle) for grows in forms)
+    off, on = (tuple(_shift(grows, sign, middle) for grows in forms) for sign in (-1.0, 1.0))
+    in_x, in_y = _drift(drift_x, 0.5 * share), (*off, _drift(drift_y, 0.5 * share), *on)
+    return (in_x, *in_y, *rest, *half, *kicks, *half, *rest, *in_y, in_x)
 
 
-def body(number: int, order: int, others: Share | None, *, paraxial: bool) -> list[Step]:
+def body(element: Any, number: int, order: int, others: Share | None, *, paraxial: bool) -> list[Step]:
     """Return the steps through the field; z is still measured from the entrance."""
+    (given,) = element.field_maps
+    there = {term.grows for term in cartesian_map.terms(given)}
+    forms = [grows for grows in TRACKS if grows in there]
     out, place = [], 0.0
     for _ in range(number):
         chain: list[Routine] = []
         for weight in WEIGHTS[order]:
-            chain += _step(weight / number, place + 0.5 * weight / number, others, paraxial=paraxial)
+            chain += _step(weight / number, place + 0.5 * weight / number, forms, others, paraxial=paraxial)
             place += weight / number
         out.append(Step(tuple(chain)))
     return out

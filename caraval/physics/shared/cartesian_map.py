@@ -2,9 +2,8 @@
 Decomposition"; Sagan, Crittenden and Rubin, PAC 2003, 1023).
 
 The twelve combinations of family and form in the manual are four: the field of a term is the gradient of
-``P f(x + x0) g(y + y0) cos(kz s + phi_z)``, where f and g are each either ``c = cos(sqrt(u) x)`` or its integral
-``s = sin(sqrt(u) x) / sqrt u``, with ``u = kx^2`` where the field oscillates in x, and ``-kx^2`` where it grows. Both are
-entire functions of u, so that nothing happens where a wave number is zero.
+``P f(x + x0) g(y + y0) cos(kz s + phi_z)``, where f and g are each either ``c = cos kx`` or its integral ``s = sin(kx) / k``;
+where the field grows rather than oscillates, these are the hyperbolic functions.
 """
 
 from __future__ import annotations
@@ -28,19 +27,17 @@ NUMBERS = ("A", "kx", "ky", "kz", "x0", "y0", "phi_z")
 
 
 class Term(NamedTuple):
-    """A term: its potential's strength, signed squares of the wave numbers across [1/m^2], and that along [1/m] with its phase.
-
-    Besides, the offsets [m], and the family.
-    """
+    """A term: its potential's strength, wave numbers [1/m], offsets [m], phase, family, and where it grows: "x", "y" or "xy"."""
 
     strength: float
-    ux: float
-    uy: float
+    kx: float
+    ky: float
     kz: float
-    phase: float
     x0: float
     y0: float
+    phase: float
     family: str
+    grows: str
 
 
 def form(kx: float, ky: float, kz: float) -> str | None:
@@ -58,11 +55,10 @@ def terms(given: Mapping[str, Any]) -> list[Term]:
 
 def _term(a: float, kx: float, ky: float, kz: float, x0: float, y0: float, phase: float, family: str) -> Term:
     grows = form(kx, ky, kz) or ""
-    ux, uy = (-k * k if axis in grows else k * k for axis, k in (("x", kx), ("y", ky)))
     over = {"y": ky, "xy": kz, "x": kx}[grows]
     sign = -1.0 if (family, grows) == ("sq", "x") else 1.0
     waves = {"x": (kx,), "y": (ky,), "qu": (kx, ky), "sq": ()}[family]
-    return Term(sign * a * prod(waves) / over, ux, uy, kz, phase, x0, y0, family)
+    return Term(sign * a * prod(waves) / over, kx, ky, kz, x0, y0, phase, family, grows)
 
 
 def _check(where: str, given: Mapping[str, Any]) -> None:
@@ -72,7 +68,9 @@ def _check(where: str, given: Mapping[str, Any]) -> None:
     for number, row in enumerate(rows, 1):
         this = f"{where}: term {number}"
         if not isinstance(row, (tuple, list)) or len(row) != 8 or row[7] not in FAMILIES:
-            raise InputError(f"{this} must be ({', '.join(NUMBERS)}, family), with a family of {', '.join(FAMILIES)}, not {row}")
+            raise InputError(
+                f"{this} must be ({', '.join(NUMBERS)}, family), with a family of {', '.join(FAMILIES)}, not {row}"
+            )
         check_numbers(this, row[:7])
         if form(*row[1:4]) is None or not any(row[1:4]):
             raise InputError(

@@ -16,7 +16,13 @@ from caraval.core.errors import InputError, suggest
 ANCHORS = {"beginning": 0.0, "center": 0.5, "end": 1.0}
 """Points of an element from which a map's place counts, in lengths from its entrance."""
 
-COMMON = {"field_type": "magnetic", "field_scale": 1.0, "master_parameter": "", "ele_anchor_pt": "beginning", "r0": (0.0, 0.0, 0.0)}
+COMMON = {
+    "field_type": "magnetic",
+    "field_scale": 1.0,
+    "master_parameter": "",
+    "ele_anchor_pt": "beginning",
+    "r0": (0.0, 0.0, 0.0),
+}
 """What maps of all kinds have, and what it is where nothing is said."""
 
 Check = Callable[[str, Mapping[str, Any]], None]
