@@ -101,8 +101,7 @@ class BmadStandard(TrackingMethod):
     def __post_init__(self) -> None:
         if self.num_steps is not None:
             _check_steps(self.num_steps)
-        if self.ds_step is not None and not self.ds_step > 0:
-            raise InputError(f"ds_step must be a positive length in m, not {self.ds_step!r}")
+        _check_step(self.ds_step)
 
 
 @dataclass(frozen=True)
@@ -147,6 +146,40 @@ class CenterPhase(TrackingMethod):
     """
 
     name = "center_phase"
+
+
+@dataclass(frozen=True)
+class RungeKutta(TrackingMethod):
+    """Numerical integration of the equations of motion in the field, in steps of fixed length (Bmad manual, runge_kutta).
+
+    Neither symplectic nor fast, but for any field.
+
+    Attributes
+    ----------
+    order : 5 or 8
+        Order of the formula: that of Cash and Karp, which Bmad has, or that of Cooper and Verner.
+    num_steps : int, optional
+        Number of steps through the element; a slice of it has its share, rounded up.
+    ds_step : float, optional
+        Length of a step [m] where there is no number; with neither, as many as leave no error to speak of in smooth fields.
+    """
+
+    name = "runge_kutta"
+    order: Literal[5, 8] = 8
+    num_steps: int | None = None
+    ds_step: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.order not in (5, 8):
+            raise InputError(f"order must be 5 or 8, not {self.order!r}")
+        if self.num_steps is not None:
+            _check_steps(self.num_steps)
+        _check_step(self.ds_step)
+
+
+def _check_step(ds_step: float | None) -> None:
+    if ds_step is not None and not ds_step > 0:
+        raise InputError(f"ds_step must be a positive length in m, not {ds_step!r}")
 
 
 def _check_steps(num_steps: Any) -> None:

@@ -7,7 +7,7 @@ from math import floor
 from typing import Any
 
 from caraval.core.errors import suggest
-from caraval.core.methods import BmadStandard, KickDriftKick, Linear, TrackingMethod, as_method
+from caraval.core.methods import BmadStandard, KickDriftKick, Linear, RungeKutta, TrackingMethod, as_method
 
 from . import field_maps
 from .definitions import Element, Settings
@@ -71,6 +71,8 @@ def method(element: Element, settings: Settings, length: float, names: Sequence[
     if name in SYMPLECTIC and "kick_drift_kick" in names:
         paraxial = name == "symp_lie_bmad" and field_maps.has_map(element)
         return KickDriftKick(**_symplectic_options(element, taken, name, length), paraxial=paraxial)
+    if name in INTEGRATED and "runge_kutta" in names:
+        return _runge_kutta(element, taken, name)
     understood = [word for word in ("bmad_standard", "linear") if word in names]
     understood += SYMPLECTIC if "kick_drift_kick" in names else ()
     raise chosen.place.error(
@@ -105,6 +107,10 @@ def settings_of(method: TrackingMethod | None, keyword: str, names: Sequence[str
             return None
         options = {"integrator_order": method.order, "num_steps": method.num_steps}
         return {"tracking_method": SYMPLECTIC[method.paraxial], **options, "ptc_integration_type": split}
+    if isinstance(method, RungeKutta):
+        fixed = {"num_steps": method.num_steps, "ds_step": method.ds_step}
+        given = {name: value for name, value in fixed.items() if value is not None}
+        return {"tracking_method": "fixed_step_runge_kutta" if given else method.name, **given}
     return {"tracking_method": method.name} if isinstance(method, Linear) else None
 
 
@@ -132,6 +138,14 @@ def _symplectic_options(element: Element, taken: Settings, name: str, length: fl
             raise place.error(f"{element.label}: integrator_order must be 2, 4, 6 or 8, not {order}")
         options["order"] = ORDERS[order]
     return options
+
+
+def _runge_kutta(element: Element, taken: Settings, name: str) -> RungeKutta:
+    """Return the integrator; Bmad's own steps are as long as its tolerances allow, but for those of fixed length."""
+    if not name.startswith("fixed_step"):
+        return RungeKutta()
+    steps, step = _whole(element, taken, "num_steps"), _step(element, taken)
+    return RungeKutta(order=5, ds_step=step) if step is not None else RungeKutta(order=5, num_steps=steps)
 
 
 def _whole(element: Element, taken: Settings, name: str) -> int | None:

@@ -15,7 +15,6 @@ from caraval.core.errors import MethodError
 from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Routine, Step
 
-from .. import drift
 from . import beyond_paraxial, cartesian_map
 from .field_maps import origin, part, scale
 from .integrator import WEIGHTS, Chain, Share
