@@ -11,13 +11,14 @@ from caraval.core.arrays import is_zero
 from caraval.core.element import Element
 from caraval.core.errors import InputError, MethodError
 from caraval.core.hookspecs import hookimpl
-from caraval.core.methods import KickDriftKick, TrackingMethod
+from caraval.core.methods import KickDriftKick, RungeKutta, TrackingMethod
 from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
 from . import drift
-from .shared import cartesian_kicks, steps, wiggler_field
+from .shared import cartesian_kicks, maps, runge_kutta, steps, wiggler_field
+from .shared.field import Field
 from .shared.integrator import body_kick_body, cycle, number_of_steps
 from .shared.multipoles import MULTIPOLES, Magnet, kicks, orders
 from .shared.special import quotient
@@ -123,9 +124,33 @@ class Wiggler(Magnet):
 
 def reference(wiggler: Wiggler, reference_in: Reference, xp: Any) -> Reference:
     """Return the reference at the exit, which has come along its detours; so it has where the field is off."""
+    if isinstance(wiggler.tracking_method, RungeKutta):
+        return integrated_reference(wiggler, wiggler.tracking_method, reference_in, xp)
     longer = map_detour(wiggler, reference_in, xp) if wiggler.field_maps else detour(wiggler.at(reference_in, xp), xp)
     time = (wiggler.length + longer) / (reference_in.beta * C_LIGHT)
     return replace(reference_in, s=reference_in.s + wiggler.length, t=reference_in.t + time)
+
+
+def integrated_reference(wiggler: Wiggler, method: RungeKutta, reference_in: Reference, xp: Any) -> Reference:
+    """Return the reference at the exit, which comes as a particle on the axis does; a slice has its share of the whole's time."""
+    whole: Any = _whole(wiggler).at(reference_in, xp)
+    field = maps.field_of(whole) if whole.field_maps else field_of(whole)
+    longer = runge_kutta.late(whole, field, method, count_integrated(whole, method, reference_in), reference_in, xp)
+    share = wiggler.length / whole.length
+    out = reference_in.drifted(wiggler.length)
+    return replace(out, t=out.t + share * longer / C_LIGHT)
+
+
+def _whole(wiggler: Wiggler) -> Any:
+    """Return the wiggler of which this may be a slice, without its kicks."""
+    if wiggler.slice_of is None:
+        return wiggler
+    return wiggler.with_values({"length": wiggler.slice_of, "slice_start": None, "slice_of": None})
+
+
+def field_of(wiggler: Any) -> Field:
+    """Return the periodic field."""
+    return wiggler_field.HELICAL if wiggler.is_helical() else wiggler_field.PLANAR
 
 
 def map_detour(wiggler: Wiggler, reference_in: Reference, xp: Any) -> Any:
@@ -133,9 +158,7 @@ def map_detour(wiggler: Wiggler, reference_in: Reference, xp: Any) -> Any:
     method = wiggler.tracking_method
     if not isinstance(method, KickDriftKick):
         return 0.0
-    whole: Any = wiggler
-    if wiggler.slice_of is not None:
-        whole = wiggler.with_values({"length": wiggler.slice_of, "slice_start": None, "slice_of": None})
+    whole = _whole(wiggler)
     body = cartesian_kicks.body(
         whole, number_of_steps(whole, method, reference_in), method.order, None, paraxial=method.paraxial
     )
@@ -162,6 +185,14 @@ def count_slices(wiggler: Wiggler, method: KickDriftKick, reference: Reference |
     if wiggler.field_maps:
         return number_of_steps(wiggler, method, reference)
     return max(number_of_steps(wiggler, method, reference), steps.nearest(STEPS_PER_PERIOD * periods(wiggler)))
+
+
+def count_integrated(wiggler: Wiggler, method: RungeKutta, reference: Reference | None) -> int:
+    """Return the number of steps that are integrated: those asked for, or as many as the periods need."""
+    number = runge_kutta.count(wiggler, method, reference)
+    if method.num_steps is not None or method.ds_step is not None:
+        return number
+    return max(number, steps.nearest(STEPS_PER_PERIOD * periods(wiggler)))
 
 
 def periods(wiggler: Wiggler) -> float:
@@ -223,4 +254,5 @@ def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     return {
         (Wiggler, "bmad_standard"): Composite(bmad_standard, count, lambda wiggler: bool(orders(wiggler)), reference=reference),
         (Wiggler, "kick_drift_kick"): Composite(kick_drift_kick, count_slices, reference=reference),
+        (Wiggler, "runge_kutta"): runge_kutta.method(field_of, count=count_integrated, reference=reference),
     }

@@ -10,7 +10,8 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
-from . import fringes, multipoles, runge_kutta
+from . import fringes, multipoles
+from .field import Field
 from .fringes import Chain
 from .multipoles import field
 
@@ -30,7 +31,7 @@ def magnet(c: MagnetConstants, q: Coordinates, xp: Any) -> tuple[Any, Any, Any]:
 
 
 @cache
-def _of_size(size: int) -> runge_kutta.Field:
+def _of_size(size: int) -> Field:
     def at(element: Any, place: float, reference: Reference, xp: Any) -> MagnetConstants:
         found, length = element.strengths(xp), element.length
         pairs = [found.get(n, (0.0, 0.0)) for n in range(size)]
@@ -38,10 +39,10 @@ def _of_size(size: int) -> runge_kutta.Field:
         normal[0] = normal[0] + element.g
         return MagnetConstants(tuple(normal), tuple(a / length for a, _ in pairs), getattr(element, "ks", 0.0))
 
-    return runge_kutta.Field(magnet, at)
+    return Field(magnet, at)
 
 
-def of(element: Any) -> runge_kutta.Field:
+def of(element: Any) -> Field:
     """Return the field of a magnet."""
     return _of_size(max(highest_order(element), 0) + 1)
 

@@ -13,19 +13,20 @@ reference, times the speed of light: that is what fields depend on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from math import ceil, sqrt
 from types import FunctionType
 from typing import Any, NamedTuple
 
+from caraval.core.arrays import is_zero
 from caraval.core.coordinates import Coordinates
 from caraval.core.methods import RungeKutta
 from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Composite, Routine, Step
 
 from .. import drift
-from . import steps
+from . import maps, steps
+from .field import Field
 from .integrator import Chain, number_of_steps
 from .special import root
 
@@ -91,35 +92,11 @@ COOPER_VERNER = Tableau(
 TABLEAUS = {5: CASH_KARP, 8: COOPER_VERNER}
 
 
-# -------------------------------------------------------------------- fields
-
-
-@dataclass(frozen=True)
-class Field:
-    """The field of an element, over the rigidity of the reference [1/m].
-
-    Attributes
-    ----------
-    value : callable
-        ``(constants, q, xp) -> (b_x, b_y, b_s)``, or ``(e_x, e_y, e_s, b_x, b_y, b_s)`` if it is `electric`; `q` has in place of z
-        how late a particle is. As the `track` of a :class:`Routine`.
-    at : callable
-        ``(element, place, reference, xp) -> constants`` of the field there: `place` counts from the entrance, in lengths of
-        the element; `reference` is at the exit.
-    varies : bool
-        Whether it depends on the place.
-    electric : bool
-        Whether there is an electric field.
-    """
-
-    value: Callable[[Any, Any, Any], Any]
-    at: Callable[[Any, float, Reference, Any], Any]
-    varies: bool = False
-    electric: bool = False
+# -------------------------------------------------------------------- equations of motion
 
 
 class StepConstants(NamedTuple):
-    """Length of a step, curvature of the reference [1/m], ``(m c / P0)^2``, time over length of the reference, and the fields."""
+    """Length of a step [m], curvature [1/m], ``(m c / P0)^2``, time over length of the reference, and the fields."""
 
     step: Any
     g: Any
@@ -227,23 +204,38 @@ def _mass(element: Any, reference_in: Reference, reference_out: Reference, xp: A
 TO_TIME, FROM_TIME = (Routine(track=track, prepare=_mass) for track in (to_time, from_time))
 
 
-def part(field: Field, order: int, number: int, index: int) -> Routine:
+def part(field: Field, order: int, number: int, index: int, *, astray: bool) -> Routine:
     """Return a step of so many, counted from zero."""
     nodes = sorted(set(TABLEAUS[order].nodes)) if field.varies else [0.0]
     places = [(index + node) / number for node in nodes]
 
     def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> StepConstants:
         local = tuple(field.at(element, place, reference_out, xp) for place in places)
-        pace = (reference_out.t - reference_in.t) * C_LIGHT / element.length
-        return StepConstants(element.length / number, element.g, drift.mass2(reference_out), pace, local)
+        mass2 = drift.mass2(reference_out)
+        pace = xp.sqrt(1 + mass2)
+        if astray:
+            pace = (reference_out.t - reference_in.t) * C_LIGHT / element.length
+        return StepConstants(element.length / number, element.g, mass2, pace, local)
 
     return Routine(track=stepper(field, order), prepare=prepare)
 
 
-def body(field: Field, order: int, number: int, entrance: Chain = (), exit: Chain = ()) -> Sequence[Step]:
-    """Return the steps through a field, between its edges."""
-    first = part(field, order, number, 0)
-    parts = [part(field, order, number, i) if field.varies and i else first for i in range(number)]
+def body(
+    field: Field, order: int, number: int, entrance: Chain = (), exit: Chain = (), *, astray: bool = False
+) -> Sequence[Step]:
+    """Return the steps through a field, between its edges.
+
+    Parameters
+    ----------
+    field : Field
+    order, number : int
+        Of the formula, and of steps.
+    entrance, exit : tuple of Routine
+    astray : bool
+        Whether the reference leaves the straight line, or changes its speed, so that it takes a time of its own.
+    """
+    first = part(field, order, number, 0, astray=astray)
+    parts = [part(field, order, number, i, astray=astray) if field.varies and i else first for i in range(number)]
     before, after = (*entrance, TO_TIME), (FROM_TIME, *exit)
     if number == 1:
         return (Step((*before, first, *after)),)
@@ -262,10 +254,28 @@ def count(element: Any, method: RungeKutta, reference: Reference | None) -> int:
     return max(LEAST, ceil(length / STEP * (1 - 1e-9)))
 
 
+def late(element: Any, field: Field, chosen: RungeKutta, number: int, reference: Reference, xp: Any) -> Any:
+    """Return how much later than the reference a particle comes that goes in on the axis, times the speed of light [m]."""
+    undisturbed = reference.drifted(element.length)
+    q = Coordinates(*(0.0,) * 6)
+    for step in body(field, chosen.order, number):
+        for routine in step.routines:
+            q = q if routine is FROM_TIME else routine.track(routine.constants(element, reference, undisturbed, xp), q, xp)
+    return q.z
+
+
 Edges = Callable[[Any], tuple[Chain, Chain]]
 
 
-def method(field_of: Callable[[Any], Field], edges: Edges | None = None, switched_off: Any = drift.switched_off) -> Composite:
+def method(
+    field_of: Callable[[Any], Field],
+    edges: Edges | None = None,
+    *,
+    switched_off: Any = drift.switched_off,
+    thin: Any = lambda element: (),
+    count: Any = count,
+    reference: Any = None,
+) -> Composite:
     """Return the method of a kind.
 
     Parameters
@@ -276,13 +286,21 @@ def method(field_of: Callable[[Any], Field], edges: Edges | None = None, switche
         ``element -> (entrance, exit)``: what happens where the field begins and ends.
     switched_off : callable
         The steps of an element without field.
+    thin : callable
+        Those of an element without length.
+    count, reference : callable, optional
+        As in :class:`Composite`; a reference of its own have kinds in which it takes another time than along a straight line.
     """
+
+    astray = reference is not None
 
     def through(element: Any, method: RungeKutta, number: int) -> Sequence[Step]:
         if not element.is_on:
             return switched_off(element)  # type: ignore[no-any-return]
-        if steps.number(element.length) == 0:
-            return ()
-        return body(field_of(element), method.order, number, *(edges(element) if edges else ()))
+        if is_zero(element.length):
+            return thin(element)  # type: ignore[no-any-return]
+        if element.field_maps:  # which have edges of their own
+            return body(maps.field_of(element), method.order, number, astray=astray)
+        return body(field_of(element), method.order, number, *(edges(element) if edges else ()), astray=astray)
 
-    return Composite(through, count)
+    return Composite(through, count, reference=reference)
