@@ -13,7 +13,7 @@ from .shared.multipoles import Kicked
 
 
 class Pipe(Kicked):
-    """A drift with a name. Bmad takes `hkick` and `vkick` and does not use them, but where it integrates fields; so does this."""
+    """A drift with a name. Bmad does not use its `hkick` and `vkick`, but where it integrates fields; so does this."""
 
     def is_plain(self) -> bool:
         """Always: kicks do not act."""

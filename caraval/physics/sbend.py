@@ -387,6 +387,8 @@ def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     return {
         (SBend, "bmad_standard"): Composite(bmad_standard, count, stepped),
         (SBend, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
-        (SBend, "runge_kutta"): runge_kutta.method(magnet_field.of, edges, switched_off=lambda bend: (Step((switched_off(),)),)),
+        (SBend, "runge_kutta"): runge_kutta.method(
+            magnet_field.of, edges, switched_off=lambda bend: (Step((switched_off(),)),)
+        ),
         (SBend, "linear"): linear,
     }

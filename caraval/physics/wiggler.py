@@ -132,7 +132,7 @@ def reference(wiggler: Wiggler, reference_in: Reference, xp: Any) -> Reference:
 
 
 def integrated_reference(wiggler: Wiggler, method: RungeKutta, reference_in: Reference, xp: Any) -> Reference:
-    """Return the reference at the exit, which comes as a particle on the axis does; a slice has its share of the whole's time."""
+    """Return the reference at the exit, which comes as a particle on the axis does; a slice has its share of the time."""
     whole: Any = _whole(wiggler).at(reference_in, xp)
     field = maps.field_of(whole) if whole.field_maps else field_of(whole)
     longer = runge_kutta.late(whole, field, method, count_integrated(whole, method, reference_in), reference_in, xp)

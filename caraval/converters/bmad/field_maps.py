@@ -8,7 +8,7 @@ from typing import Any
 
 from caraval.core.element import Element as CaravalElement
 from caraval.core.methods import KickDriftKick, TrackingMethod
-from caraval.physics.shared import cartesian_map
+from caraval.physics.shared import cartesian_map, gradients_map
 from caraval.physics.shared.field_maps import Mapped
 from caraval.physics.wiggler import Wiggler
 
@@ -22,9 +22,9 @@ MAPPED = ("wiggler", "undulator")
 OLD_TERM = re.compile(r"term\(\s*(\d+)\s*\)")
 """Name of a term in old files: ``term(3) = {A, kx, ky, kz, phi_z}``."""
 
-_COMPONENT = re.compile(r"cartesian_map\(\s*1\s*\)%(field_scale|master_parameter)")
+_COMPONENT = re.compile(r"(cartesian_map|gen_gradients)\(\s*1\s*\)%(field_scale|master_parameter)")
 
-KNOWN = {cartesian_map.KIND}
+KNOWN = {cartesian_map.KIND, gradients_map.KIND}
 """Kinds of maps that are understood."""
 
 
@@ -45,7 +45,7 @@ def taken(element: Element, kind: type[CaravalElement], left: Settings, method: 
         return ()
     if "field_calc" in left and left["field_calc"].word("field_calc") == "fieldmap":
         del left["field_calc"]
-    found = [_cartesian(element, name, left) for name in sorted(KNOWN & left.keys())]
+    found = [_map(element, name, left) for name in sorted(KNOWN & left.keys())]
     terms = {int(match[1]): left.pop(name) for name in list(left) if (match := OLD_TERM.fullmatch(name))}
     if terms:
         rows = tuple(_old_term(element, terms[number]) for number in sorted(terms))
@@ -79,25 +79,49 @@ def _old_term(element: Element, given: Setting) -> tuple[Any, ...]:
     return (a * {"xy": kz / ky, "x": kx / ky}[grows] if grows in ("xy", "x") else a, kx, ky, kz, 0.0, 0.0, phase, "y")
 
 
-def _cartesian(element: Element, name: str, left: Settings) -> dict[str, Any]:
+PARTS = {
+    cartesian_map.KIND: ("field_scale", "master_parameter", "ele_anchor_pt", "field_type"),
+    gradients_map.KIND: ("field_scale", "master_parameter", "ele_anchor_pt", "field_type", "dz", "g_ref"),
+}
+"""What may be said of a map in one number or word."""
+
+
+def _map(element: Element, name: str, left: Settings) -> dict[str, Any]:
     setting = left.pop(name)
     found: dict[str, Any] = {"kind": name}
-    terms = []
+    several: dict[str, list[Any]] = {}
     for key, value in members(_tree_of(setting), setting):
-        if key == "term":
+        if key == "term" and name == cartesian_map.KIND:
             *row, family = numbers(value, setting.place)
-            terms.append((*row, str(family).lower()))
+            several.setdefault("terms", []).append((*row, str(family).lower()))
+        elif key == "curve" and name == gradients_map.KIND:
+            several.setdefault("curves", []).append(_curve(value, setting))
         elif key == "r0":
             found[key] = numbers(value, setting.place)
-        elif key in ("field_scale", "master_parameter", "ele_anchor_pt", "field_type"):
+        elif key in PARTS[name]:
             found[key] = value.lower() if isinstance(value, str) else value
         else:
             raise setting.place.error(f"{element.label}: {name} has nothing called {key!r}")
-    for component in [key for key in left if _COMPONENT.fullmatch(key)]:
+    for component in [key for key in left if (match := _COMPONENT.fullmatch(key)) and match[1] == name]:
         word = component.partition("%")[2]
         changed = left.pop(component)
         found[word] = changed.number(component) if word == "field_scale" else changed.word(component)
-    return {**found, "terms": tuple(terms)}
+    if found.get("master_parameter") == "none":
+        del found["master_parameter"]
+    return {**found, **{key: tuple(parts) for key, parts in several.items()}}
+
+
+def _curve(value: Tree, setting: Setting) -> dict[str, Any]:
+    """Return a curve of generalised gradients; in its table, a row is ``z: value derivative ...``."""
+    found: dict[str, Any] = {}
+    for key, said in members(value, setting):
+        if key == "derivs":
+            found[key] = tuple((place, *given) for place, given in members_of_table(said, setting))
+        elif key in ("kind", "n"):
+            found[key] = said.lower() if isinstance(said, str) else int(said)
+        else:
+            raise setting.place.error(f"a curve of generalised gradients has nothing called {key!r}")
+    return found
 
 
 def members(found: Tree, setting: Setting) -> list[tuple[str, Any]]:
@@ -110,6 +134,21 @@ def members(found: Tree, setting: Setting) -> list[tuple[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(part, tuple) and len(part) == 2 for part in found):
         raise setting.place.error("a field map is {name = value, ...}")
     return [(name.lower(), value) for name, value in found]
+
+
+def members_of_table(found: Tree, setting: Setting) -> list[tuple[float, tuple[float, ...]]]:
+    """Return the rows of a table in braces, ``{z: number number ..., ...}``.
+
+    Raises
+    ------
+    LatticeError
+    """
+    rows = (
+        [(pair[0], pair[1]) for pair in found] if isinstance(found, list) and all(isinstance(p, tuple) for p in found) else None
+    )
+    if rows is None or not all(isinstance(z, float) and isinstance(values, tuple) for z, values in rows):
+        raise setting.place.error("a table of derivatives is {z: number number ..., z: ...}")
+    return rows
 
 
 def _tree_of(setting: Setting) -> Tree:

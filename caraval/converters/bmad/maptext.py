@@ -13,8 +13,8 @@ DEEPEST = 20
 _TOKEN = re.compile(r"![^\n]*|[{}()=,|:]|[^\s{}()=,|:!&]+|[\s&]+")
 
 Tree = Any
-"""A number, a word, a tuple of what stands in parentheses, or a list of what stands in braces: there, pairs ``(name, value)`` of
-members with a name."""
+"""A number, a word, a tuple of what stands in parentheses, or a list of what stands in braces, in which members with a name are
+pairs ``(name, value)``."""
 
 
 def tree(text: str, place: Place) -> Tree:
@@ -56,7 +56,10 @@ def _member(tokens: list[str], at: int, place: Place, level: int) -> tuple[Any, 
     index = None
     if isinstance(value, str) and after < len(tokens) and tokens[after] == "(":
         index, after = _value(tokens, after, place, level + 1)
-    if after < len(tokens) and tokens[after] in "=:":
+    if after < len(tokens) and tokens[after] == ":":  # a row of a table: the numbers that follow, which nothing sets off
+        end = next((i for i in range(after + 1, len(tokens)) if tokens[i] in "{}(),=|:"), len(tokens))
+        return (value, tuple(_leaf(token, place) for token in tokens[after + 1 : end])), end
+    if after < len(tokens) and tokens[after] == "=":
         given, after = _value(tokens, after + 1, place, level + 1)
         return (value if index is None else (value, index), given), after
     return value, after

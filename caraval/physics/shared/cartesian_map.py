@@ -1,6 +1,6 @@
-"""Cartesian maps: fields as sums of terms, each of which solves Laplace's equation (Bmad manual, "Cartesian Map Field
-Decomposition"; Sagan, Crittenden and Rubin, PAC 2003, 1023).
+"""Cartesian maps: fields as sums of terms, each of which solves Laplace's equation.
 
+See the Bmad manual, "Cartesian Map Field Decomposition", and Sagan, Crittenden and Rubin, PAC 2003, 1023.
 The twelve combinations of family and form in the manual are four: the field of a term is the gradient of
 ``P f(x + x0) g(y + y0) cos(kz s + phi_z)``, where f and g are each either ``c = cos kx`` or its integral ``s = sin(kx) / k``;
 where the field grows rather than oscillates, these are the hyperbolic functions.
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from caraval.core.errors import InputError
 
-from .field_maps import CHECKS, check_numbers
+from .field_maps import CHECKS, check_numbers, part
 
 KIND = "cartesian_map"
 
@@ -27,7 +27,7 @@ NUMBERS = ("A", "kx", "ky", "kz", "x0", "y0", "phi_z")
 
 
 class Term(NamedTuple):
-    """A term: its potential's strength, wave numbers [1/m], offsets [m], phase, family, and where it grows: "x", "y" or "xy"."""
+    """A term: its potential's strength, wave numbers [1/m], offsets [m], phase, family, and where it grows: x, y or xy."""
 
     strength: float
     kx: float
@@ -41,7 +41,7 @@ class Term(NamedTuple):
 
 
 def form(kx: float, ky: float, kz: float) -> str | None:
-    """Return whether a term grows in y, in x and in y, or in x (the manual's hyper-y, hyper-xy, hyper-x); None: no such term."""
+    """Return where a term grows: in y, in x and in y, or in x (the manual's hyper-y, -xy, -x); None: there is no such term."""
     x2, y2, z2 = kx * kx, ky * ky, kz * kz
     tolerance = CONSISTENT * (x2 + y2 + z2)
     found = {"y": y2 - x2 - z2, "xy": x2 + y2 - z2, "x": x2 - y2 - z2}
@@ -62,6 +62,8 @@ def _term(a: float, kx: float, ky: float, kz: float, x0: float, y0: float, phase
 
 
 def _check(where: str, given: Mapping[str, Any]) -> None:
+    if part(given, "field_type") != "magnetic":
+        raise InputError(f"{where}: only magnetic cartesian maps are understood")
     rows = given.get("terms")
     if not isinstance(rows, (tuple, list)) or not rows:
         raise InputError(f"{where} needs terms, which are tuples ({', '.join(NUMBERS)}, family)")

@@ -90,5 +90,7 @@ def methods(
     return {
         (kind, "bmad_standard"): Composite(bmad_standard, count, stepped),
         (kind, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
-        (kind, "runge_kutta"): runge_kutta.method(magnet_field.of, edges, thin=lambda element: bmad_standard(element, BmadStandard(), 1)),
+        (kind, "runge_kutta"): runge_kutta.method(
+            magnet_field.of, edges, thin=lambda element: bmad_standard(element, BmadStandard(), 1)
+        ),
     }

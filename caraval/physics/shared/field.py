@@ -25,9 +25,13 @@ class Field:
         Whether it depends on the place.
     electric : bool
         Whether there is an electric field.
+    potential : callable, optional
+        ``(constants, q, xp) -> (a_x, a_y)`` over the rigidity: the vector potential, where the field may end within it. The
+        coordinates outside have canonical momenta, as Bmad has them there.
     """
 
     value: Callable[[Any, Any, Any], Any]
     at: Callable[[Any, float, Reference, Any], Any]
     varies: bool = False
     electric: bool = False
+    potential: Callable[[Any, Any, Any], Any] | None = None

@@ -1,4 +1,4 @@
-"""Field maps: the fields of elements that are not ideal, given by what somebody computed or measured (Bmad manual, "Field Maps").
+"""Field maps: fields that are not ideal, given by what somebody computed or measured (Bmad manual, "Field Maps").
 
 An element holds its maps as data, with the names that Bmad has for their parts. What kinds of maps there are, and how the field
 of each is worked out, is said in a file for each.

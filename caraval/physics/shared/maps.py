@@ -7,11 +7,10 @@ from typing import Any
 
 from caraval.core.reference import Reference
 
-from . import cartesian_field
-from .cartesian_map import KIND as CARTESIAN
+from . import cartesian_field, cartesian_map, gradients_field, gradients_map
 from .field import Field
 
-FIELDS = {CARTESIAN: cartesian_field.of}
+FIELDS = {cartesian_map.KIND: cartesian_field.of, gradients_map.KIND: gradients_field.of}
 """For each kind of map, what makes its field: ``(map, its number) -> Field``."""
 
 
@@ -23,18 +22,21 @@ def field_of(element: Any) -> Field:
 
 @cache
 def _sum(fields: tuple[Field, ...]) -> Field:
-    electric = any(field.electric for field in fields)
-    namespace: dict[str, Any] = {f"field{i}": field.value for i, field in enumerate(fields)}
-    names = ("ex", "ey", "es", "bx", "by", "bs") if electric else ("bx", "by", "bs")
-    lines = ["def value(c, q, xp):"]
-    for i, field in enumerate(fields):
-        there = names if field.electric or not electric else names[3:]
-        lines.append(f"    {', '.join(f'{name}{i}' for name in there)} = field{i}(c[{i}], q, xp)")
-    sums = (" + ".join(f"{n}{i}" for i, f in enumerate(fields) if f.electric or n[0] == "b") or "0.0" for n in names)
-    lines.append(f"    return {', '.join(sums)}")
-    exec(compile("\n".join(lines), "<sum of field maps>", "exec"), namespace)
+    """Return the sum of magnetic fields."""
+    value = _summed("value", [field.value for field in fields], ("x", "y", "s"))
+    potential = _summed("potential", [field.potential for field in fields], ("x", "y"))
 
     def at(element: Any, place: float, reference: Reference, xp: Any) -> tuple[Any, ...]:
         return tuple(field.at(element, place, reference, xp) for field in fields)
 
-    return Field(namespace["value"], at, any(f.varies for f in fields), electric)
+    return Field(value, at, varies=any(field.varies for field in fields), potential=potential)
+
+
+def _summed(name: str, functions: list[Any], components: tuple[str, ...]) -> Any:
+    lines = [f"def {name}(c, q, xp):"]
+    lines += [f"    {', '.join(f'{n}{i}' for n in components)} = f{i}(c[{i}], q, xp)" for i in range(len(functions))]
+    sums = (" + ".join(f"{n}{i}" for i in range(len(functions))) for n in components)
+    lines.append(f"    return {', '.join(sums)}")
+    namespace: dict[str, Any] = {f"f{i}": function for i, function in enumerate(functions)}
+    exec(compile("\n".join(lines), "<sum of field maps>", "exec"), namespace)
+    return namespace[name]

@@ -244,6 +244,34 @@ def body(
     return (Step((*before, first)), *inner, Step((parts[-1], *after)))
 
 
+class Potential(NamedTuple):
+    """Sign, and the field at the end."""
+
+    sign: Any
+    field: Any
+
+
+@cache
+def canonical(field: Field) -> tuple[Chain, Chain]:
+    """Return what goes from canonical momenta to the others where a field begins, and back where it ends."""
+    if field.potential is None:
+        return (), ()
+
+    def shift(c: Potential, q: Coordinates, xp: Any) -> Coordinates:
+        ax, ay = potential(c.field, q, xp)  # type: ignore[name-defined]  # noqa: F821 - bound below
+        return q._replace(px=q.px + c.sign * ax, py=q.py + c.sign * ay)
+
+    track = FunctionType(shift.__code__, {**globals(), "potential": field.potential}, "shift")
+
+    def end(sign: float, place: float) -> Routine:
+        def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> Potential:
+            return Potential(sign, field.at(element, place, reference_out, xp))
+
+        return Routine(track=track, prepare=prepare)
+
+    return (end(-1.0, 0.0),), (end(1.0, 1.0),)
+
+
 def count(element: Any, method: RungeKutta, reference: Reference | None) -> int:
     """Return the number of steps."""
     if method.num_steps is not None:
@@ -291,7 +319,6 @@ def method(
     count, reference : callable, optional
         As in :class:`Composite`; a reference of its own have kinds in which it takes another time than along a straight line.
     """
-
     astray = reference is not None
 
     def through(element: Any, method: RungeKutta, number: int) -> Sequence[Step]:
@@ -300,7 +327,8 @@ def method(
         if is_zero(element.length):
             return thin(element)  # type: ignore[no-any-return]
         if element.field_maps:  # which have edges of their own
-            return body(maps.field_of(element), method.order, number, astray=astray)
+            field = maps.field_of(element)
+            return body(field, method.order, number, *canonical(field), astray=astray)
         return body(field_of(element), method.order, number, *(edges(element) if edges else ()), astray=astray)
 
     return Composite(through, count, reference=reference)
