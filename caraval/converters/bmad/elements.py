@@ -65,7 +65,7 @@ class Converter:
 
     def _make(self, element: Element) -> CaravalElement:
         kind = self._vocabulary.kind(element.keyword)
-        if kind is None or (self._losses.are_allowed and not registry().method_names(kind)):
+        if kind is None or (self._losses.are_allowed and (not registry().method_names(kind) or field_maps.is_empty(element))):
             return self._drift(element)
         known = {*kind.schema().defaults, *kind.shorthands}
         left = {name: setting for name, setting in element.settings.items() if name in known or name not in SUPERPOSITION}

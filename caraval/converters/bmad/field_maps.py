@@ -33,6 +33,11 @@ def has_map(element: Element) -> bool:
     return any(name in KNOWN or OLD_TERM.fullmatch(name) for name in element.settings)
 
 
+def is_empty(element: Element) -> bool:
+    """Whether an element is a region of fields none of which are understood."""
+    return element.keyword == "em_field" and not has_map(element)
+
+
 def taken(element: Element, kind: type[CaravalElement], left: Settings, method: TrackingMethod | None) -> tuple[Any, ...]:
     """Take the maps out of an element's attributes, if its field is theirs and its method goes through it, and return them.
 

@@ -22,6 +22,9 @@ SAME = {("taylor", "taylor"): "bmad_standard", ("taylor", "symp_lie_ptc"): "bmad
 INTEGRATED = ("runge_kutta", "fixed_step_runge_kutta", "time_runge_kutta", "fixed_step_time_runge_kutta")
 """Methods that integrate field maps: those of classes that have no other, which can be read and not tracked."""
 
+FIELDS = ("bmad_standard", "fieldmap", "planar_model", "helical_model", "no_field", "refer_to_lords")
+"""Ways to calculate a field that are understood, or say that there is none."""
+
 SPLITS = {"matrix_kick": "matrix", "drift_kick": "drift"}
 """What Bmad calls the ways to split the Hamiltonian; the first is its own choice."""
 
@@ -142,6 +145,10 @@ def _symplectic_options(element: Element, taken: Settings, name: str, length: fl
 
 def _runge_kutta(element: Element, taken: Settings, name: str) -> RungeKutta:
     """Return the integrator; Bmad's own steps are as long as its tolerances allow, but for those of fixed length."""
+    field = element.settings.get("field_calc")
+    if field is not None and field.word("field_calc") not in FIELDS:
+        word = field.word("field_calc")
+        raise field.place.error(f"{element.label}: {name} with field_calc = {word} is not understood{suggest(word, FIELDS)}")
     if not name.startswith("fixed_step"):
         return RungeKutta()
     steps, step = _whole(element, taken, "num_steps"), _step(element, taken)

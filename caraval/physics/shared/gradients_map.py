@@ -136,7 +136,7 @@ def at(given: Mapping[str, Any], s: float) -> dict[Source, float]:
 
 
 def between(left: Any, right: Any, step: float) -> np.ndarray:
-    """Return the coefficients of the polynomial that has these values and derivatives at both ends (Hermite's interpolation)."""
+    """Return the coefficients of the polynomial that has these values and derivatives at both ends (Hermite)."""
     orders = len(left)
     low = [left[j] * step**j / factorial(j) for j in range(orders)]
     rows = [[comb(j, m) for j in range(2 * orders)] for m in range(orders)]  # derivatives at the end, over m!

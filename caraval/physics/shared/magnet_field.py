@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from caraval.core.arrays import is_zero
 from caraval.core.coordinates import Coordinates
+from caraval.core.errors import InputError
+from caraval.core.methods import RungeKutta
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
-from . import fringes, multipoles
+from . import electric, fringes, multipoles
 from .field import Field
 from .fringes import Chain
 from .multipoles import field
@@ -43,7 +45,17 @@ def _of_size(size: int) -> Field:
 
 
 def of(element: Any) -> Field:
-    """Return the field of a magnet."""
+    """Return the field of a magnet.
+
+    Raises
+    ------
+    InputError
+        If it has electric multipoles, or multipoles that are those of a bend.
+    """
+    if isinstance(element, electric.ElectricMagnet):
+        electric.refuse(element, RungeKutta.name)
+    if getattr(element, "exact_multipoles", "off") != "off":
+        raise InputError(f"{element.label}: {RungeKutta.name} has straight multipoles; set exact_multipoles to off")
     return _of_size(max(highest_order(element), 0) + 1)
 
 
