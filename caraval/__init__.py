@@ -23,7 +23,7 @@ from .core.hookspecs import hookimpl
 from .core.lattice import Lattice
 from .core.losses import Loss, Losses, LossWarning
 from .core.maps import LinearMap, SecondOrderMap
-from .core.methods import BmadStandard, CenterPhase, KickDriftKick, Linear, SecondOrder, TrackingMethod
+from .core.methods import BmadStandard, CenterPhase, KickDriftKick, Linear, RungeKutta, SecondOrder, TrackingMethod
 from .core.moments import MomentBeam
 from .core.reference import Reference, Species
 from .core.registry import register_plugin
@@ -134,6 +134,7 @@ __all__ = [
     "Reader",
     "Reference",
     "Routine",
+    "RungeKutta",
     "SBend",
     "SadMult",
     "SecondOrder",

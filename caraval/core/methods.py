@@ -101,8 +101,7 @@ class BmadStandard(TrackingMethod):
     def __post_init__(self) -> None:
         if self.num_steps is not None:
             _check_steps(self.num_steps)
-        if self.ds_step is not None and not self.ds_step > 0:
-            raise InputError(f"ds_step must be a positive length in m, not {self.ds_step!r}")
+        _check_step(self.ds_step)
 
 
 @dataclass(frozen=True)
@@ -120,12 +119,15 @@ class KickDriftKick(TrackingMethod):
         helix), or the linear body, with the rest of the exact motion among the kicks. Bends and solenoids have the former
         with either, as in PTC; kickers have PTC's quadrature with "matrix", whose error falls with the square of the step.
         Or, in bends, the motion without any field ("free"), as in elegant's CSBEND; elsewhere that is "drift".
+    paraxial : bool
+        Whether the Hamiltonian of wigglers that have a field map is the paraxial one, as in Bmad's symp_lie_bmad.
     """
 
     name = "kick_drift_kick"
     order: Literal[2, 4, 6] = 2
     num_steps: int = 10
     split: Literal["drift", "matrix", "free"] = "drift"
+    paraxial: bool = False
 
     def __post_init__(self) -> None:
         if self.order not in (2, 4, 6):
@@ -144,6 +146,40 @@ class CenterPhase(TrackingMethod):
     """
 
     name = "center_phase"
+
+
+@dataclass(frozen=True)
+class RungeKutta(TrackingMethod):
+    """Numerical integration of the equations of motion in the field, in steps of fixed length (Bmad manual, runge_kutta).
+
+    Neither symplectic nor fast, but for any field.
+
+    Attributes
+    ----------
+    order : 5 or 8
+        Order of the formula: that of Cash and Karp, which Bmad has, or that of Cooper and Verner.
+    num_steps : int, optional
+        Number of steps through the element; a slice of it has its share, rounded up.
+    ds_step : float, optional
+        Length of a step [m] where there is no number; with neither, as many as leave no error to speak of in smooth fields.
+    """
+
+    name = "runge_kutta"
+    order: Literal[5, 8] = 8
+    num_steps: int | None = None
+    ds_step: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.order not in (5, 8):
+            raise InputError(f"order must be 5 or 8, not {self.order!r}")
+        if self.num_steps is not None:
+            _check_steps(self.num_steps)
+        _check_step(self.ds_step)
+
+
+def _check_step(ds_step: float | None) -> None:
+    if ds_step is not None and not ds_step > 0:
+        raise InputError(f"ds_step must be a positive length in m, not {ds_step!r}")
 
 
 def _check_steps(num_steps: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from caraval.core.arrays import is_number, is_zero
 from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element
-from caraval.core.errors import InputError
+from caraval.core.errors import InputError, MethodError
 from caraval.core.hookspecs import hookimpl
 from caraval.core.loss import BEYOND
 from caraval.core.methods import KickDriftKick, TrackingMethod
@@ -224,10 +224,21 @@ def kick_drift_kick(kicker: ACKicker, method: KickDriftKick, number: int) -> Seq
     return body_kick_body(drift.part, kick, number, method.order)
 
 
+def runge_kutta(kicker: ACKicker, method: TrackingMethod, number: int) -> Sequence[Step]:
+    """Refuse to integrate: what a field does that changes in time, the kicks say.
+
+    Raises
+    ------
+    MethodError
+    """
+    raise MethodError(f"{kicker.label}: {method.name} goes through fields that do not change in time; use kick_drift_kick")
+
+
 @hookimpl
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """Kicks and exact drifts."""
     return {
         (ACKicker, "bmad_standard"): Composite(bmad_standard, count, lambda kicker: bool(present(kicker))),
         (ACKicker, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
+        (ACKicker, "runge_kutta"): Composite(runge_kutta),
     }

@@ -77,4 +77,9 @@ def linear(element: Element, reference_in: Reference, reference_out: Reference, 
 @hookimpl
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """An exact drift whatever the method."""
-    return {(Drift, "bmad_standard"): WHOLE, (Drift, "kick_drift_kick"): WHOLE, (Drift, "linear"): linear}
+    return {
+        (Drift, "bmad_standard"): WHOLE,
+        (Drift, "kick_drift_kick"): WHOLE,
+        (Drift, "runge_kutta"): WHOLE,
+        (Drift, "linear"): linear,
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import copysign
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,8 +20,9 @@ from caraval.core.schema import Parameter
 
 from . import drift
 from .kicker import Kicker
-from .shared import electric, fringes, steps
+from .shared import electric, fringes, magnet_field, runge_kutta, steps
 from .shared.electric import ElectricEdge, ElectricMagnet, electric_edge, gained, undo_edge
+from .shared.field import Field
 from .shared.integrator import body_kick_body, kick_body_kick, number_of_steps
 from .shared.multipoles import kicks, orders
 from .shared.special import path_lag, quotient, root, stumpff
@@ -192,10 +194,40 @@ def kick_drift_kick(element: ELSeparator, method: KickDriftKick, number: int) ->
     return body_kick_body(part, kick, number, method.order, *edges(element, whole_charge=False))
 
 
+class SeparatorField(NamedTuple):
+    """Electric field, normalised [1/m], and the constants of the magnetic one."""
+
+    ex: Any
+    ey: Any
+    magnet: magnet_field.MagnetConstants
+
+
+def value(c: SeparatorField, q: Coordinates, xp: Any) -> tuple[Any, ...]:
+    """Return the field of a separator."""
+    bx, by, bs = magnet_field.magnet(c.magnet, q, xp)
+    return c.ex, c.ey, 0.0, bx, by, bs
+
+
+@cache
+def _field(magnetic: Field) -> Field:
+    def at(element: Any, place: float, reference: Reference, xp: Any) -> SeparatorField:
+        over_length = reference.species.charge / element.length  # Bmad's force is that of the field on the whole charge
+        multipoles = magnetic.at(element, place, reference, xp)
+        return SeparatorField(element.hkick * over_length, element.vkick * over_length, multipoles)
+
+    return Field(value, at, electric=True)
+
+
+def field_of(element: ELSeparator) -> Field:
+    """Return the field of a separator, its magnetic multipoles included."""
+    return _field(magnet_field.of(element))
+
+
 @hookimpl
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """The exact motion in the field, and kicks."""
     return {
         (ELSeparator, "bmad_standard"): Composite(bmad_standard, count, stepped),
         (ELSeparator, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
+        (ELSeparator, "runge_kutta"): runge_kutta.method(field_of, lambda element: edges(element, whole_charge=True)),
     }

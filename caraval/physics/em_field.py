@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from caraval.core.element import Element
+from caraval.core.errors import MethodError
 from caraval.core.hookspecs import hookimpl
 from caraval.core.schema import Parameter
 
+from .shared import runge_kutta
+from .shared.field import Field
+from .shared.field_maps import Mapped
 
-class EMField(Element):
+
+class EMField(Mapped):
     """A region whose field is given by maps (Bmad manual, "EM_Field").
 
-    It has no tracking method: its field maps, which readers keep in the metadata, would have to be integrated. Bmad, too,
-    refuses ``bmad_standard`` here. A plugin may register a method.
+    Its equations of motion are integrated; Bmad, too, refuses ``bmad_standard`` here.
 
     Attributes
     ----------
@@ -34,7 +40,17 @@ class EMField(Element):
     phi0_autoscale: Parameter = 0.0
 
 
+def nothing(element: EMField) -> Field:
+    """Refuse a region without any field that is understood.
+
+    Raises
+    ------
+    MethodError
+    """
+    raise MethodError(f"{element.label} has no field maps, so there is nothing to integrate")
+
+
 @hookimpl
-def register_elements() -> list[type[Element]]:
-    """The kind, so that files that have it can be read."""
-    return [EMField]
+def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
+    """Through its maps."""
+    return {(EMField, "runge_kutta"): runge_kutta.method(nothing)}

@@ -33,5 +33,6 @@ def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     return {
         (Marker, "bmad_standard"): Composite(nothing),
         (Marker, "kick_drift_kick"): Composite(nothing),
+        (Marker, "runge_kutta"): Composite(nothing),
         (Marker, "linear"): linear,
     }

@@ -269,4 +269,4 @@ def _undo(c: PatchConstants) -> PatchConstants:
 def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     """The same exact change of coordinates whatever the method."""
     routine = Routine(track=change, prepare=_prepare, reference=reference, undo=_undo)
-    return {(Patch, "bmad_standard"): routine, (Patch, "kick_drift_kick"): routine}
+    return dict.fromkeys(((Patch, name) for name in ("bmad_standard", "kick_drift_kick", "runge_kutta")), routine)

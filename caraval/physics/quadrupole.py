@@ -17,7 +17,7 @@ from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
 from . import drift
-from .shared import beyond_paraxial, electric, fringes, steps
+from .shared import beyond_paraxial, electric, fringes, magnet_field, runge_kutta, steps
 from .shared.electric import ElectricMagnet
 from .shared.integrator import around, body_kick_body, kick_body_kick, number_of_steps
 from .shared.multipoles import integrated, kicks, orders, present
@@ -181,5 +181,6 @@ def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     return {
         (Quadrupole, "bmad_standard"): Composite(bmad_standard, count, stepped),
         (Quadrupole, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
+        (Quadrupole, "runge_kutta"): runge_kutta.method(magnet_field.of, fringes.quadrupole),
         (Quadrupole, "linear"): linear,
     }

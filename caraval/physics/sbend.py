@@ -19,7 +19,7 @@ from caraval.core.routine import Composite, Routine, Step, UnknownValueError
 from caraval.core.schema import Parameter
 
 from . import drift
-from .shared import curvilinear, electric, steps
+from .shared import curvilinear, electric, magnet_field, runge_kutta, steps
 from .shared.dipole_body import (
     WEAK,
     arc_part,
@@ -410,5 +410,8 @@ def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     return {
         (SBend, "bmad_standard"): Composite(bmad_standard, count, stepped),
         (SBend, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
+        (SBend, "runge_kutta"): runge_kutta.method(
+            magnet_field.of, edges, switched_off=lambda bend: (Step((switched_off(),)),)
+        ),
         (SBend, "linear"): linear,
     }

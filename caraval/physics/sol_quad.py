@@ -15,7 +15,7 @@ from caraval.core.schema import Parameter
 
 from . import drift, solenoid
 from .quadrupole import errors, gradient, kicking, stepped
-from .shared import beyond_paraxial, electric, steps
+from .shared import beyond_paraxial, electric, magnet_field, runge_kutta, steps
 from .shared.electric import ElectricMagnet
 from .shared.integrator import around, body_kick_body, kick_body_kick, number_of_steps
 from .shared.multipoles import kicks, present
@@ -95,4 +95,5 @@ def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     return {
         (SolQuad, "bmad_standard"): Composite(bmad_standard, count, stepped),
         (SolQuad, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
+        (SolQuad, "runge_kutta"): runge_kutta.method(magnet_field.of, magnet_field.solenoid_edges),
     }

@@ -14,7 +14,7 @@ from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
 from . import drift
-from .shared import electric, steps
+from .shared import electric, magnet_field, runge_kutta, steps
 from .shared.electric import ElectricMagnet
 from .shared.integrator import body_kick_body, kick_body_kick, number_of_steps
 from .shared.multipoles import kicks, orders
@@ -122,4 +122,5 @@ def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     return {
         (Solenoid, "bmad_standard"): Composite(bmad_standard, count, stepped),
         (Solenoid, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
+        (Solenoid, "runge_kutta"): runge_kutta.method(magnet_field.of, magnet_field.solenoid_edges),
     }

@@ -9,15 +9,16 @@ from typing import Any, ClassVar, Literal
 
 from caraval.core.arrays import is_zero
 from caraval.core.element import Element
-from caraval.core.errors import InputError
+from caraval.core.errors import InputError, MethodError
 from caraval.core.hookspecs import hookimpl
-from caraval.core.methods import KickDriftKick, TrackingMethod
+from caraval.core.methods import KickDriftKick, RungeKutta, TrackingMethod
 from caraval.core.reference import C_LIGHT, Reference
-from caraval.core.routine import Composite, Step
+from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
 from . import drift
-from .shared import steps, wiggler_field
+from .shared import cartesian_kicks, maps, runge_kutta, steps, wiggler_field
+from .shared.field import Field
 from .shared.integrator import body_kick_body, cycle, number_of_steps
 from .shared.multipoles import MULTIPOLES, Magnet, kicks, orders
 from .shared.special import quotient
@@ -28,7 +29,7 @@ STEPS_PER_PERIOD = 20
 
 
 class Wiggler(Magnet):
-    """A periodic wiggler (Bmad manual, "Wiggler and Undulator", "Periodic Type Wigglers").
+    """A periodic wiggler, or one with a field map (Bmad manual, "Wiggler and Undulator").
 
     Attributes
     ----------
@@ -45,6 +46,7 @@ class Wiggler(Magnet):
     polarity : Parameter
         Factor on the field; nothing in ``bmad_standard`` depends on it.
     field_calc : "planar_model" or "helical_model"
+        The periodic field, where there are no `field_maps`.
     """
 
     b_max: Parameter = 0.0
@@ -122,9 +124,45 @@ class Wiggler(Magnet):
 
 def reference(wiggler: Wiggler, reference_in: Reference, xp: Any) -> Reference:
     """Return the reference at the exit, which has come along its detours; so it has where the field is off."""
-    longer = detour(wiggler.at(reference_in, xp), xp)
+    if isinstance(wiggler.tracking_method, RungeKutta):
+        return integrated_reference(wiggler, wiggler.tracking_method, reference_in, xp)
+    longer = map_detour(wiggler, reference_in, xp) if wiggler.field_maps else detour(wiggler.at(reference_in, xp), xp)
     time = (wiggler.length + longer) / (reference_in.beta * C_LIGHT)
     return replace(reference_in, s=reference_in.s + wiggler.length, t=reference_in.t + time)
+
+
+def integrated_reference(wiggler: Wiggler, method: RungeKutta, reference_in: Reference, xp: Any) -> Reference:
+    """Return the reference at the exit, which comes as a particle on the axis does; a slice has its share of the time."""
+    whole: Any = _whole(wiggler).at(reference_in, xp)
+    field = maps.field_of(whole) if whole.field_maps else field_of(whole)
+    longer = runge_kutta.late(whole, field, method, count_integrated(whole, method, reference_in), reference_in, xp)
+    share = wiggler.length / whole.length
+    out = reference_in.drifted(wiggler.length)
+    return replace(out, t=out.t + share * longer / C_LIGHT)
+
+
+def _whole(wiggler: Wiggler) -> Any:
+    """Return the wiggler of which this may be a slice, without its kicks."""
+    if wiggler.slice_of is None:
+        return wiggler
+    return wiggler.with_values({"length": wiggler.slice_of, "slice_start": None, "slice_of": None})
+
+
+def field_of(wiggler: Any) -> Field:
+    """Return the periodic field."""
+    return wiggler_field.HELICAL if wiggler.is_helical() else wiggler_field.PLANAR
+
+
+def map_detour(wiggler: Wiggler, reference_in: Reference, xp: Any) -> Any:
+    """Return by how much the way of the reference is longer in the field of a map [m]; a slice has its share of the whole's."""
+    method = wiggler.tracking_method
+    if not isinstance(method, KickDriftKick):
+        return 0.0
+    whole = _whole(wiggler)
+    body = cartesian_kicks.body(
+        whole, number_of_steps(whole, method, reference_in), method.order, None, paraxial=method.paraxial
+    )
+    return cartesian_kicks.detour(whole, body, reference_in, xp) * (wiggler.length / whole.length)
 
 
 def steering(wiggler: Wiggler, xp: Any) -> dict[int, tuple[Any, Any]]:
@@ -144,7 +182,17 @@ def count(wiggler: Wiggler, method: TrackingMethod, reference: Reference | None)
 
 def count_slices(wiggler: Wiggler, method: KickDriftKick, reference: Reference | None) -> int:
     """Return the number of steps through the field: those asked for, or as many as its periods need."""
+    if wiggler.field_maps:
+        return number_of_steps(wiggler, method, reference)
     return max(number_of_steps(wiggler, method, reference), steps.nearest(STEPS_PER_PERIOD * periods(wiggler)))
+
+
+def count_integrated(wiggler: Wiggler, method: RungeKutta, reference: Reference | None) -> int:
+    """Return the number of steps that are integrated: those asked for, or as many as the periods need."""
+    number = runge_kutta.count(wiggler, method, reference)
+    if method.num_steps is not None or method.ds_step is not None:
+        return number
+    return max(number, steps.nearest(STEPS_PER_PERIOD * periods(wiggler)))
 
 
 def periods(wiggler: Wiggler) -> float:
@@ -156,6 +204,10 @@ def periods(wiggler: Wiggler) -> float:
 
 def bmad_standard(wiggler: Wiggler, method: TrackingMethod, number: int) -> Sequence[Step]:
     """Bmad's steps: mean focusing between cubic kicks, which count twice inside; `hkick` and `vkick` count twice, too."""
+    if wiggler.field_maps:
+        raise MethodError(
+            f"{wiggler.label}: bmad_standard passes over field maps, and there is nothing else; use kick_drift_kick"
+        )
     if not wiggler.is_on:
         return drift.switched_off(wiggler)
     kick = kicks(Wiggler.strengths, orders(wiggler))
@@ -176,10 +228,24 @@ def kick_drift_kick(wiggler: Wiggler, method: KickDriftKick, number: int) -> Seq
     """Go through the field itself, and through kicks of multipoles."""
     if not wiggler.is_on:
         return drift.switched_off(wiggler)
+    if wiggler.field_maps:
+        return _through_map(wiggler, method, number)
     if is_zero(wiggler.b_max) and is_zero(wiggler.g_max):
         return body_kick_body(drift.part, kicks(Wiggler.strengths, orders(wiggler)), number, method.order)
     track = wiggler_field.helical if wiggler.is_helical() else wiggler_field.planar
     return wiggler_field.steps(track, detour, kicks(Wiggler.strengths, orders(wiggler)), number, method.order)
+
+
+def _through_map(wiggler: Wiggler, method: KickDriftKick, number: int) -> Sequence[Step]:
+    """Go through the field of a cartesian map, and measure z from the reference at the end."""
+    cartesian_kicks.check(wiggler, method.name)
+    kick = kicks(Wiggler.strengths, orders(wiggler))
+
+    def prepare(wiggler: Wiggler, reference_in: Reference, reference_out: Reference, xp: Any) -> cartesian_kicks.LagConstants:
+        return cartesian_kicks.LagConstants(wiggler.length, map_detour(wiggler, reference_in, xp), drift.mass2(reference_in))
+
+    *others, last = cartesian_kicks.body(wiggler, number, method.order, kick, paraxial=method.paraxial)
+    return (*others, Step((*last.routines, Routine(track=cartesian_kicks.lag, prepare=prepare))))
 
 
 @hookimpl
@@ -188,4 +254,5 @@ def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     return {
         (Wiggler, "bmad_standard"): Composite(bmad_standard, count, lambda wiggler: bool(orders(wiggler)), reference=reference),
         (Wiggler, "kick_drift_kick"): Composite(kick_drift_kick, count_slices, reference=reference),
+        (Wiggler, "runge_kutta"): runge_kutta.method(field_of, count=count_integrated, reference=reference),
     }

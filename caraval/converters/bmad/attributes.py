@@ -20,7 +20,7 @@ from caraval.physics.sbend import SBend
 from caraval.physics.shared.cavity import CoupledCavity
 from caraval.physics.shared.multipoles import MULTIPOLES
 
-from . import spelling, terms, tracking
+from . import field_maps, spelling, terms, tracking
 from .cavities import HARMONIC
 from .elements import BEND_FIELDS
 from .vocabulary import INERT, NOT_IN_FILES, PHYSICS, Vocabulary
@@ -77,6 +77,7 @@ class Writer:
             values = {"l": length, **values}
         if self._vocabulary.has_terms(keyword):
             values.update({terms.ordered(n): v for n, v in given.terms.items()})  # type: ignore[attr-defined]
+        values.update({given["kind"]: field_maps.written(given) for given in getattr(element, "field_maps", ())})
         return keyword, [*self._written(element, values), *self._written(element, self._kept(element, keyword))]
 
     def _fields(self, keyword: str) -> set[str]:

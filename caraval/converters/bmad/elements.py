@@ -13,9 +13,10 @@ from caraval.core.methods import TrackingMethod
 from caraval.core.registry import registry
 from caraval.physics.drift import Drift
 
-from . import bends, overlaps, terms, tracking
+from . import bends, field_maps, overlaps, terms, tracking
 from .definitions import Element, Setting, Settings, Slave
 from .expressions import Structure
+from .field_maps import MAPPED
 from .rows import rows
 from .vocabulary import BENDS, FIELD_MAPS, INERT, SUPERPOSITION, Vocabulary
 from .words import words
@@ -34,9 +35,6 @@ NEUTRAL = ("f", "false", "off", "none")
 
 BEND_FIELDS = {"g": "b_field", "rho": "b_field", "angle": "b_field"}
 """Attributes of the shape of a bend that a field may stand for."""
-
-MAPPED = ("wiggler", "undulator")
-"""Classes whose field is that of a map, if they have one."""
 
 WITHOUT_MAPS = (None, "bmad_standard", "linear")
 """Methods that pass over field maps."""
@@ -67,7 +65,7 @@ class Converter:
 
     def _make(self, element: Element) -> CaravalElement:
         kind = self._vocabulary.kind(element.keyword)
-        if kind is None or (self._losses.are_allowed and not registry().method_names(kind)):
+        if kind is None or (self._losses.are_allowed and (not registry().method_names(kind) or field_maps.is_empty(element))):
             return self._drift(element)
         known = {*kind.schema().defaults, *kind.shorthands}
         left = {name: setting for name, setting in element.settings.items() if name in known or name not in SUPERPOSITION}
@@ -90,6 +88,9 @@ class Converter:
             values["orientation"] = -1
         methods = self._methods[kind]
         method = self._method(element, left, values.get("length", 0.0), methods)
+        maps = field_maps.taken(element, kind, left, method)
+        if maps:
+            values["field_maps"] = maps
         for name, setting in left.items():
             if (element.keyword, name) in OPENINGS:
                 self._lost(element, name, setting, OPENINGS[element.keyword, name])
@@ -121,6 +122,10 @@ class Converter:
     def _method(self, element: Element, left: Settings, length: float, methods: list[str]) -> TrackingMethod | None:
         """Return the tracking method that an element asks for; its default where it asks in vain and that is allowed."""
         asked = left.get("tracking_method")
+        if asked is not None and element.keyword in MAPPED and asked.value == "taylor" and field_maps.has_map(element):
+            self._losses.note(
+                element.name, "tracking_method", "taylor", "the integration that makes the map", place=asked.place
+            )
         try:
             return tracking.method(element, left, length, methods)
         except CaravalError:

@@ -7,8 +7,9 @@ from math import floor
 from typing import Any
 
 from caraval.core.errors import suggest
-from caraval.core.methods import BmadStandard, KickDriftKick, Linear, TrackingMethod, as_method
+from caraval.core.methods import BmadStandard, KickDriftKick, Linear, RungeKutta, TrackingMethod, as_method
 
+from . import field_maps
 from .definitions import Element, Settings
 from .vocabulary import TRACKING
 
@@ -20,6 +21,9 @@ SAME = {("taylor", "taylor"): "bmad_standard", ("taylor", "symp_lie_ptc"): "bmad
 
 INTEGRATED = ("runge_kutta", "fixed_step_runge_kutta", "time_runge_kutta", "fixed_step_time_runge_kutta")
 """Methods that integrate field maps: those of classes that have no other, which can be read and not tracked."""
+
+FIELDS = ("bmad_standard", "fieldmap", "planar_model", "helical_model", "no_field", "refer_to_lords")
+"""Ways to calculate a field that are understood, or say that there is none."""
 
 SPLITS = {"matrix_kick": "matrix", "drift_kick": "drift"}
 """What Bmad calls the ways to split the Hamiltonian; the first is its own choice."""
@@ -61,12 +65,17 @@ def method(element: Element, settings: Settings, length: float, names: Sequence[
     if not names and name in INTEGRATED:
         return None
     name = SAME.get((element.keyword, name), name)
+    if name == "taylor" and element.keyword in field_maps.MAPPED and field_maps.has_map(element):
+        name = "symp_lie_ptc"  # which makes the map
     if name == "linear":
         return as_method(name)
     if name == "bmad_standard":
         return BmadStandard(**_standard_options(element, taken))
     if name in SYMPLECTIC and "kick_drift_kick" in names:
-        return KickDriftKick(**_symplectic_options(element, taken, name, length))
+        paraxial = name == "symp_lie_bmad" and field_maps.has_map(element)
+        return KickDriftKick(**_symplectic_options(element, taken, name, length), paraxial=paraxial)
+    if name in INTEGRATED and "runge_kutta" in names:
+        return _runge_kutta(element, taken, name)
     understood = [word for word in ("bmad_standard", "linear") if word in names]
     understood += SYMPLECTIC if "kick_drift_kick" in names else ()
     raise chosen.place.error(
@@ -100,7 +109,11 @@ def settings_of(method: TrackingMethod | None, keyword: str, names: Sequence[str
         if split is None:
             return None
         options = {"integrator_order": method.order, "num_steps": method.num_steps}
-        return {"tracking_method": SYMPLECTIC[0], **options, "ptc_integration_type": split}
+        return {"tracking_method": SYMPLECTIC[method.paraxial], **options, "ptc_integration_type": split}
+    if isinstance(method, RungeKutta):
+        fixed = {"num_steps": method.num_steps, "ds_step": method.ds_step}
+        given = {name: value for name, value in fixed.items() if value is not None}
+        return {"tracking_method": "fixed_step_runge_kutta" if given else method.name, **given}
     return {"tracking_method": method.name} if isinstance(method, Linear) else None
 
 
@@ -128,6 +141,18 @@ def _symplectic_options(element: Element, taken: Settings, name: str, length: fl
             raise place.error(f"{element.label}: integrator_order must be 2, 4, 6 or 8, not {order}")
         options["order"] = ORDERS[order]
     return options
+
+
+def _runge_kutta(element: Element, taken: Settings, name: str) -> RungeKutta:
+    """Return the integrator; Bmad's own steps are as long as its tolerances allow, but for those of fixed length."""
+    field = element.settings.get("field_calc")
+    if field is not None and field.word("field_calc") not in FIELDS:
+        word = field.word("field_calc")
+        raise field.place.error(f"{element.label}: {name} with field_calc = {word} is not understood{suggest(word, FIELDS)}")
+    if not name.startswith("fixed_step"):
+        return RungeKutta()
+    steps, step = _whole(element, taken, "num_steps"), _step(element, taken)
+    return RungeKutta(order=5, ds_step=step) if step is not None else RungeKutta(order=5, num_steps=steps)
 
 
 def _whole(element: Element, taken: Settings, name: str) -> int | None:

@@ -66,7 +66,7 @@ _WORDS = frozenset(words("attributes", "words"))
 _NUMBERS = frozenset(words("attributes", "numbers"))
 NOT_IN_FILES = {
     "name", "length", "metadata", "slice_start", "slice_of", "orientation", "terms", "absolute_time_tracking", "against",
-    "slips", "pass_delay",
+    "slips", "pass_delay", "field_maps",
 }  # fmt: skip
 """Fields of elements that are no attributes."""
 

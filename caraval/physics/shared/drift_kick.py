@@ -7,12 +7,12 @@ from typing import Any
 
 from caraval.core.arrays import is_zero
 from caraval.core.element import Element
-from caraval.core.methods import KickDriftKick, TrackingMethod
+from caraval.core.methods import BmadStandard, KickDriftKick, TrackingMethod
 from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 
 from .. import drift, quadrupole
-from . import beyond_paraxial, electric, steps
+from . import beyond_paraxial, electric, magnet_field, runge_kutta, steps
 from .fringes import Chain
 from .integrator import around, body_kick_body, kick_body_kick, number_of_steps, quadrature
 from .multipoles import Kicked, kicks, present
@@ -90,4 +90,7 @@ def methods(
     return {
         (kind, "bmad_standard"): Composite(bmad_standard, count, stepped),
         (kind, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
+        (kind, "runge_kutta"): runge_kutta.method(
+            magnet_field.of, edges, thin=lambda element: bmad_standard(element, BmadStandard(), 1)
+        ),
     }

@@ -19,8 +19,10 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 from caraval.core.schema import Parameter
 
+from .field_maps import Mapped
 
-class Kicked(Element):
+
+class Kicked(Mapped):
     """An element that may kick.
 
     Attributes
@@ -47,6 +49,7 @@ class Kicked(Element):
 
     def validate(self) -> None:
         """Check that no strength is given twice."""
+        super().validate()
         for strength, field in self.fields.items():
             if getattr(self, field) is not None and not is_zero(getattr(self, strength)):
                 raise InputError(f"{self.label}: {strength} and {field} say the same; give one")

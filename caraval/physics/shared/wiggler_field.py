@@ -17,6 +17,7 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step
 
 from .. import drift
+from .field import Field
 from .integrator import WEIGHTS, Share
 from .special import double_angle, half_versine, path_lag
 
@@ -124,19 +125,69 @@ def undo_slice(c: Any) -> Any:
     return c._replace(length=-c.length, detour=-c.detour)
 
 
+# -------------------------------------------------------------------- the field itself
+
+
+class PlanarField(NamedTuple):
+    """Wave numbers [1/m], and the normalised field with the cosine of the phase, and with its sine over ``ky / kz`` [1/m]."""
+
+    kx: Any
+    ky: Any
+    cosine: Any
+    sine: Any
+
+
+def planar_value(c: PlanarField, q: Coordinates, xp: Any) -> tuple[Any, Any, Any]:
+    """Return the field of a planar wiggler. Its polarity does not count, as in Bmad."""
+    a, b = c.kx * q.x, c.ky * q.y
+    wave, rise = xp.cos(a), xp.sinh(b)
+    return -c.cosine * c.kx / c.ky * xp.sin(a) * rise, c.cosine * wave * xp.cosh(b), -c.sine * wave * rise
+
+
+class HelicalField(NamedTuple):
+    """Wave number [1/m], and the normalised field with cosine and sine of the phase [1/m]."""
+
+    k: Any
+    cosine: Any
+    sine: Any
+
+
+def helical_value(c: HelicalField, q: Coordinates, xp: Any) -> tuple[Any, Any, Any]:
+    """Return the field of a helical wiggler."""
+    a, b = c.k * q.x, c.k * q.y
+    return -c.sine * xp.cosh(a), c.cosine * xp.cosh(b), -(c.cosine * xp.sinh(a) + c.sine * xp.sinh(b))
+
+
+def _at(wiggler: Any, place: float, reference: Reference, xp: Any) -> Any:
+    kz, cosine, sine = _wave(wiggler, place, reference, xp)
+    if wiggler.is_helical():
+        return HelicalField(kz, cosine, sine)
+    ky = xp.sqrt(wiggler.kx * wiggler.kx + kz * kz)
+    return PlanarField(wiggler.kx, ky, cosine, kz / ky * sine)
+
+
+PLANAR, HELICAL = (Field(v, _at, varies=True) for v in (planar_value, helical_value))
+
+
 # -------------------------------------------------------------------- steps
+
+
+def _wave(wiggler: Any, place: float, reference: Reference, xp: Any) -> tuple[Any, Any, Any]:
+    """Return the wave number along [1/m], and the normalised field with cosine and sine of the phase there [1/m]."""
+    whole = wiggler.length if wiggler.slice_of is None else wiggler.slice_of
+    start = 0.0 if wiggler.slice_start is None else wiggler.slice_start
+    kz = 1 / wiggler.reduced_period(xp)
+    phase = kz * (start + place * wiggler.length - whole / 2)
+    field = wiggler.g_max * reference.species.charge
+    return kz, field * xp.cos(phase), field * xp.sin(phase)
 
 
 def part(share: float, middle: float, track: Any, detour: Detour) -> Routine:
     """Return the slice of a share of the length whose middle is `middle` lengths from the entrance."""
 
     def prepare(wiggler: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> Any:
-        whole = wiggler.length if wiggler.slice_of is None else wiggler.slice_of
-        start = 0.0 if wiggler.slice_start is None else wiggler.slice_start
-        kz = 1 / wiggler.reduced_period(xp)
-        phase = kz * (start + middle * wiggler.length - whole / 2)
-        field = wiggler.polarity * wiggler.g_max * reference_in.species.charge
-        cosine, sine = field * xp.cos(phase), field * xp.sin(phase)
+        kz, *waves = _wave(wiggler, middle, reference_in, xp)
+        cosine, sine = (wiggler.polarity * wave for wave in waves)
         length, longer = wiggler.length * share, detour(wiggler, xp) * share
         if wiggler.is_helical():
             return HelicalConstants(length, longer, kz, cosine, sine, drift.mass2(reference_in))
