@@ -116,6 +116,18 @@ class Step(NamedTuple):
     collective: Collective | None = None
 
 
+def embraced(steps: Sequence[Step], before: Routine, after: Routine) -> Sequence[Step]:
+    """Return steps with a routine before their first one and another after their last; if nothing moves, as they are."""
+    moving = [i for i, step in enumerate(steps) if step.routines]
+    if not moving:
+        return steps
+    out = list(steps)
+    first, last = moving[0], moving[-1]
+    out[first] = out[first]._replace(routines=(before, *out[first].routines))
+    out[last] = out[last]._replace(routines=(*out[last].routines, after))
+    return out
+
+
 @dataclass(frozen=True)
 class Composite:
     """A method that takes several steps through an element.

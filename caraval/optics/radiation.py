@@ -10,7 +10,6 @@ from math import cos, sin, sqrt, tan
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import constants
 
 from caraval.core import scalar
 from caraval.core.element import Element
@@ -19,6 +18,7 @@ from caraval.core.lattice import Lattice
 from caraval.core.reference import C_LIGHT
 from caraval.physics.quadrupole import Quadrupole
 from caraval.physics.sbend import SBend
+from caraval.physics.shared.emission import QUANTUM, mean_loss, reduced_wavelength
 from caraval.physics.wiggler import Wiggler
 
 from .line import Line, without_rf
@@ -31,12 +31,6 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(6)
 
 ASIDE = 1e-12
 """An orbit nearer to the axis of a quadrupole [m] than this is on it."""
-
-ELECTRON_VOLT_METRE = constants.hbar * C_LIGHT / constants.elementary_charge
-"""``hbar c`` [eV m]."""
-
-QUANTUM = 55 / (32 * sqrt(3))
-"""The factor of ``hbar / m c`` in the quantum excitation ``C_q`` (Sands, SLAC-121)."""
 
 
 class RadiationIntegrals(NamedTuple):
@@ -142,10 +136,9 @@ def equilibrium(lattice: Lattice) -> Equilibrium:
     i = radiation_integrals(lattice)
     line = Line(without_rf(lattice))
     reference, length = line.reference, float(lattice.length)
-    mass, gamma = reference.species.mass, reference.gamma
-    classical = constants.alpha * ELECTRON_VOLT_METRE / mass * reference.species.charge**2
-    quantum = QUANTUM * ELECTRON_VOLT_METRE / mass
-    loss = 2 / 3 * classical * mass * gamma**4 * i.i2
+    gamma = reference.gamma
+    quantum = 3 / 4 * QUANTUM * reduced_wavelength(reference.species)
+    loss = mean_loss(reference) * reference.energy * i.i2
     j_a, j_b = 1 - i.i4_a / i.i2, 1 - i.i4_b / i.i2
     j_z = 4 - j_a - j_b
     time = 2 * reference.energy / loss * length / (reference.beta * C_LIGHT)

@@ -16,7 +16,7 @@ from caraval.core.arrays import is_zero
 from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
-from caraval.core.routine import Routine, Step
+from caraval.core.routine import Routine, Step, embraced
 
 from .shared.special import root, stumpff
 
@@ -240,15 +240,7 @@ def frame(element: Element) -> tuple[Routine, Routine] | None:
 def wrap(element: Element, steps: Sequence[Step]) -> Sequence[Step]:
     """Put the way into the element before its first routine and the way out after its last."""
     around = frame(element)
-    if around is None or not any(step.routines for step in steps):
-        return steps
-    enter, leave = around
-    out = list(steps)
-    moving = [i for i, step in enumerate(out) if step.routines]
-    first, last = moving[0], moving[-1]
-    out[first] = out[first]._replace(routines=(enter, *out[first].routines))
-    out[last] = out[last]._replace(routines=(*out[last].routines, leave))
-    return out
+    return steps if around is None else embraced(steps, *around)
 
 
 @hookimpl

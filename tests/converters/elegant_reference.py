@@ -165,7 +165,7 @@ def floor_difference(lattice: cv.Lattice, expected: dict[str, Any]) -> float:
 def as_run(lattice: cv.Lattice, *, matrices: bool) -> cv.Lattice:
     """Return the lattice that elegant ran: with passive cavities, and its matrices or its integrators.
 
-    Its matrices of bends have linear edges at first order, and those of cavities have no steps.
+    Its matrices of bends have linear edges at first order, those of cavities have no steps, and nothing radiates in them.
     """
     elements = []
     for element in lattice.elements:
@@ -182,7 +182,8 @@ def as_run(lattice: cv.Lattice, *, matrices: bool) -> cv.Lattice:
         elif not matrices and type_of(e) in ("QUAD", "SEXT", "OCTU"):
             e = e.replace(tracking_method=cv.KickDriftKick(order=4, num_steps=1))
         elements.append(e)
-    return lattice.replace(elements=elements)
+    run = lattice.replace(elements=elements)
+    return run.without_effects() if matrices else run
 
 
 def slopes(orbit: np.ndarray) -> np.ndarray:

@@ -87,10 +87,10 @@ def same(a: float, b: float, tolerance: float) -> bool:
     return bool(abs(a - b) <= tolerance * max(1.0, abs(b)))
 
 
-def differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
+def differences(lattice: cv.Lattice, expected: Expected, tracked: float = TRACKED) -> list[str]:
     """What is not as Bmad has it."""
     found = lattice_differences(lattice, expected)
-    return found if lattice.names != names(expected) else found + particle_differences(lattice, expected)
+    return found if lattice.names != names(expected) else found + particle_differences(lattice, expected, tracked)
 
 
 def names(expected: Expected) -> list[str]:
@@ -153,7 +153,7 @@ def by_its_own_centre(element: cv.Element) -> cv.Element:
     )
 
 
-def particle_differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
+def particle_differences(lattice: cv.Lattice, expected: Expected, tracked: float = TRACKED) -> list[str]:
     start = np.array([particle.start for particle in expected.particles]).T
     end = np.array([particle.end for particle in expected.particles]).T
     alive = np.array([particle.state == "Alive" for particle in expected.particles])
@@ -163,7 +163,7 @@ def particle_differences(lattice: cv.Lattice, expected: Expected) -> list[str]:
         return [f"alive are {np.flatnonzero(out.alive)}, not {np.flatnonzero(alive)}"]
     error = np.abs(np.array(out.coordinates) - end) / np.maximum(1.0, np.abs(end))
     worst = error[:, alive].max(initial=0.0)
-    return [f"particles differ by {worst:.1e}"] if not worst <= TRACKED else []
+    return [f"particles differ by {worst:.1e}"] if not worst <= tracked else []
 
 
 # -------------------------------------------------------------------- single elements
@@ -230,7 +230,7 @@ MUST_AGREE = """
     tutorial_ring_design_06_IP_a_IP0_IP0 tutorial_ring_design_06_IP_b_IPF_IP0 tutorial_ring_design_06_IP_c_IPR_IP0
     tutorial_ring_design_06_IP_d_IP_IP tutorial_ring_design_06_IP_e_RingWithIP_ring tutorial_ring_design_07_TuneCell_ring
     tutorial_ring_design_08_PhaseSpace_orbit tutorial_ring_design_09_RF_orbit
-    twiss_test_twiss_test
+    ptc_test_tiny_ring tutorial_ring_design_10_LongTermTracking_AveragesOutput_simple_ring twiss_test_twiss_test
 """
 """The lattices of the corpus that use nothing but what is understood."""
 
@@ -267,6 +267,20 @@ def floor_of(name: str) -> list[dict[str, Any]]:
     branch = loaded(REFERENCE / "lattices" / "bmad" / f"{name}.json.gz")["branches"][0]
     elements: list[dict[str, Any]] = branch["elements"][: branch["n_ele_track"] + 1]
     return elements
+
+
+RADIATION = {
+    "tutorial_ring_design": (2e-9, "in straight elements Bmad's particles have the velocity from before the last loss"),
+    "fixer_test": (5e-6, "at rotated pole faces Bmad's losses have a term that changes sign with y"),
+    "radiation_test_sigma": (2e-5, "at rotated pole faces Bmad's losses have a term that changes sign with y"),
+}
+"""How far particles that radiate are off, and why, by the beginning of the lattice's name."""
+
+
+def of_radiation(lattice: cv.Lattice, name: str) -> tuple[float, str]:
+    """How far particles may be off for their radiation, and why."""
+    known = RADIATION if any(element.effects for element in lattice) else {}
+    return next((found for part, found in known.items() if name.startswith(part)), (TRACKED, ""))
 
 
 LONG = ("sad_sher_5764",)
@@ -332,11 +346,11 @@ def test_whatever_loads_agrees(capsys: pytest.CaptureFixture[str]) -> None:
             reasons[re.sub(r"'[^']*'", "...", re.sub(r"^.*?:\d+:\d+: ", "", str(error)))] += 1
             continue
         try:
-            found = differences(lattice, expected_of(name))
+            found = differences(lattice, expected_of(name), of_radiation(lattice, name)[0])
         except cv.MethodError as error:  # what Bmad tracks through field maps
             reasons[re.sub(r"'[^']*'", "...", str(error))] += 1
             continue
-        if any(loss.element == "bmad_com" for loss in lattice.losses):  # Bmad's particles radiated
+        if any(loss.element == "bmad_com" for loss in lattice.losses):  # Bmad's particles radiated at random
             found = [difference for difference in found if "particles" not in difference]
         if found:
             wrong[name] = found[:3]

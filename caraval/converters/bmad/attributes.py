@@ -20,7 +20,7 @@ from caraval.physics.sbend import SBend
 from caraval.physics.shared.cavity import CoupledCavity
 from caraval.physics.shared.multipoles import MULTIPOLES
 
-from . import field_maps, spelling, terms, tracking
+from . import field_maps, radiation, spelling, terms, tracking
 from .cavities import HARMONIC
 from .elements import BEND_FIELDS
 from .vocabulary import INERT, NOT_IN_FILES, PHYSICS, Vocabulary
@@ -71,6 +71,8 @@ class Writer:
         element = self._as_files_have_it(whole(element, reference, self._losses))
         given = self._by_strengths(element, reference) if self.is_given_both_ways(element) else element
         values = {n: v for n, v in changed(given).items() if n not in NOT_IN_FILES and n in self._fields(keyword)}
+        if not radiation.unsaid(values.get("effects", {})):
+            values.pop("effects", None)
         values.update(self._method(element, keyword, values.pop("tracking_method", None)))
         length = given.__dict__["length"]
         if not is_zero(length):

@@ -11,7 +11,7 @@ from caraval.core.losses import Losses
 from caraval.physics.shared import upstream
 from caraval.physics.shared.cavity import Cavity
 
-from . import cavities, directions, flexible, girders, overlaps, passes, start
+from . import cavities, directions, flexible, girders, overlaps, passes, radiation, start
 from .arrivals import Arrivals, settings_of
 from .definitions import LOGICALS, Branch, Lord, Setting, Settings
 from .elements import Converter
@@ -24,7 +24,7 @@ GEOMETRIES: dict[str, Literal["open", "closed"]] = {
 """What the geometries are called, and were called."""
 
 COLLECTIVE = (
-    "radiation_damping_on", "radiation_fluctuations_on", "csr_and_space_charge_on", "high_energy_space_charge_on",
+    "radiation_fluctuations_on", "csr_and_space_charge_on", "high_energy_space_charge_on",
 )  # fmt: skip
 """Switches for what is not part of tracking through the elements; a beam is tracked without it."""
 
@@ -55,6 +55,7 @@ def lattice(state: State, branch: Branch, losses: Losses) -> Lattice:
     elements = girders.told(state, branch, elements, reference)
     elements = cavities.told(branch, elements, reference, absolute, closed=geometry == "closed")
     elements = overlaps.told(branch, elements, reference, known, losses)
+    elements = radiation.told(state.parameters["bmad_com"], elements, losses)
     at_start = {name: setting for name, setting in settings.items() if name in BEGINNING - {*start.ENERGIES, "s", "ref_time"}}
     lattice = Lattice(
         elements,

@@ -20,14 +20,16 @@ from caraval.physics.marker import Marker
 from caraval.physics.patch import Patch
 from caraval.physics.shared.cavity import CoupledCavity
 
-from . import directions, spelling
+from . import directions, radiation, spelling
 from .attributes import Writer
 from .parameters import BEGINNING, PARAMETERS
 from .pieces import END
 from .start import ENERGIES
 from .vocabulary import RESERVED, Vocabulary
 
-SETTLED = {*ENERGIES, "particle", "geometry", "lattice_type", "no_end_marker", "absolute_time_tracking"}
+SETTLED = {
+    *ENERGIES, *radiation.SWITCHES, "particle", "geometry", "lattice_type", "no_end_marker", "absolute_time_tracking",
+}  # fmt: skip
 """Parameters that the lattice says by itself."""
 
 
@@ -140,6 +142,7 @@ def _settings(
     yield from _group("parameter", own, losses)
     if _has_absolute_time(elements, losses):
         yield "bmad_com[absolute_time_tracking] = T"
+    yield from radiation.said(elements, losses)
     yield from _group("beginning", dict(lattice.beginning), losses, known=BEGINNING - {*ENERGIES, "s", "ref_time"})
     for name, values in lattice.metadata.items():
         if name in PARAMETERS and isinstance(values, Mapping):

@@ -8,6 +8,8 @@ from caraval.core.element import Element as CaravalElement
 from caraval.core.errors import CaravalError
 from caraval.core.losses import Losses
 from caraval.core.registry import registry
+from caraval.physics.shared.emission import radiating
+from caraval.physics.shared.multipoles import Kicked
 
 from .definitions import Element
 from .words import INERT, RADIATION, of_type
@@ -79,7 +81,9 @@ class Attributes:
         if found is None:
             return self.drift(f"{self.element.type.name}, for which there is no {kind}")
         length = {} if "length" in values else {"length": self.number("L")}
-        return self._made(found.value, {**length, **values}, self._rest())
+        radiates = issubclass(found.value, Kicked) and "SYNCH_RAD" in self.element.type.parameters and self.number("SYNCH_RAD")
+        made = self._made(found.value, {**length, **values}, self._rest())
+        return radiating(made) if radiates else made
 
     def drift(self, what: str, instead: str = "a drift") -> CaravalElement:
         """Return a drift in place of an element that is not understood."""
@@ -114,7 +118,7 @@ class Attributes:
             if name in INERT or name in own or value == "" or self._is_default(name, value):
                 continue
             if name in RADIATION:
-                self.losses.note(self.name, name, value, "tracked without radiation", place=place)
+                self.losses.note(self.name, name, value, "tracked without it", place=place)
             else:
                 self.losses.physics(self.name, name, value, place=place)
         return kept

@@ -9,6 +9,7 @@ from caraval.converters.shared.line import Said
 from caraval.converters.shared.weighed import OF_MULTIPOLES, WeighedFields
 from caraval.core import scalar
 from caraval.core.methods import KickDriftKick, TrackingMethod
+from caraval.physics.shared.emission import EFFECT
 from caraval.physics.shared.multipoles import integrated
 
 from .methods import split_of
@@ -77,13 +78,22 @@ def finished(
     ending : str
         What its name has besides.
     """
-    said = {n: v for n, v in {"L": f.length, **values}.items() if _is_news(type, n, v)}
+    said = {n: v for n, v in {"L": f.length, **values, **_radiation(f, type)}.items() if _is_news(type, n, v)}
     kept = _kept(f, type, said)
     if isinstance(method, KickDriftKick):
         method = method.with_options(split=split_of(type))
     f.report_rest(method)
     f.report_metadata({**kept, **({"elegant_type": type} if f.element.metadata.get("elegant_type") == type else {})})
     return [Said(type, {**said, **kept}, ending)]
+
+
+def _radiation(f: WeighedFields, type: str) -> dict[str, int]:
+    """Return whether an element of a type that may radiate does."""
+    effects = f.element.effects
+    if effects != {EFFECT: {"scale": 1.0}} or "SYNCH_RAD" not in types()[type].parameters:
+        return {}
+    f.passing("effects")
+    return {"SYNCH_RAD": 1}
 
 
 def _is_news(type: str, name: str, value: Any) -> bool:
