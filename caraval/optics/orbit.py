@@ -75,13 +75,16 @@ def closed_on(line: Line, dimensions: int, pz: Any = 0.0) -> Coordinates:
     """Return the closed orbit of a line that is ready, see :func:`closed_orbit`."""
     if line.is_plain and is_number(pz):
         return _found(line, dimensions, pz)
-    if line.way is not None and dimensions == 4:
+    at_once = line.backend.has_derivatives and line.goes_at_once([pz])
+    if at_once and dimensions == 4:
         known = _at_once(line, pz)
     else:
         known = _found(Line(values_of(line)), dimensions, pz if is_number(pz) else _shown(pz))
     start = [value if is_number(value) else line.backend.asarray(value) for value in known]
     if dimensions == 4:
         start[5] = pz
+    if at_once:
+        return Coordinates(*line.way.improved(start, dimensions))
     return _improved(line, start, dimensions)[0]
 
 

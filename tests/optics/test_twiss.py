@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import caraval as cv
+from caraval.core.expansion import pieces
+from caraval.core.maps import stack_entries
 from caraval.optics import chromaticities, closed_orbit, tunes, twiss
+from caraval.optics.line import Line
 
 from . import rings
 from .rings import FOCAL, HALF
@@ -136,6 +139,65 @@ def test_gradients_on_torch_are_those_of_finite_differences():
     found = [[float(g) for g in torch.autograd.grad(value, settings, retain_graph=True)] for value in values]
     expected = differences()
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+
+
+def found_by(torch, settings):
+    return torch.stack(measured(list(settings)))
+
+
+@pytest.mark.parametrize("name", ["jacfwd", "jacrev"])
+def test_transformations_of_torch_differentiate_optics(name):
+    torch = pytest.importorskip("torch")
+    jacobian = getattr(torch.func, name)(lambda settings: found_by(torch, settings))
+    np.testing.assert_allclose(jacobian(torch.tensor(AT)), differences(), rtol=1e-6, atol=1e-8)
+
+
+def test_optics_on_torch_under_vmap_are_each_as_alone():
+    torch = pytest.importorskip("torch")
+    several = torch.tensor(np.array([AT, 1.01 * AT]))
+    found = torch.func.vmap(lambda settings: found_by(torch, settings))(several)
+    np.testing.assert_allclose(found, [measured(one.tolist()) for one in several], rtol=1e-10, atol=1e-14)
+    slopes = torch.func.vmap(torch.func.grad(lambda settings: found_by(torch, settings)[4]))(several)
+    np.testing.assert_allclose(slopes[0], differences()[4], rtol=1e-6)
+
+
+def test_second_derivatives_on_torch_are_differences_of_first_ones():
+    torch = pytest.importorskip("torch")
+
+    def slopes(settings):
+        settings = settings.detach().requires_grad_()
+        found = found_by(torch, settings)
+        return settings, [torch.autograd.grad(found[i], settings, create_graph=True)[0] for i in (0, 2, 4)]
+
+    at, found = slopes(torch.tensor(AT))
+    step = 1e-5 * torch.eye(3, dtype=torch.float64)[0]
+    above, below = (torch.stack(slopes(at + sign * step)[1]).detach() for sign in (1, -1))
+    second = [torch.autograd.grad(slope[0], at, retain_graph=True)[0] for slope in found]
+    np.testing.assert_allclose(torch.stack(second), (above - below) / 2e-5, rtol=2e-5, atol=1e-7)
+
+
+def test_exact_chromaticities_on_torch_have_gradients():
+    torch = pytest.importorskip("torch")
+    lattice, step = rings.coupled(), 1e-5
+    k2 = torch.tensor(4.0, dtype=torch.float64, requires_grad=True)
+    value = chromaticities(lattice.replace({"sf.k2": k2}), exact=True).a
+    (slope,) = torch.autograd.grad(value, k2)
+    plain, above, below = (chromaticities(lattice.replace({"sf.k2": 4.0 + s}), exact=True).a for s in (0.0, step, -step))
+    assert value.item() == pytest.approx(plain, rel=1e-10)
+    assert slope.item() == pytest.approx((above - below) / (2 * step), rel=1e-6)
+
+
+def test_all_elements_at_once_are_as_one_by_one():
+    """Of a line that is plain, of many machines, and of rows by the dozen in an element."""
+    plain = rings.coupled().with_tracking("kick_drift_kick", where="Quadrupole")
+    for lattice in (plain, plain.replace({"qf.k1": np.array([1.0, 1.1, 1.15])})):
+        line = Line(lattice)
+        start = (1e-3, 2e-4, -1e-3, 1e-4, 0.0, 1e-3)
+        assert line.goes_at_once(start)
+        alone = pieces(line.prepared, start, None if line.is_plain else line.backend)
+        for one, other in zip(line.pieces(start), alone, strict=True):
+            for mine, theirs in ((one.matrix, other.matrix), ([one.orbit], [other.orbit])):
+                np.testing.assert_allclose(*np.broadcast_arrays(*map(stack_entries, (mine, theirs))), rtol=0, atol=1e-13)
 
 
 def test_gradients_on_jax_are_those_of_finite_differences():
