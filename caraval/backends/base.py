@@ -130,6 +130,19 @@ class Backend:
         value = self.value(array)
         return value if value is not None and value.shape == tuple(array.shape) else None
 
+    def in_numpy(self, function: Callable[[np.ndarray], np.ndarray], array: Any, shape: tuple[int, ...]) -> Any:
+        """Return the array ``shape`` that a function of NumPy makes of an array, without derivatives.
+
+        Raises
+        ------
+        BackendError
+            If a trace hides the values.
+        """
+        value = self.shown(array)
+        if value is None:
+            raise BackendError("this is computed from values, which vmap and torch.compile hide")
+        return self.asarray(function(value), dtype=array.dtype, device=device(array))
+
     def detached(self, array: Any) -> Any:
         """Return a number or an array without derivatives."""
         return array

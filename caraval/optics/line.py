@@ -55,17 +55,25 @@ class Line:
         return self.lattice.planner.filled(plan, self.reference, particles=False)
 
     @cached_property
+    def arrays(self) -> list[Any]:
+        """The arrays among its settings and in its reference."""
+        settings = (value for element in self.lattice for value in element.parameters.values())
+        return arrays([*settings, self.reference.p0c, self.reference.s, self.reference.t])
+
+    @cached_property
     def backend(self) -> Any:
         """The backend of the lattice's arrays; NumPy if it has none."""
-        settings = (value for element in self.lattice for value in element.parameters.values())
-        found = arrays([*settings, self.reference.p0c, self.reference.s, self.reference.t])
-        return backend_of(found[0]) if found else registry().backend("numpy")
+        return backend_of(self.arrays[0]) if self.arrays else registry().backend("numpy")
 
     @cached_property
     def is_plain(self) -> bool:
         """Whether there are plain numbers alone."""
-        settings = (value for element in self.lattice for value in element.parameters.values())
-        return not arrays([*settings, self.reference.p0c, self.reference.s, self.reference.t])
+        return not self.arrays
+
+    @cached_property
+    def is_hidden(self) -> bool:
+        """Whether a trace hides values, or the lanes of a `vmap`."""
+        return any(self.backend.shown(value) is None for value in self.arrays)
 
     @cached_property
     def way(self) -> Any:

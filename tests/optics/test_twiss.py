@@ -253,10 +253,26 @@ def test_equal_tunes_have_gradients_on_jax():
     assert float(found) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-8)
 
 
-def test_values_that_a_trace_hides_are_asked_for():
+def test_orbits_with_cavities_and_synchrotron_tunes_on_jax_under_jit_and_vmap():
     jax = pytest.importorskip("jax")
-    with pytest.raises(cv.BackendError, match=r"jax\.jit, jax\.vmap and torch\.compile hide"):
-        jax.jit(lambda k1: tunes(rings.ring(1, rf=True).replace({"qf.k1": k1})).a)(1.1)
+    lattice = rings.thin_cell()
+    bend, cavity = cv.SBend(name="b", length=1.0, angle=0.1), cv.RFCavity(name="rf", rf_frequency=1e8, voltage=2e5, phi0=0.5)
+    ring = cv.Lattice([*lattice, bend, cavity], reference=rings.REFERENCE, geometry="closed")
+
+    def found(voltage):
+        changed = ring.replace({"rf.voltage": voltage, "h##1.b0": 1e-4})
+        orbit = closed_orbit(changed, 6)
+        return [orbit.x, orbit.z, orbit.pz, tunes(changed).c]
+
+    voltages = [2e5, 2.5e5]
+    expected = np.array([found(voltage) for voltage in voltages])
+    assert abs(expected[0, 1]) > 0.1
+    several = jax.numpy.asarray(voltages)
+    stacked = jax.jit(jax.vmap(lambda voltage: jax.numpy.stack(found(voltage))))
+    np.testing.assert_allclose(stacked(several), expected, rtol=1e-9, atol=1e-12)
+    slopes = jax.jit(jax.jacfwd(lambda voltage: jax.numpy.stack(found(voltage))))(2e5)
+    ends = [np.array(found(2e5 + step)) for step in (20.0, -20.0)]
+    np.testing.assert_allclose(slopes, (ends[0] - ends[1]) / 40.0, rtol=1e-6, atol=1e-14)
 
 
 @pytest.mark.slow
