@@ -83,6 +83,10 @@ class TorchBackend(Backend):
         tensors = [*q, *(v for row in rows for v in row.values if not is_number(v))]
         return not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
 
+    def in_numpy(self, function: Callable[[np.ndarray], np.ndarray], array: Any, shape: tuple[int, ...]) -> Any:
+        """Return what a function of NumPy makes of an array, see :meth:`Backend.in_numpy`; of all lanes of a `vmap` at once."""
+        return InNumpy.apply(function, array.detach())
+
     def push(self, function: Callable[[Any], Any], values: Any, slopes: Any) -> tuple[Any, Any]:
         """Return a function and its derivative, see :meth:`Backend.push`."""
         return torch_scan.push(function, values, slopes)
@@ -242,6 +246,29 @@ class Derived(torch.autograd.Function):  # type: ignore[misc]
         inputs = [a for a, wanted in zip(arrays, ctx.needs_input_grad[3:], strict=True) if wanted]
         found = iter(torch.autograd.grad(function(backend, *arrays), inputs, slopes, create_graph=True))
         return (None, None, None, *(next(found) if wanted else None for wanted in ctx.needs_input_grad[3:]))
+
+
+class InNumpy(torch.autograd.Function):  # type: ignore[misc]
+    """What a function of NumPy ``(..., n, m) -> (...)`` makes of values, without derivatives."""
+
+    @staticmethod
+    def forward(function: Callable[[np.ndarray], np.ndarray], array: torch.Tensor) -> torch.Tensor:
+        """Return it."""
+        return torch.as_tensor(function(array.numpy(force=True)), dtype=array.dtype, device=array.device)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Say that there are no derivatives."""
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def jvp(ctx: Any, *slopes: Any) -> None:
+        """Return no derivatives."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, function: Any, array: torch.Tensor) -> tuple[torch.Tensor, int]:
+        """Take lanes as settings."""
+        return InNumpy.apply(function, array.movedim(in_dims[1], 0)), 0
 
 
 class TurningTorch(TorchBackend):

@@ -70,14 +70,22 @@ class Way:
             return self
         unique = {id(row): row for row in self.rows}
         known = {key: row if row.is_plain else row.mapped(self._value) for key, row in unique.items()}
-        if not all(is_known(v) for row in known.values() for v in row.values):
-            known = {key: row.mapped(self.backend.detached) for key, row in unique.items()}
-        backend = (
-            registry().backend("numpy") if all(is_known(v) for row in known.values() for v in row.values) else self.backend
-        )
-        way = Way([known[id(row)] for row in self.rows], self.lengths, backend)
-        way.values = way
+        if not all(is_known(value) for row in known.values() for value in row.values):
+            return self.hidden
+        return Way([known[id(row)] for row in self.rows], self.lengths, registry().backend("numpy"))
+
+    @cached_property
+    def hidden(self) -> Way:
+        """The same without derivatives, in its own library."""
+        unique = {id(row): row if row.is_plain else row.mapped(self.backend.detached) for row in self.rows}
+        way = Way([unique[id(row)] for row in self.rows], self.lengths, self.backend)
+        way.values = way.hidden = way
         return way
+
+    def _of_values(self, start: Sequence[Any]) -> tuple[Way, list[Any]]:
+        """Return the way without derivatives, and an orbit without them for it."""
+        known = [self._value(v) for v in start]
+        return (self.values if all(map(is_known, known)) else self.hidden), known
 
     def _value(self, number: Any) -> Any:
         """Return the value of an array; the array itself, without derivatives, where it is hidden."""
@@ -98,8 +106,9 @@ class Way:
         InputError
             If the orbit leaves the region where tracking has values.
         """
-        if self.values is not self:
-            return self.values.path([self._value(v) for v in start], near)
+        way, start = self._of_values(start)
+        if way is not self:
+            return way.path(start, near)
         begin = self.together.stacked(start)
         if self._path is None or not self._apart(self._path.orbits[0], begin) <= near:
             orbits = self.together.joined(followed(self.rows, start))
@@ -174,8 +183,8 @@ class Way:
         InputError
             If the orbit is lost on the way there.
         """
-        way = self.values
-        orbit, size = way.together.stacked([self._value(v) for v in start]), np.inf
+        way, start = self._of_values(start)
+        orbit, size = way.together.stacked(start), np.inf
         for _ in range(steps):
             path = way.path(unstacked(orbit))
             step = newton(path.matrices, path.orbits[-1] - path.orbits[0], dimensions)

@@ -161,6 +161,24 @@ def test_optics_on_torch_under_vmap_are_each_as_alone():
     np.testing.assert_allclose(slopes[0], differences()[4], rtol=1e-6)
 
 
+def test_cavities_and_synchrotron_tunes_on_torch_under_vmap():
+    torch = pytest.importorskip("torch")
+    ring = rings.ring(2, rf=True).replace({"b##1.dg": 1e-4})
+
+    def found(voltage):
+        changed = ring.replace({"rf.voltage": voltage})
+        orbit = closed_orbit(changed, 6)
+        return [orbit.x, orbit.z, orbit.pz, tunes(changed).c]
+
+    voltages = torch.tensor([2e5, 2.5e5], dtype=torch.float64)
+    expected = [found(2e5), found(2.5e5)]
+    stacked = torch.func.vmap(lambda voltage: torch.stack(found(voltage)))
+    np.testing.assert_allclose(stacked(voltages), expected, rtol=1e-9, atol=1e-12)
+    slopes = torch.func.jacrev(lambda voltage: torch.stack(found(voltage)))(voltages[0])
+    ends = [np.array(found(2e5 + step)) for step in (20.0, -20.0)]
+    np.testing.assert_allclose(slopes, (ends[0] - ends[1]) / 40.0, rtol=1e-6, atol=1e-14)
+
+
 def test_second_derivatives_on_torch_are_differences_of_first_ones():
     torch = pytest.importorskip("torch")
 
