@@ -15,7 +15,7 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, suggest
 from caraval.core.loss import ALIVE
 from caraval.core.maps import LinearMap
-from caraval.core.rows import Row, Undo, Variant, mapped, unflatten
+from caraval.core.rows import NOTHING, Row, Undo, Variant, mapped, unflatten
 
 from . import clouds
 
@@ -47,6 +47,8 @@ class Backend:
     settings = 16384
     has_chains = False
     """Whether :meth:`composed` may know what to do."""
+    has_derivatives = False
+    """Whether it has :meth:`push` and :meth:`scan`."""
     chain_settings = 1_048_576
     """How many settings it is given at a time: programs of chains take few at a time by themselves."""
 
@@ -101,11 +103,49 @@ class Backend:
         return function
 
     def way(self, stretches: Sequence[Sequence[Row]]) -> Any:
-        """Return what expands all stretches of rows at once, see :class:`caraval.backends.jax_maps.Way`.
+        """Return what expands all stretches of rows at once, see :class:`caraval.backends.ways.Way`."""
+        from .ways import Way
 
-        None, where one after the other is as quick.
+        filled = [list(stretch) or [NOTHING] for stretch in stretches]
+        return Way([row for stretch in filled for row in stretch], list(map(len, filled)), self)
+
+    def scan(self, step: Callable[[Any, Any], Any], state: Any, things: Any) -> Any:
+        """Return the states after each of some things, stacked; with derivatives.
+
+        Parameters
+        ----------
+        step : callable
+            From a state, a nest of arrays ``(...)``, and a thing ``(6, 6, ...)`` to the next state.
+        state : nest of arrays
+        things : array (n, 6, 6, ...)
         """
-        return None
+        raise BackendError(f"the {self.name} backend has no derivatives")
+
+    def push(self, function: Callable[[Any], Any], values: Any, slopes: Any) -> tuple[Any, Any]:
+        """Return what a function makes of a nest of values, and the derivative along slopes."""
+        raise BackendError(f"the {self.name} backend has no derivatives")
+
+    def shown(self, array: Any) -> np.ndarray | None:
+        """Return an array's values, of its shape; None where a trace hides them, or the lanes of a `vmap`."""
+        value = self.value(array)
+        return value if value is not None and value.shape == tuple(array.shape) else None
+
+    def in_numpy(self, function: Callable[[np.ndarray], np.ndarray], array: Any, shape: tuple[int, ...]) -> Any:
+        """Return the array ``shape`` that a function of NumPy makes of an array, without derivatives.
+
+        Raises
+        ------
+        BackendError
+            If a trace hides the values.
+        """
+        value = self.shown(array)
+        if value is None:
+            raise BackendError("this is computed from values, which vmap and torch.compile hide")
+        return self.asarray(function(value), dtype=array.dtype, device=device(array))
+
+    def detached(self, array: Any) -> Any:
+        """Return a number or an array without derivatives."""
+        return array
 
     # ---------------------------------------------------------------- what the array API lacks
 

@@ -38,6 +38,7 @@ class JaxBackend(Backend):
     """The JAX backend."""
 
     name = "jax"
+    has_derivatives = True
     xp = jnp
     in_parts = False
     chunk = 4_096
@@ -108,12 +109,22 @@ class JaxBackend(Backend):
         """Return what expands all stretches of rows at once, in one program."""
         return jax_maps.Way(stretches)
 
+    def in_numpy(self, function: Callable[[np.ndarray], np.ndarray], array: Any, shape: tuple[int, ...]) -> Any:
+        """Return what a function of NumPy makes of an array, see :meth:`Backend.in_numpy`; wherever it is hidden."""
+        like = jax.ShapeDtypeStruct(shape, array.dtype)
+        return jax.pure_callback(
+            lambda values: function(np.asarray(values)).astype(like.dtype),
+            like,
+            jax.lax.stop_gradient(array),
+            vmap_method="broadcast_all",
+        )
+
     def scan(self, step: Callable[[Any, Any], Any], state: Any, things: Any) -> Any:
-        """Return the states after each of some things, stacked."""
+        """Return the states after each of some things, see :meth:`Backend.scan`."""
         return _scan(step)(state, things)
 
     def push(self, function: Callable[[Any], Any], values: Any, slopes: Any) -> tuple[Any, Any]:
-        """Return what a function makes of values, and the derivative along slopes."""
+        """Return a function and its derivative, see :meth:`Backend.push`."""
         values = jax.tree.map(lambda value: jnp.asarray(value, dtype=float), values)
         slopes = jax.tree.map(
             lambda value, slope: jnp.broadcast_to(jnp.asarray(slope, dtype=float), value.shape), values, slopes

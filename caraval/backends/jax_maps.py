@@ -16,15 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from caraval.core.coordinates import Coordinates
-from caraval.core.rows import Row, Variant, row_of, unflatten
+from caraval.core.rows import NOTHING, Row, Variant, unflatten
 
 from .base import moved
 from .jax_line import table_of
 from .jax_vectors import xp
-
-NOTHING = row_of((), None, (), ())
-"""What is passed where there is nothing."""
-
 
 UNFUSED = {"xla_disable_hlo_passes": "fusion"}
 """Option of the compiler, which can be said in outermost programs only: of long formulas on few numbers it makes loops so large

@@ -22,7 +22,7 @@ from caraval.core.rows import Row
 from caraval.core.transport import carried, moved
 from caraval.core.tree import Fixed, subscribe
 
-from . import torch_line
+from . import torch_line, torch_scan
 from .base import Backend
 from .numpy import A_CALL, WORTH_COMPILING, NumpyBackend, has_compiler
 
@@ -34,6 +34,7 @@ class TorchBackend(Backend):
     """The PyTorch backend."""
 
     name = "torch"
+    has_derivatives = True
     xp = xp
     chunk = 32_768
     """Particles at a time, where nothing needs derivatives."""
@@ -65,9 +66,14 @@ class TorchBackend(Backend):
     def value(self, array: Any) -> np.ndarray | None:
         """Return a tensor's values, inside of transformations too; None where `torch.compile` hides them."""
         try:
-            return self.to_numpy(torch.func.debug_unwrap(array))
+            with torch._C._DisableFuncTorch():  # what is made here would be wrapped in turn
+                return self.to_numpy(torch.func.debug_unwrap(array))
         except (RuntimeError, TypeError):
             return None
+
+    def detached(self, array: Any) -> Any:
+        """Return a number or a tensor without derivatives."""
+        return array.detach() if isinstance(array, torch.Tensor) else array
 
     def all_true(self, mask: Any) -> bool | None:
         """Whether a mask is True throughout, in every lane of a `vmap`."""
@@ -76,6 +82,18 @@ class TorchBackend(Backend):
     def _may_chunk(self, rows: Sequence[Row], q: Coordinates) -> bool:
         tensors = [*q, *(v for row in rows for v in row.values if not is_number(v))]
         return not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
+
+    def in_numpy(self, function: Callable[[np.ndarray], np.ndarray], array: Any, shape: tuple[int, ...]) -> Any:
+        """Return what a function of NumPy makes of an array, see :meth:`Backend.in_numpy`; of all lanes of a `vmap` at once."""
+        return InNumpy.apply(function, array.detach())
+
+    def push(self, function: Callable[[Any], Any], values: Any, slopes: Any) -> tuple[Any, Any]:
+        """Return a function and its derivative, see :meth:`Backend.push`."""
+        return torch_scan.push(function, values, slopes)
+
+    def scan(self, step: Callable[[Any, Any], Any], state: Any, things: Any) -> Any:
+        """Return the states after each of some things, see :meth:`Backend.scan`."""
+        return torch_scan.scan(step, state, things, self.shown)
 
     def scatter_add(self, total: Any, index: Any, values: Any) -> Any:
         """Return an array with sums added, see :meth:`Backend.scatter_add`."""
@@ -228,6 +246,29 @@ class Derived(torch.autograd.Function):  # type: ignore[misc]
         inputs = [a for a, wanted in zip(arrays, ctx.needs_input_grad[3:], strict=True) if wanted]
         found = iter(torch.autograd.grad(function(backend, *arrays), inputs, slopes, create_graph=True))
         return (None, None, None, *(next(found) if wanted else None for wanted in ctx.needs_input_grad[3:]))
+
+
+class InNumpy(torch.autograd.Function):  # type: ignore[misc]
+    """What a function of NumPy ``(..., n, m) -> (...)`` makes of values, without derivatives."""
+
+    @staticmethod
+    def forward(function: Callable[[np.ndarray], np.ndarray], array: torch.Tensor) -> torch.Tensor:
+        """Return it."""
+        return torch.as_tensor(function(array.numpy(force=True)), dtype=array.dtype, device=array.device)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Say that there are no derivatives."""
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def jvp(ctx: Any, *slopes: Any) -> None:
+        """Return no derivatives."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, function: Any, array: torch.Tensor) -> tuple[torch.Tensor, int]:
+        """Take lanes as settings."""
+        return InNumpy.apply(function, array.movedim(in_dims[1], 0)), 0
 
 
 class TurningTorch(TorchBackend):

@@ -128,3 +128,7 @@ def unflatten(nesting: Any, values: Any) -> Any:
 
 def _size(nesting: Any) -> int:
     return 1 if nesting is None else sum(_size(part) for part in nesting[1:])
+
+
+NOTHING = row_of((), None, (), ())
+"""A step that does nothing."""

@@ -101,8 +101,8 @@ def _grown(phase: Any, sign: Any, against: Any, xp: Any) -> Any:
 
 
 def _at_once(line: Line, begin: Optics) -> Optics | None:
-    """Return the optics at all places, each number an array ``(places, ...)``; None where the backend goes one by one."""
-    if line.way is None:
+    """Return the optics at all places, each number an array ``(places, ...)``; None where the line goes one by one."""
+    if not (line.backend.has_derivatives and line.goes_at_once(begin.orbit)):
         return None
     start = begin.modes, begin.dispersion, list(begin.orbit)
     if not any(isinstance(value, Jet) for value in begin.orbit):
@@ -128,13 +128,19 @@ def _stacked(line: Line, start: Any) -> Optics:
     modes, dispersion, orbit = start
     matrices, orbits = line.way.maps(orbit)
     xp = namespace(matrices)
-    begin = _mapped((modes, [0.0, 0.0], dispersion), lambda value: xp.broadcast_to(xp.asarray(value), matrices.shape[3:]))
+
+    def along(value: Any) -> Any:
+        truth = isinstance(value, (bool, np.bool_)) or getattr(value, "dtype", None) == xp.bool
+        return xp.broadcast_to(line.backend.asarray(value, dtype=xp.bool if truth else matrices.dtype), matrices.shape[3:])
+
+    begin = _mapped((modes, [0.0, 0.0], dispersion), along)
 
     found = line.backend.scan(_followed, begin, matrices)
     senses = np.array([_sense(element) for element in line.lattice]).T.reshape(2, -1, *(1,) * (matrices.ndim - 3))
+    senses = line.backend.asarray(senses)
     turned = [xp.cumulative_sum(_grown(phase, senses[0], senses[1], xp), axis=0) for phase in found[1]]
     modes, angles, eta = _preceded(begin, (found[0], turned, found[2]), xp)
-    first = xp.stack([xp.broadcast_to(xp.asarray(value), matrices.shape[3:]) for value in orbit])
+    first = xp.stack(list(map(along, orbit)))
     path = xp.concat([first[None], orbits])
     return Optics(modes, (angles[0], angles[1]), eta, [path[:, i] for i in range(6)])
 
@@ -142,7 +148,7 @@ def _stacked(line: Line, start: Any) -> Optics:
 def _followed(state: Any, matrix: Any) -> Any:
     """Return modes, by how much their phases are turned, and dispersion after a map; for backends that scan."""
     modes, _, dispersion = state
-    modes, turned, dispersion = _carried(matrix, modes, dispersion, namespace(matrix))
+    modes, turned, dispersion = _carried(matrix, modes, dispersion, namespace(matrix[0][0]))
     return modes, list(turned), dispersion
 
 
@@ -177,7 +183,9 @@ def _like(nest: Any, parts: list[Any]) -> Any:
 
 def _placed_last(optics: Optics) -> Optics:
     """Return stacked optics with the places as the last axis, as tables have them."""
-    found: Optics = _mapped(optics, lambda value: _on_arrays(value, lambda a: namespace(a).moveaxis(a, 0, -1)))
+    found: Optics = _mapped(
+        optics, lambda value: _on_arrays(value, lambda a: namespace(a).permute_dims(a, (*range(1, a.ndim), 0)))
+    )
     return found
 
 

@@ -17,6 +17,7 @@ from caraval.core.maps import IDENTITY
 from caraval.core.plan import Prepared
 from caraval.core.reference import Reference
 from caraval.core.registry import backend_of, registry
+from caraval.core.tracking import refuse_orbits
 from caraval.physics.match import Match, matrix_of
 from caraval.physics.rfcavity import RFCavity
 from caraval.physics.shared.modes import multiplied
@@ -54,30 +55,50 @@ class Line:
         return self.lattice.planner.filled(plan, self.reference, particles=False)
 
     @cached_property
+    def arrays(self) -> list[Any]:
+        """The arrays among its settings and in its reference."""
+        settings = (value for element in self.lattice for value in element.parameters.values())
+        return arrays([*settings, self.reference.p0c, self.reference.s, self.reference.t])
+
+    @cached_property
     def backend(self) -> Any:
         """The backend of the lattice's arrays; NumPy if it has none."""
-        settings = (value for element in self.lattice for value in element.parameters.values())
-        found = arrays([*settings, self.reference.p0c, self.reference.s, self.reference.t])
-        return backend_of(found[0]) if found else registry().backend("numpy")
+        return backend_of(self.arrays[0]) if self.arrays else registry().backend("numpy")
 
     @cached_property
     def is_plain(self) -> bool:
         """Whether there are plain numbers alone."""
-        settings = (value for element in self.lattice for value in element.parameters.values())
-        return not arrays([*settings, self.reference.p0c, self.reference.s, self.reference.t])
+        return not self.arrays
+
+    @cached_property
+    def is_hidden(self) -> bool:
+        """Whether a trace hides values, or the lanes of a `vmap`."""
+        return any(self.backend.shown(value) is None for value in self.arrays)
 
     @cached_property
     def way(self) -> Any:
-        """What expands all elements at once, where the backend has it and no element has a map of its own; else None."""
-        if self.is_plain or any(isinstance(element, Match) and element.lands() for element in self.lattice):
+        """What expands all elements at once; None if one has a map of its own, beside its tracking."""
+        if any(isinstance(element, Match) and element.lands() for element in self.lattice):
             return None
+        refuse_orbits(self.prepared)
         return self.backend.way(rows_of(self.prepared))
+
+    def goes_at_once(self, start: Sequence[Any]) -> bool:
+        """Whether all elements are expanded at once about an orbit that begins there: six numbers or jets."""
+        found = arrays([part for v in start for part in (value_of(v), slope_of(v))])
+        if any(isinstance(v, Jet) for v in start) and not self.backend.has_derivatives:
+            return False
+        return all(backend_of(array).name == self.backend.name for array in found) and self.way is not None
 
     def pieces(self, start: Sequence[Any]) -> Iterator[Piece]:
         """Yield the map of every element about the orbit that begins at `start`, six numbers or jets.
 
         That of a match which takes all particles to one orbit is the map of its optics.
         """
+        if self.goes_at_once(start) and not any(isinstance(v, Jet) for v in start):
+            matrices, orbits = self.way.maps(start)
+            yield from map(Piece, range(len(self.lattice)), _nested(matrices, 3), _nested(orbits, 2))
+            return
         for piece in pieces(self.prepared, start, None if self.is_plain else self.backend):
             element = self.lattice.elements[piece.place]
             if isinstance(element, Match) and element.lands():
@@ -86,7 +107,7 @@ class Line:
 
     def turn(self, start: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Return the map of the whole line about an orbit, entry by entry, and where the orbit ends."""
-        if self.way is not None:
+        if self.goes_at_once(start):
             return self._turn_at_once(start)
         total: Any = IDENTITY.tolist()
         orbit = tuple(start)
@@ -100,10 +121,17 @@ class Line:
         values, slopes = [value_of(v) for v in start], [slope_of(v) for v in start]
         if not any(isinstance(v, Jet) for v in start):
             matrix, end = self.way.turn(values)
-            return [list(row) for row in matrix], tuple(end)
+            return _nested(matrix, 2), tuple(_nested(end, 1))
         (matrix, end), (steeper, off) = self.backend.push(self.way.turn, values, slopes)
         rows = [[jet(v, d) for v, d in zip(*pair, strict=True)] for pair in zip(matrix, steeper, strict=True)]
         return rows, tuple(jet(v, d) for v, d in zip(end, off, strict=True))
+
+
+def _nested(array: Any, axes: int) -> Any:
+    """Return nested lists, so many deep, of plain numbers or of arrays of settings."""
+    if isinstance(array, np.ndarray) and array.ndim == axes:
+        return array.tolist()
+    return [_nested(part, axes - 1) for part in array] if axes else array
 
 
 def has_rf(lattice: Lattice) -> bool:

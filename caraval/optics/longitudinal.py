@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from caraval.core.arrays import is_number, namespace
-from caraval.core.errors import BackendError
 from caraval.core.maps import stack_entries
 from caraval.core.registry import backend_of
 
@@ -33,12 +32,7 @@ def synchrotron_tune(matrix: Sequence[Sequence[Any]]) -> Any:
         In (-1/2, 1/2); zero where the motion is not stable.
     """
     stacked = stack_entries(matrix)
-    known = stacked if isinstance(stacked, np.ndarray) else backend_of(stacked).value(stacked)
-    if known is None:
-        raise BackendError(
-            "the longitudinal mode is told from values, which jax.jit hides; take jax.grad of the function itself"
-        )
-    tune = _longitudinal(np.asarray(known, dtype=float))
+    tune = backend_of(stacked).in_numpy(_longitudinal, stacked, tuple(stacked.shape[:-2]))
     if all(is_number(value) for row in matrix for value in row):
         return float(tune)
     return _attached(matrix, tune)
@@ -57,7 +51,7 @@ def _longitudinal(matrix: np.ndarray) -> np.ndarray:
     return np.asarray(orientation * np.angle(value) / (2 * pi))
 
 
-def _attached(matrix: Sequence[Sequence[Any]], tune: np.ndarray) -> Any:
+def _attached(matrix: Sequence[Sequence[Any]], tune: Any) -> Any:
     """Return a tune with its derivatives: one step of Newton's method on the characteristic polynomial.
 
     With ``x = lambda + 1/lambda`` it is ``x^3 - e1 x^2 + (e2 - 3) x + 2 e1 - e3``, since eigenvalues come in pairs.
@@ -67,14 +61,12 @@ def _attached(matrix: Sequence[Sequence[Any]], tune: np.ndarray) -> Any:
     p1, p2 = sum(matrix[i][i] for i in size), sum(square[i][i] for i in size)
     p3 = sum(square[i][k] * matrix[k][i] for i in size for k in size)
     e1, e2, e3 = p1, (p1 * p1 - p2) / 2, (p1 * p1 * p1 - 3 * p1 * p2 + 2 * p3) / 6
-    like = namespace(p1)
-    at = 2 * np.cos(2 * pi * tune)
-    slope = -4 * pi * np.sin(2 * pi * tune)
-    x, per_tune = (float(v) if np.ndim(v) == 0 else like.asarray(v) for v in (at, slope))
-    here = float(tune) if np.ndim(tune) == 0 else like.asarray(tune)
+    like = namespace(p1, tune)
+    x = 2 * like.cos(2 * pi * tune)
+    per_tune = -4 * pi * like.sin(2 * pi * tune)
     value = x * x * x - e1 * x * x + (e2 - 3) * x + 2 * e1 - e3
     derivative = 3 * x * x - 2 * e1 * x + e2 - 3
-    return here - value / (derivative * per_tune)
+    return tune - value / (derivative * per_tune)
 
 
 def slip_of(matrix: Sequence[Sequence[Any]]) -> Any:

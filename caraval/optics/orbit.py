@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, LatticeError
 from caraval.core.lattice import Lattice
 from caraval.core.reference import C_LIGHT
-from caraval.core.registry import backend_of
+from caraval.core.registry import backend_of, registry
 from caraval.physics.rfcavity import RFCavity
 
 from .equations import solved
@@ -61,8 +62,6 @@ def closed_orbit(lattice: Lattice, dimensions: Literal[4, 6] = 4, *, pz: Any = 0
         If the lattice has no reference, or `dimensions` is another number.
     LatticeError
         If there is no closed orbit that Newton's method finds.
-    BackendError
-        If a trace hides the values of settings (`jax.jit`).
     """
     if dimensions not in (4, 6):
         raise InputError(f"dimensions must be 4 or 6, not {dimensions!r}")
@@ -75,17 +74,20 @@ def closed_on(line: Line, dimensions: int, pz: Any = 0.0) -> Coordinates:
     """Return the closed orbit of a line that is ready, see :func:`closed_orbit`."""
     if line.is_plain and is_number(pz):
         return _found(line, dimensions, pz)
-    if line.way is not None and dimensions == 4:
-        known = _at_once(line, pz)
+    at_once = line.backend.has_derivatives and line.goes_at_once([pz])
+    if at_once and (dimensions == 4 or line.is_hidden):
+        known = _at_once(line, dimensions, pz)
     else:
         known = _found(Line(values_of(line)), dimensions, pz if is_number(pz) else _shown(pz))
     start = [value if is_number(value) else line.backend.asarray(value) for value in known]
     if dimensions == 4:
         start[5] = pz
+    if at_once:
+        return Coordinates(*line.way.improved(start, dimensions))
     return _improved(line, start, dimensions)[0]
 
 
-def _at_once(line: Line, pz: Any) -> Coordinates:
+def _at_once(line: Line, dimensions: int, pz: Any) -> Coordinates:
     """Return the closed orbit of a line that is expanded at once, without derivatives; where there is none, it is NaN.
 
     Raises
@@ -93,12 +95,38 @@ def _at_once(line: Line, pz: Any) -> Coordinates:
     LatticeError
         If there is none, and values are known.
     """
-    orbit, size = line.way.closed((0.0, 0.0, 0.0, 0.0, 0.0, pz), 4, STEPS, CONVERGED, SETTLED)
-    known = line.backend.value(size)
+    start: Sequence[Any] = (0.0, 0.0, 0.0, 0.0, 0.0, pz)
+    if dimensions == 6:
+        flat = Line(without_rf(line.lattice))
+        start = _stable_phase(line, flat, _at_once(flat, 4, 0.0))
+    with _understood():
+        orbit, size = line.way.closed(start, dimensions, STEPS, CONVERGED, SETTLED)
+    backend = registry().backend("numpy") if is_number(size) else backend_of(size)
+    known = backend.value(size)
     if known is not None and not known < SETTLED:
-        raise LatticeError(f"no closed orbit was found: after {STEPS} steps it still changes by {known:.1e}")
+        raise _endless(known)
     xp = namespace(orbit)
     return Coordinates(*xp.where(size < SETTLED, orbit, float("nan")))
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Say of what stops the search that there is no closed orbit.
+
+    Raises
+    ------
+    LatticeError
+    """
+    try:
+        yield
+    except InputError as error:
+        raise LatticeError(f"no closed orbit was found: {error}") from error
+    except np.linalg.LinAlgError as error:
+        raise LatticeError("no closed orbit was found: a turn leaves some motion as it is, as if nothing focused") from error
+
+
+def _endless(size: Any) -> LatticeError:
+    return LatticeError(f"no closed orbit was found: after {STEPS} steps it still changes by {size:.1e}")
 
 
 def values_of(line: Line) -> Lattice:
@@ -126,11 +154,11 @@ def _shown(array: Any) -> Any:
     BackendError
         If a trace hides them.
     """
-    value = backend_of(array).value(array)
+    value = backend_of(array).shown(array)
     if value is None:
         raise BackendError(
-            "orbits that cavities are on for are searched for with values, which jax.jit, jax.vmap and torch.compile hide; "
-            "switch the cavities off, or take jax.grad of the function itself"
+            "this orbit is searched for with values, which jax.jit, vmap and torch.compile hide: the lattice has a match that "
+            "takes all particles to one orbit, or arrays of another library"
         )
     return _plain(value)
 
@@ -151,19 +179,13 @@ def _iterated(line: Line, start: Sequence[Any], dimensions: int) -> Coordinates:
     """Return the closed orbit that Newton's method comes to."""
     orbit, before = Coordinates(*start), np.inf
     for _ in range(STEPS):
-        try:
+        with _understood():
             orbit, size = _improved(line, orbit, dimensions)
-        except InputError as error:
-            raise LatticeError(f"no closed orbit was found: {error}") from error
-        except np.linalg.LinAlgError as error:
-            raise LatticeError(
-                "no closed orbit was found: a turn leaves some motion as it is, as if nothing focused"
-            ) from error
         largest = float(np.max(size))
         if largest < CONVERGED or (largest >= before and largest < SETTLED):
             return orbit
         before = largest
-    raise LatticeError(f"no closed orbit was found: after {STEPS} steps it still changes by {before:.1e}")
+    raise _endless(before)
 
 
 def _improved(line: Line, orbit: Sequence[Any], dimensions: int) -> tuple[Coordinates, Any]:
@@ -195,24 +217,29 @@ def _stable_phase(line: Line, flat: Line, orbit: Coordinates) -> Coordinates:
     if length is None:
         return orbit
     matrix, _ = flat.turn(orbit)
-    z = np.linspace(-0.75 * length, 0.75 * length, PHASES + 1)
-    start = [np.asarray(value)[..., None] + 0.0 * z for value in orbit]
+    xp = line.backend.xp
+    z = length * line.backend.asarray(np.linspace(-0.75, 0.75, PHASES + 1))
+    start = [line.backend.asarray(value)[..., None] + 0.0 * z for value in orbit]
     start[4] = z + 0.0 * start[4]
     with np.errstate(all="ignore"):  # of particles that are lost
         gain = line.lattice.track(ParticleBeam(*start, reference=line.reference)).pz - start[5]
-    slip = np.asarray(slip_of(matrix))[..., None]
-    rises = np.diff(gain, axis=-1) * -np.sign(slip)
-    crosses = (gain[..., :-1] * gain[..., 1:] <= 0) & (rises > 0)
-    share = np.where(crosses, gain[..., :-1] / np.where(crosses, gain[..., :-1] - gain[..., 1:], 1.0), 0.0)
-    found = z[:-1] + share * np.diff(z)
-    cost = np.where(crosses, np.abs(found) + 1e-6 * length * (found > 0), np.inf)
-    best = np.argmin(cost, axis=-1)[..., None]
-    chosen = np.where(np.isfinite(np.min(cost, axis=-1)), np.take_along_axis(found, best, axis=-1)[..., 0], 0.0)
-    return orbit._replace(z=_plain(np.asarray(chosen)))
+    slip = line.backend.asarray(slip_of(matrix))[..., None]
+    before, after = gain[..., :-1], gain[..., 1:]
+    crosses = (before * after <= 0) & ((before - after) * xp.sign(slip) > 0)
+    share = xp.where(crosses, before / xp.where(crosses, before - after, 1.0), 0.0)
+    found = z[:-1] + share * (z[1:] - z[:-1])
+    cost = xp.where(crosses, xp.abs(found) + 1e-6 * length * xp.astype(found > 0, found.dtype), float("inf"))
+    least = xp.min(cost, axis=-1, keepdims=True)
+    chosen = xp.max(xp.where((cost == least) & crosses, found, -float("inf")), axis=-1)
+    chosen = xp.where(least[..., 0] < float("inf"), chosen, 0.0)
+    return orbit._replace(z=_plain(chosen) if isinstance(chosen, np.ndarray) else chosen)
 
 
 def _wavelength(line: Line) -> Any:
     """Return the longest wavelength of the cavities [m]; None if there is none."""
     frequencies = [element.rf_frequency for element in line.lattice if isinstance(element, RFCavity) and element.is_on]
-    known = [float(np.min(f)) for f in frequencies if np.min(f) > 0]
-    return float(np.min(line.reference.beta)) * C_LIGHT / min(known) if known else None
+    known = [f for f in frequencies if not (is_number(f) and f <= 0)]
+    if not known:
+        return None
+    xp, speed = line.backend.xp, line.backend.asarray(line.reference.beta) * C_LIGHT
+    return xp.min(speed) / xp.min(xp.stack([xp.min(line.backend.asarray(f)) for f in known]))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import atan2, cos, hypot, pi, sin
+from math import atan2, hypot, pi
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from caraval.core.arrays import is_zero, namespace, stack
 from caraval.core.element import Element
 from caraval.core.errors import InputError
+from caraval.core.maps import stack_entries
+from caraval.core.registry import backend_of
 
 from .floor_shift import FloorShift
 from .patch import Patch
+from .shared.special import stumpff
 
-Array = npt.NDArray[np.float64]
+Array = Any
+"""An array of numbers, in NumPy or in the library of the elements' parameters."""
 
 
 class Frame(NamedTuple):
@@ -26,7 +30,17 @@ class Frame(NamedTuple):
 
     def moved(self, step: Sequence[Any] | Array, turn: Array) -> Frame:
         """Return the frame that is seen from this one at `step`, turned by `turn`."""
-        return Frame(self.origin + self.axes @ np.asarray(step, dtype=float), self.axes @ turn)
+        origin, axes, step, turn = _beside(*self, stack(step) if isinstance(step, Sequence) else step, turn)
+        return Frame(origin + axes @ step, axes @ turn)
+
+
+def _beside(*arrays: Array) -> list[Array]:
+    """Return arrays of NumPy and of another library, all in that one."""
+    other = next((array for array in arrays if not isinstance(array, np.ndarray)), None)
+    if other is None:
+        return list(arrays)
+    backend = backend_of(other)
+    return [backend.asarray(array, dtype=other.dtype) if isinstance(array, np.ndarray) else array for array in arrays]
 
 
 class Standing(NamedTuple):
@@ -47,9 +61,10 @@ FLOOR = Frame(np.zeros(3), np.eye(3))
 """The axes of the floor."""
 
 
-def rotation(x_pitch: float, y_pitch: float, tilt: float) -> Array:
+def rotation(x_pitch: Any, y_pitch: Any, tilt: Any) -> Array:
     """Return the rotation by two pitches and a tilt (Bmad manual, "Patch and Floor_Shift Elements Entrance to Exit")."""
-    return _about_y(x_pitch) @ _about_x(y_pitch) @ _about_z(tilt)
+    first, second, third = _beside(_about_y(x_pitch), _about_x(y_pitch), _about_z(tilt))
+    return first @ second @ third
 
 
 def angles(axes: Array, near: Angles | None = None) -> Angles:
@@ -119,7 +134,8 @@ def _half(element: Element) -> float:
     """Return the share of an element after which its centre comes, which of a slice is that of the whole."""
     if element.slice_of is None:
         return 0.5
-    return float((element.slice_of / 2 - element.slice_start) / element.length)
+    share: float = (element.slice_of / 2 - element.slice_start) / element.length
+    return share
 
 
 def _back(way: Frame, end: Frame) -> Frame:
@@ -135,25 +151,32 @@ def _along(element: Any, entrance: Frame, share: float) -> Frame:
         return entrance.moved(_step(element), _turn(element))
     if getattr(element, "b_field", None) is not None:
         raise InputError(f"{element.label}: how far it bends follows from b_field and the energy; give angle or g instead")
-    length, angle = share * element.length, share * element.length * element.g
-    if angle == 0:
+    length = share * element.length
+    angle = length * element.g
+    if is_zero(angle):
         return entrance.moved([0.0, 0.0, length], np.eye(3))
-    radius, tilted = length / angle, _about_z(element.plane)
-    step = tilted @ np.array([radius * (cos(angle) - 1), 0.0, radius * sin(angle)])
-    return entrance.moved(step, tilted @ _about_y(-angle) @ tilted.T)
+    _, sine, versine, _ = stumpff(angle * angle)  # over the angle, and over its square
+    plane, back, bent = _beside(_about_z(element.plane), _about_z(-element.plane), _about_y(-angle))
+    plane, step = _beside(plane, stack([-length * angle * versine, 0.0, length * sine]))
+    return entrance.moved(plane @ step, plane @ bent @ back)
 
 
-def _about_x(angle: float) -> Array:
+def _about_x(angle: Any) -> Array:
     """Return the rotation about the negative x axis, which raises what lies ahead."""
-    c, s = cos(angle), sin(angle)
-    return np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
+    c, s = _cosine_and_sine(angle)
+    return stack_entries([[1.0, 0.0, 0.0], [0.0, c, s], [0.0, -s, c]])
 
 
-def _about_y(angle: float) -> Array:
-    c, s = cos(angle), sin(angle)
-    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+def _about_y(angle: Any) -> Array:
+    c, s = _cosine_and_sine(angle)
+    return stack_entries([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
 
 
-def _about_z(angle: float) -> Array:
-    c, s = cos(angle), sin(angle)
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+def _about_z(angle: Any) -> Array:
+    c, s = _cosine_and_sine(angle)
+    return stack_entries([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _cosine_and_sine(angle: Any) -> tuple[Any, Any]:
+    xp = namespace(angle)
+    return xp.cos(angle), xp.sin(angle)

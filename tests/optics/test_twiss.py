@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import caraval as cv
+from caraval.core.expansion import pieces
+from caraval.core.maps import stack_entries
 from caraval.optics import chromaticities, closed_orbit, tunes, twiss
+from caraval.optics.line import Line
 
 from . import rings
 from .rings import FOCAL, HALF
@@ -138,6 +141,83 @@ def test_gradients_on_torch_are_those_of_finite_differences():
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
 
+def found_by(torch, settings):
+    return torch.stack(measured(list(settings)))
+
+
+@pytest.mark.parametrize("name", ["jacfwd", "jacrev"])
+def test_transformations_of_torch_differentiate_optics(name):
+    torch = pytest.importorskip("torch")
+    jacobian = getattr(torch.func, name)(lambda settings: found_by(torch, settings))
+    np.testing.assert_allclose(jacobian(torch.tensor(AT)), differences(), rtol=1e-6, atol=1e-8)
+
+
+def test_optics_on_torch_under_vmap_are_each_as_alone():
+    torch = pytest.importorskip("torch")
+    several = torch.tensor(np.array([AT, 1.01 * AT]))
+    found = torch.func.vmap(lambda settings: found_by(torch, settings))(several)
+    np.testing.assert_allclose(found, [measured(one.tolist()) for one in several], rtol=1e-10, atol=1e-14)
+    slopes = torch.func.vmap(torch.func.grad(lambda settings: found_by(torch, settings)[4]))(several)
+    np.testing.assert_allclose(slopes[0], differences()[4], rtol=1e-6)
+
+
+def test_cavities_and_synchrotron_tunes_on_torch_under_vmap():
+    torch = pytest.importorskip("torch")
+    ring = rings.ring(2, rf=True).replace({"b##1.dg": 1e-4})
+
+    def found(voltage):
+        changed = ring.replace({"rf.voltage": voltage})
+        orbit = closed_orbit(changed, 6)
+        return [orbit.x, orbit.z, orbit.pz, tunes(changed).c]
+
+    voltages = torch.tensor([2e5, 2.5e5], dtype=torch.float64)
+    expected = [found(2e5), found(2.5e5)]
+    stacked = torch.func.vmap(lambda voltage: torch.stack(found(voltage)))
+    np.testing.assert_allclose(stacked(voltages), expected, rtol=1e-9, atol=1e-12)
+    slopes = torch.func.jacrev(lambda voltage: torch.stack(found(voltage)))(voltages[0])
+    ends = [np.array(found(2e5 + step)) for step in (20.0, -20.0)]
+    np.testing.assert_allclose(slopes, (ends[0] - ends[1]) / 40.0, rtol=1e-6, atol=1e-14)
+
+
+def test_second_derivatives_on_torch_are_differences_of_first_ones():
+    torch = pytest.importorskip("torch")
+
+    def slopes(settings):
+        settings = settings.detach().requires_grad_()
+        found = found_by(torch, settings)
+        return settings, [torch.autograd.grad(found[i], settings, create_graph=True)[0] for i in (0, 2, 4)]
+
+    at, found = slopes(torch.tensor(AT))
+    step = 1e-5 * torch.eye(3, dtype=torch.float64)[0]
+    above, below = (torch.stack(slopes(at + sign * step)[1]).detach() for sign in (1, -1))
+    second = [torch.autograd.grad(slope[0], at, retain_graph=True)[0] for slope in found]
+    np.testing.assert_allclose(torch.stack(second), (above - below) / 2e-5, rtol=2e-5, atol=1e-7)
+
+
+def test_exact_chromaticities_on_torch_have_gradients():
+    torch = pytest.importorskip("torch")
+    lattice, step = rings.coupled(), 1e-5
+    k2 = torch.tensor(4.0, dtype=torch.float64, requires_grad=True)
+    value = chromaticities(lattice.replace({"sf.k2": k2}), exact=True).a
+    (slope,) = torch.autograd.grad(value, k2)
+    plain, above, below = (chromaticities(lattice.replace({"sf.k2": 4.0 + s}), exact=True).a for s in (0.0, step, -step))
+    assert value.item() == pytest.approx(plain, rel=1e-10)
+    assert slope.item() == pytest.approx((above - below) / (2 * step), rel=1e-6)
+
+
+def test_all_elements_at_once_are_as_one_by_one():
+    """Of a line that is plain, of many machines, and of rows by the dozen in an element."""
+    plain = rings.coupled().with_tracking("kick_drift_kick", where="Quadrupole")
+    for lattice in (plain, plain.replace({"qf.k1": np.array([1.0, 1.1, 1.15])})):
+        line = Line(lattice)
+        start = (1e-3, 2e-4, -1e-3, 1e-4, 0.0, 1e-3)
+        assert line.goes_at_once(start)
+        alone = pieces(line.prepared, start, None if line.is_plain else line.backend)
+        for one, other in zip(line.pieces(start), alone, strict=True):
+            for mine, theirs in ((one.matrix, other.matrix), ([one.orbit], [other.orbit])):
+                np.testing.assert_allclose(*np.broadcast_arrays(*map(stack_entries, (mine, theirs))), rtol=0, atol=1e-13)
+
+
 def test_gradients_on_jax_are_those_of_finite_differences():
     jax = pytest.importorskip("jax")
     names = ("l.b1", "d##1.length")
@@ -191,10 +271,26 @@ def test_equal_tunes_have_gradients_on_jax():
     assert float(found) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-8)
 
 
-def test_values_that_a_trace_hides_are_asked_for():
+def test_orbits_with_cavities_and_synchrotron_tunes_on_jax_under_jit_and_vmap():
     jax = pytest.importorskip("jax")
-    with pytest.raises(cv.BackendError, match=r"jax\.jit, jax\.vmap and torch\.compile hide"):
-        jax.jit(lambda k1: tunes(rings.ring(1, rf=True).replace({"qf.k1": k1})).a)(1.1)
+    lattice = rings.thin_cell()
+    bend, cavity = cv.SBend(name="b", length=1.0, angle=0.1), cv.RFCavity(name="rf", rf_frequency=1e8, voltage=2e5, phi0=0.5)
+    ring = cv.Lattice([*lattice, bend, cavity], reference=rings.REFERENCE, geometry="closed")
+
+    def found(voltage):
+        changed = ring.replace({"rf.voltage": voltage, "h##1.b0": 1e-4})
+        orbit = closed_orbit(changed, 6)
+        return [orbit.x, orbit.z, orbit.pz, tunes(changed).c]
+
+    voltages = [2e5, 2.5e5]
+    expected = np.array([found(voltage) for voltage in voltages])
+    assert abs(expected[0, 1]) > 0.1
+    several = jax.numpy.asarray(voltages)
+    stacked = jax.jit(jax.vmap(lambda voltage: jax.numpy.stack(found(voltage))))
+    np.testing.assert_allclose(stacked(several), expected, rtol=1e-9, atol=1e-12)
+    slopes = jax.jit(jax.jacfwd(lambda voltage: jax.numpy.stack(found(voltage))))(2e5)
+    ends = [np.array(found(2e5 + step)) for step in (20.0, -20.0)]
+    np.testing.assert_allclose(slopes, (ends[0] - ends[1]) / 40.0, rtol=1e-6, atol=1e-14)
 
 
 @pytest.mark.slow
