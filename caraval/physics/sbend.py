@@ -295,6 +295,11 @@ def _in_arcs(part: Share, bend: SBend) -> ChainShare:
 FULL_TURN = 2 * pi
 
 
+def _switched_off(bend: SBend) -> Sequence[Step]:
+    """Return the way of a bend without field, along its curved reference."""
+    return (Step(_in_arcs(free_part, bend)(1.0)),)
+
+
 def _body(bend: SBend) -> Share | ChainShare:
     """Return the exact body: along the design, or in a field that does not follow it."""
     return sector_part if _follows_design(bend) else _in_arcs(arc_part, bend)
@@ -331,7 +336,7 @@ def _gradient_is(bend: SBend) -> str:
 def bmad_standard(bend: SBend, method: TrackingMethod, number: int) -> Sequence[Step]:
     """Bmad's steps: edge, half kick, slices of body with kicks between, half kick, edge."""
     if not bend.is_on:
-        return (Step(_in_arcs(free_part, bend)(1.0)),)
+        return _switched_off(bend)
     exact = bend.exact_multipoles != "off" and bend.is_bent()
     gradient = "none" if exact else _gradient_is(bend)
     in_body: tuple[int, ...] = (0,) if gradient == "none" else (0, 1)
@@ -366,7 +371,7 @@ def kick_drift_kick(bend: SBend, method: KickDriftKick, number: int) -> Sequence
     must then turn by less than a right angle.
     """
     if not bend.is_on:
-        return (Step(_in_arcs(free_part, bend)(1.0)),)
+        return _switched_off(bend)
     electric.refuse(bend, method.name)
     entrance, exit = edges(bend, SYMPLECTIC_MODELS)
     if is_zero(bend.length):
@@ -410,8 +415,6 @@ def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
     return {
         (SBend, "bmad_standard"): Composite(bmad_standard, count, stepped),
         (SBend, "kick_drift_kick"): Composite(kick_drift_kick, number_of_steps),
-        (SBend, "runge_kutta"): runge_kutta.method(
-            magnet_field.of, edges, switched_off=lambda bend: (Step((switched_off(),)),)
-        ),
+        (SBend, "runge_kutta"): runge_kutta.method(magnet_field.of, edges, switched_off=_switched_off),
         (SBend, "linear"): linear,
     }
