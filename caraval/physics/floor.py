@@ -149,7 +149,7 @@ def _along(element: Any, entrance: Frame, share: float) -> Frame:
         if share < 1:
             return entrance
         return entrance.moved(_step(element), _turn(element))
-    if getattr(element, "b_field", None) is not None:
+    if not is_zero(getattr(element, "b_field", None)):
         raise InputError(f"{element.label}: how far it bends follows from b_field and the energy; give angle or g instead")
     length = share * element.length
     angle = length * element.g

@@ -209,3 +209,15 @@ def test_a_flexible_patch_that_leads_nowhere(load: Load) -> None:
         LatticeError, match="patch 'p': a flexible patch is understood before an element that the line has passed"
     ):
         load("p: patch, flexible = T; l: line = (d, p, q); use, l")
+
+
+def test_a_flexible_patch_can_be_passed_several_times(load: Load) -> None:
+    """As it stands in energy recovery linacs, beside bends that a field of zero does not bend."""
+    lattice = load(
+        "m: line[multipass] = (q, s); p: patch, flexible = T; off: sbend, l = 1, b_field = 0; back: line[multipass] = (off, p); "
+        "l: line = (m, back, m, back, m); use, l"
+    )
+    assert [element.name for element in lattice.elements[2:4]] == ["off\\1", "p\\1"]
+    first, second = lattice["p\\1"], lattice["p\\2"]
+    assert first.x_pitch == pytest.approx(0.1)
+    assert second.z_offset == pytest.approx(first.z_offset)

@@ -38,8 +38,10 @@ def _take(branch: Branch) -> None:
     for i, element in enumerate(branch.elements):
         setting = element.settings.get("flexible") if element.keyword == "patch" else None
         if setting is not None and setting.logical("flexible"):
-            branch.elements[i] = element.copy(element.name)
-            branch.flexible[i] = branch.elements[i].settings.pop("flexible")
+            branch.elements[i] = taken = element.copy(element.name)
+            branch.flexible[i] = taken.settings.pop("flexible")
+            if element.lord is not None:
+                element.lord.passes = [taken if each is element else each for each in element.lord.passes]
 
 
 def _first_pass(branch: Branch, patch: int) -> int:
