@@ -214,7 +214,7 @@ def test_a_flexible_patch_that_leads_nowhere(load: Load) -> None:
 def test_a_flexible_patch_can_be_passed_several_times(load: Load) -> None:
     """As it stands in energy recovery linacs, beside bends that a field of zero does not bend."""
     lattice = load(
-        "m: line[multipass] = (q, s); p: patch, flexible = T; off: sbend, l = 1, b_field = 0; back: line[multipass] = (off, p); "
+        "m: line[multipass] = (q, s); p: patch, flexible = T; o: sbend, l = 1, b_field = 0; back: line[multipass] = (o, p); "
         "l: line = (m, back, m, back, m); use, l"
     )
     assert [element.name for element in lattice.elements[2:4]] == ["off\\1", "p\\1"]
