@@ -217,7 +217,7 @@ def test_a_flexible_patch_can_be_passed_several_times(load: Load) -> None:
         "m: line[multipass] = (q, s); p: patch, flexible = T; o: sbend, l = 1, b_field = 0; back: line[multipass] = (o, p); "
         "l: line = (m, back, m, back, m); use, l"
     )
-    assert [element.name for element in lattice.elements[2:4]] == ["off\\1", "p\\1"]
+    assert [element.name for element in lattice.elements[2:4]] == ["o\\1", "p\\1"]
     first, second = lattice["p\\1"], lattice["p\\2"]
     assert first.x_pitch == pytest.approx(0.1)
     assert second.z_offset == pytest.approx(first.z_offset)
