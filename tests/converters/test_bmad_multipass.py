@@ -214,10 +214,10 @@ def test_a_flexible_patch_that_leads_nowhere(load: Load) -> None:
 def test_a_flexible_patch_can_be_passed_several_times(load: Load) -> None:
     """As it stands in energy recovery linacs, beside bends that a field of zero does not bend."""
     lattice = load(
-        "m: line[multipass] = (q, s); p: patch, flexible = T; o: sbend, l = 1, b_field = 0; back: line[multipass] = (o, p); "
-        "l: line = (m, back, m, back, m); use, l"
+        "m: line[multipass] = (q, s); p: patch, flexible = T; b0: sbend, l = 1, b_field = 0; r: line[multipass] = (b0, p); "
+        "l: line = (m, r, m, r, m); use, l"
     )
-    assert [element.name for element in lattice.elements[2:4]] == ["o\\1", "p\\1"]
+    assert [element.name for element in lattice.elements[2:4]] == ["b0\\1", "p\\1"]
     first, second = lattice["p\\1"], lattice["p\\2"]
     assert first.x_pitch == pytest.approx(0.1)
     assert second.z_offset == pytest.approx(first.z_offset)
