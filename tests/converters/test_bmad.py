@@ -416,8 +416,8 @@ def test_beginning(load: Load) -> None:
 
 
 def test_what_is_not_tracked_is_mentioned(load: Load) -> None:
-    (loss,) = load("bmad_com[radiation_damping_on] = T\nd: drift\nl: line = (d)\nuse, l").losses
-    assert (loss.element, loss.attribute, loss.value) == ("bmad_com", "radiation_damping_on", True)
+    (loss,) = load("bmad_com[radiation_fluctuations_on] = T\nd: drift\nl: line = (d)\nuse, l").losses
+    assert (loss.element, loss.attribute, loss.value) == ("bmad_com", "radiation_fluctuations_on", True)
 
 
 # -------------------------------------------------------------------- files
