@@ -416,8 +416,8 @@ def test_beginning(load: Load) -> None:
 
 
 def test_what_is_not_tracked_is_mentioned(load: Load) -> None:
-    (loss,) = load("bmad_com[radiation_damping_on] = T\nd: drift\nl: line = (d)\nuse, l").losses
-    assert (loss.element, loss.attribute, loss.value) == ("bmad_com", "radiation_damping_on", True)
+    (loss,) = load("bmad_com[radiation_fluctuations_on] = T\nd: drift\nl: line = (d)\nuse, l").losses
+    assert (loss.element, loss.attribute, loss.value) == ("bmad_com", "radiation_fluctuations_on", True)
 
 
 # -------------------------------------------------------------------- files
@@ -448,6 +448,23 @@ def test_calls_of_files_that_may_be_missing(load: Load, monkeypatch: pytest.Monk
         again="d[l] = 2",
     )
     assert lattice.length == 2.0
+
+
+def test_files_around_where_a_variable_is_not_set(tmp_path: Path) -> None:
+    """Whoever gets the files of a machine has not set where they are."""
+    (tmp_path / "machine" / "models").mkdir(parents=True)
+    (tmp_path / "machine" / "parts").mkdir()
+    (tmp_path / "machine" / "parts" / "d.bmad").write_text("d: drift, l = 2\nl: line = (d)")
+    for name in ("machine/parts/d.bmad", "bmad/parts/d.bmad"):  # and the outermost folder may have another name
+        path = tmp_path / "machine" / "models" / "a.bmad"
+        path.write_text(f"call, file = $NO_SUCH_FOLDER/{name}\nuse, l")
+        lattice = cv.load(path)
+        assert lattice.length == 2.0
+        assert [loss.value for loss in lattice.losses] == [f"$NO_SUCH_FOLDER/{name}"]
+        assert "as NO_SUCH_FOLDER is not set" in lattice.losses[0].instead
+    path.write_text("call, file = $NO_SUCH_FOLDER/../parts/d.bmad\nuse, l")
+    with pytest.raises(cv.LatticeError, match=r"NO_SUCH_FOLDER .* is not set"):
+        cv.load(path)
 
 
 # -------------------------------------------------------------------- plugins and formats

@@ -260,7 +260,7 @@ def test_wigglers(element: Element) -> None:
     ("text", "kind", "note"),
     [("csrdrift, l=2", "Drift", "coherent radiation"), ("lscdrift, l=2", "Drift", "space charge"), ("wake", "Marker", "wakes"),
      ("frfmode", "Marker", "wakes"), ("scatter", "Marker", "scattering"), ("csrcsbend, l=1, angle=0.1", "SBend", "radiation"),
-     ('rfcw, l=1, zwakefile="a"', "RFCavity", "wakes"), ("kquad, l=1, synch_rad=1", "Quadrupole", "radiation")],
+     ('rfcw, l=1, zwakefile="a"', "RFCavity", "wakes"), ("kquad, l=1, synch_rad=1, isr=1", "Quadrupole", "without it")],
 )  # fmt: skip
 def test_collective_effects_are_noted(line: Callable[..., cv.Lattice], text: str, kind: str, note: str) -> None:
     lattice = line(text)

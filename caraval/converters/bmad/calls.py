@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING
 from caraval.converters.files import contents, is_file
 from caraval.core.errors import suggest
 
-from . import syntax
+from . import environment, syntax
 from .definitions import Element
 from .expressions import Literal
 from .parser import parse
@@ -95,7 +93,7 @@ def _found(interpreter: Interpreter, name: str, position: Position, *, may_be_mi
     Mistake
         If there is none, or it calls itself.
     """
-    given = Path(_expanded(interpreter, name, position))
+    given = Path(environment.expanded(interpreter, name, position))
     path = interpreter.files[-1].parent / given
     if interpreter.looks_here_first and is_file(Path(given.name)):
         path = given = Path(given.name).absolute()
@@ -116,18 +114,6 @@ def _siblings(path: Path) -> list[str]:
         return [sibling.name for sibling in path.parent.iterdir()]
     except (OSError, ValueError):
         return []
-
-
-def _expanded(interpreter: Interpreter, name: str, position: Position) -> str:
-    """Replace environment variables."""
-    known = {"LATTICE_ROOT_DIR": str(interpreter.files[0].parent), **os.environ, **interpreter.environment}
-
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in known:
-            raise Mistake(f"the environment variable {found[1]} in {name!r} is not set", position)
-        return known[found[1]]
-
-    return re.sub(r"\$\{?(\w+)\}?", value, name)
 
 
 def use_local_lat_file(interpreter: Interpreter, command: syntax.Command) -> None:

@@ -32,7 +32,7 @@ def told(switches: Settings, elements: list[Element], losses: Losses) -> list[El
         losses.physics("bmad_com", "radiation_zero_average", True, "what is lost on average is lost", place=average.place)
     for element in elements:
         if isinstance(element, Wiggler):
-            losses.physics(element.name, "radiation_damping_on", True, "a wiggler that does not radiate", place=damping.place)
+            losses.note(element.name, "radiation_damping_on", True, "a wiggler that does not radiate", place=damping.place)
     known: dict[int, Element] = {}
     for element in elements:
         if isinstance(element, SBend) and id(element) not in known:
