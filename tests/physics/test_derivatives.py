@@ -56,6 +56,8 @@ CASES = {
     "bend_length_k1": (cv.SBend(k1=1.2), "length", 0.02),
     "bend_length_field": (cv.SBend(b_field=0.01, k1=1.2, e1=0.1), "length", 0.02),
     "bend_length_field_dg": (cv.SBend(b_field=0.01, dg=0.02, x_pitch=1e-3), "length", 0.02),
+    "bend_length_hkick": (cv.SBend(hkick=2e-3, vkick=1e-3, fringe_at="no_end"), "length", 0.02),
+    "bend_length_field_hkick": (cv.SBend(b_field=0.01, hkick=2e-3, fringe_at="no_end"), "length", 0.02),
     "bend_dg_straight": (cv.SBend(length=0.5), "dg", 0.02),
     "bend_k1": (cv.SBend(**BEND), "k1", 0.1),
     "bend_k1_straight": (cv.SBend(length=0.5), "k1", 0.1),

@@ -174,7 +174,7 @@ def arc_part(share: float) -> Routine:
     """Return the body in a field that may differ from the design, of a share of the length."""
 
     def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> ArcConstants:
-        return arc_constants(bend.length * share, bend.angle * share, bend.g, extra(bend, xp), reference_in, xp)
+        return arc_constants(bend.length * share, bend.angle * share, bend.g, extra_angle(bend, xp) * share, reference_in, xp)
 
     return Routine(track=arc, prepare=prepare, undo=undo_arc)
 
@@ -183,7 +183,7 @@ def free_part(share: float) -> Routine:
     """Return a share of the length without any field, along the curve of the design."""
 
     def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> ArcConstants:
-        return arc_constants(bend.length * share, bend.angle * share, bend.g, -bend.g, reference_in, xp)
+        return arc_constants(bend.length * share, bend.angle * share, bend.g, -bend.angle * share, reference_in, xp)
 
     return Routine(track=arc, prepare=prepare, undo=undo_arc)
 
@@ -211,7 +211,8 @@ def either_part(share: float) -> Routine:
 
     def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> EitherConstants:
         paraxial = _combined_constants(bend, share, reference_in, xp)
-        exact = arc_constants(bend.length * share, bend.angle * share, bend.g, extra(bend, xp), reference_in, xp)
+        beyond = extra_angle(bend, xp) * share
+        exact = arc_constants(bend.length * share, bend.angle * share, bend.g, beyond, reference_in, xp)
         weak = xp.where(xp.abs(paraxial.k1 * bend.length) < WEAK, 1.0, 0.0)
         return EitherConstants(exact, paraxial, paraxial._replace(k1=0.0), weak)
 
@@ -227,6 +228,12 @@ def extra(bend: SBend, xp: Any) -> Any:
     """Return what errors and kicks add to the curvature of the field on the axis [1/m]."""
     found = integrated(bend, xp)
     return bend.dg + quotient(found[0][1], bend.length, xp) if 0 in found else bend.dg
+
+
+def extra_angle(bend: SBend, xp: Any) -> Any:
+    """Return by what angle errors and kicks bend beyond the design [rad], whatever the length."""
+    found = integrated(bend, xp)
+    return bend.dg * bend.length + found[0][1] if 0 in found else bend.dg * bend.length
 
 
 def has_gradient(bend: SBend) -> bool:
