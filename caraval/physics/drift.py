@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
+from caraval.core.loss import BEYOND
 from caraval.core.maps import LinearMap
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step
@@ -37,11 +38,13 @@ def drift(c: DriftConstants, q: Coordinates, xp: Any) -> Coordinates:
     """Drift exactly (Bmad manual, "Drift Tracking"), without differences of nearly equal numbers."""
     momentum = 1 + q.pz
     transverse2 = q.px * q.px + q.py * q.py
-    forward = root(momentum * momentum - transverse2, xp)
+    left = momentum * momentum - transverse2
+    forward = root(left, xp)
     path = c.length / forward
     detour = transverse2 * path / (momentum + forward)
     z = q.z + path_lag(q.pz, momentum, c.mass2, c.length, xp) - detour
-    return Coordinates(q.x + q.px * path, q.px, q.y + q.py * path, q.py, z, q.pz)
+    x = xp.where(left > 0, q.x + q.px * path, BEYOND)
+    return Coordinates(x, q.px, q.y + q.py * path, q.py, z, q.pz)
 
 
 def undo_length(c: Any) -> Any:

@@ -106,7 +106,8 @@ def separator(c: SeparatorConstants, q: Coordinates, xp: Any) -> Coordinates:
     momentum = 1 + q.pz
     energy = xp.sqrt(momentum * momentum + c.mass2)
     transverse2 = q.px * q.px + q.py * q.py
-    forward = root(momentum * momentum - transverse2, xp)
+    ahead = momentum * momentum - transverse2
+    forward = root(ahead, xp)
     path = c.length / forward
     rapidity2 = (c.kx * c.kx + c.ky * c.ky) * path * path
     _, s1, s2, s3 = stumpff(-rapidity2)
@@ -120,7 +121,7 @@ def separator(c: SeparatorConstants, q: Coordinates, xp: Any) -> Coordinates:
         - path * transverse2 / (momentum + forward)
         - path * (momentum * rapidity2 * s3 + momentum / energy * path * power * s2)
     )
-    x = xp.where(rapidity2 < LARGEST_RAPIDITY * LARGEST_RAPIDITY, q.x + dx, BEYOND)
+    x = xp.where(ahead > 0, xp.where(rapidity2 < LARGEST_RAPIDITY * LARGEST_RAPIDITY, q.x + dx, BEYOND), BEYOND)
     out = Coordinates(x, q.px + c.kx * time, q.y + dy, q.py + c.ky * time, z, q.pz)
     return gained(c.kx * dx + c.ky * dy, c.mass2, out, xp)
 

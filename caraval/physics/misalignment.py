@@ -16,6 +16,7 @@ from caraval.core.arrays import is_zero
 from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
+from caraval.core.loss import BEYOND
 from caraval.core.routine import Routine, Step, embraced
 
 from .shared.special import root, stumpff
@@ -93,13 +94,14 @@ class Rigid(NamedTuple):
 def move_rigid(c: Rigid, q: Coordinates, xp: Any) -> Coordinates:
     """Express coordinates in a moved frame, and go straight on to that frame's plane."""
     momentum = 1 + q.pz
-    ps = root(momentum * momentum - q.px * q.px - q.py * q.py, xp)
+    ahead = momentum * momentum - q.px * q.px - q.py * q.py
+    ps = root(ahead, xp)
     x = c.r00 * q.x + c.r01 * q.y + c.t0
     y = c.r10 * q.x + c.r11 * q.y + c.t1
     px = c.r00 * q.px + c.r01 * q.py + c.r02 * ps
     py = c.r10 * q.px + c.r11 * q.py + c.r12 * ps
     path = (c.r20 * q.x + c.r21 * q.y + c.t2) / (c.r20 * q.px + c.r21 * q.py + c.r22 * ps)
-    return Coordinates(x - path * px, px, y - path * py, py, q.z + path * momentum, q.pz)
+    return Coordinates(xp.where(ahead > 0, x - path * px, BEYOND), px, y - path * py, py, q.z + path * momentum, q.pz)
 
 
 def _undo_rigid(c: Rigid) -> Rigid:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
+from caraval.core.loss import BEYOND
 from caraval.core.methods import KickDriftKick, TrackingMethod
 from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
@@ -57,10 +58,12 @@ def solenoid(c: SolenoidConstants, q: Coordinates, xp: Any) -> Coordinates:
     momentum = 1 + q.pz
     ux, uy = q.px + k * q.y, q.py - k * q.x
     transverse2 = ux * ux + uy * uy
-    forward = root(momentum * momentum - transverse2, xp)
+    ahead = momentum * momentum - transverse2
+    forward = root(ahead, xp)
     path = c.length / forward
     lag = path_lag(q.pz, momentum, c.mass2, c.length, xp) - path * transverse2 / (momentum + forward)
-    return helix(q, k, path, lag)
+    out = helix(q, k, path, lag)
+    return out._replace(x=xp.where(ahead > 0, out.x, BEYOND))
 
 
 def helix(q: Coordinates, k: Any, path: Any, lag: Any) -> Coordinates:
