@@ -78,6 +78,9 @@ ELEMENTS = {
     "elseparator_field": cv.ELSeparator(length=0.5, voltage=4e3, gap=0.1),
     "quadrupole_electric": cv.Quadrupole(length=0.3, k1=1.0, b0_elec=1e4, a1_elec=1e6, **SHIFTED),
     "sbend_electric": cv.SBend(length=0.3, angle=0.1, a0_elec=1e4, b1_elec=1e6),
+    "sbend_electric_exact": cv.SBend(
+        length=0.3, angle=0.1, k2=5.0, b0_elec=1e4, a1_elec=1e6, b2_elec=1e7, exact_multipoles="vertically_pure"
+    ),
     "lcavity_full": cv.LCavity(
         length=1.0,
         rf_frequency=1.3e9,

@@ -19,7 +19,7 @@ from caraval.core.routine import Composite, Routine, Step, UnknownValueError
 from caraval.core.schema import Parameter
 
 from . import drift
-from .shared import curvilinear, electric, magnet_field, runge_kutta, steps
+from .shared import curved_electric, curvilinear, electric, magnet_field, runge_kutta, steps
 from .shared.dipole_body import (
     WEAK,
     arc_part,
@@ -346,8 +346,9 @@ def bmad_standard(bend: SBend, method: TrackingMethod, number: int) -> Sequence[
         kick = _bend_kicks(bend, ())
         return kick_body_kick(sector_part, kick, 1, *edges(bend), thin=True)
     body = _body(bend) if gradient == "none" else _gradient_body(bend, gradient)
-    kicks = electric.with_electric(_bend_kicks(bend, in_body, maxwell=exact), bend, bent=True)
-    return kick_body_kick(body, kicks, number, *electric.with_edges(bend, edges(bend)))
+    model = curved_electric.EXACT if exact else electric.BENT
+    kicks = electric.with_electric(_bend_kicks(bend, in_body, maxwell=exact), bend, model)
+    return kick_body_kick(body, kicks, number, *electric.with_edges(bend, edges(bend), model))
 
 
 def _gradient_body(bend: SBend, gradient: str) -> Share | ChainShare:

@@ -23,6 +23,7 @@ NOT_SYMPLECTIC = {
     "lcavity_one_piece_traveling": 1e-4,
     "quadrupole_electric": 1e-5,
     "sbend_electric": 1e-6,
+    "sbend_electric_exact": 1e-6,
     "wiggler": 1e-4,
     "wiggler_kicks": 1e-4,
     "wiggler_helical": 1e-5,

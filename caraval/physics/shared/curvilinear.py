@@ -44,11 +44,15 @@ def normal_kick(c: NormalKick, q: Coordinates, xp: Any) -> Coordinates:
 
 def curved_kick(c: CurvedKick, q: Coordinates, xp: Any) -> Coordinates:
     """Kick by the gradient of any potential."""
+    along_x, along_y = gradient(c, q)
+    return q._replace(px=q.px - along_x, py=q.py - along_y)
+
+
+def gradient(c: CurvedKick, q: Coordinates) -> tuple[Any, Any]:
+    """Return the derivatives of a potential by x and by y."""
     y2 = q.y * q.y
-    return q._replace(
-        px=q.px - polynomial(c.x, q.x, y2) - q.y * polynomial(c.skew_x, q.x, y2),
-        py=q.py - q.y * polynomial(c.y, q.x, y2) - polynomial(c.skew_y, q.x, y2),
-    )
+    along_x = polynomial(c.x, q.x, y2) + q.y * polynomial(c.skew_x, q.x, y2)
+    return along_x, q.y * polynomial(c.y, q.x, y2) + polynomial(c.skew_y, q.x, y2)
 
 
 def polynomial(rows: Rows, x: Any, y2: Any) -> Any:
@@ -99,9 +103,18 @@ def potential(b: tuple[Any, ...], a: tuple[Any, ...], g: Any, degree: int) -> di
         c[n + 2, 0] = g * b[n] / (n + 2)
         c[n, 1] = c.get((n, 1), 0.0) - a[n]
         c[n + 1, 1] = -g * a[n]
+    return off_midplane(c, g, degree, magnetic=True)
+
+
+def off_midplane(c: dict[tuple[int, int], Any], g: Any, degree: int, *, magnetic: bool) -> dict[tuple[int, int], Any]:
+    """Return a potential given by its value and its slope on the midplane, with all coefficients up to a degree.
+
+    It obeys ``h (psi_xx + psi_yy) = g psi_x`` if it is `magnetic`; an electric one ``-g psi_x`` instead.
+    """
+    by_slope = 1 if magnetic else -1
     for j in range(degree - 1):
         for i in range(degree - j - 1):
-            falling = -(i + 2) * (i + 1) * c.get((i + 2, j), 0.0) + g * (i + 1) * (1 - i) * c.get((i + 1, j), 0.0)
+            falling = -(i + 2) * (i + 1) * c.get((i + 2, j), 0.0) + g * (i + 1) * (by_slope - i) * c.get((i + 1, j), 0.0)
             c[i, j + 2] = falling / ((j + 2) * (j + 1)) - g * c.get((i - 1, j + 2), 0.0)
     return c
 
@@ -123,7 +136,12 @@ def constants(b: tuple[Any, ...], a: tuple[Any, ...], g: Any, *, skew: bool, ver
     degree = len(b) + BEYOND_MAIN
     if vertical:
         b, a = vertically_pure(b, a, g)
-    c = potential(b, a, g, degree)
+    found = gradient_of(potential(b, a, g, degree), degree)
+    return found if skew else NormalKick(found.x, found.y)
+
+
+def gradient_of(c: dict[tuple[int, int], Any], degree: int) -> CurvedKick:
+    """Return the coefficients of the gradient of a potential."""
 
     def rows(along_x: bool, odd: int) -> Rows:
         def coefficient(i: int, j: int) -> Any:
@@ -131,5 +149,4 @@ def constants(b: tuple[Any, ...], a: tuple[Any, ...], g: Any, *, skew: bool, ver
 
         return tuple(tuple(coefficient(i, j) for i in range(degree)) for j in range(odd, degree, 2))
 
-    even = (rows(True, 0), rows(False, 1))
-    return CurvedKick(*even, rows(True, 1), rows(False, 0)) if skew else NormalKick(*even)
+    return CurvedKick(rows(True, 0), rows(False, 1), rows(True, 1), rows(False, 0))

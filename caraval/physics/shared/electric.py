@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -139,21 +140,29 @@ class BentElectricKick(NamedTuple):
 def electric_kick(c: ElectricKick, q: Coordinates, xp: Any) -> Coordinates:
     """Kick for as long as the particle takes, at unchanged longitudinal momentum."""
     momentum = 1 + q.pz
-    return _kicked(c, xp.sqrt(momentum * momentum + c.mass2) / momentum, q, xp)
+    time = xp.sqrt(momentum * momentum + c.mass2) / momentum
+    real, imaginary = field(c, q)
+    return kicked(time * real, -time * imaginary, c.mass2, q, xp)
 
 
 def bent_electric_kick(c: BentElectricKick, q: Coordinates, xp: Any) -> Coordinates:
     """Kick for as long as the particle takes, which in a bend depends on where it goes."""
+    real, imaginary = field(c, q)
+    time = time_in_bend(c, q, xp)
+    return kicked(time * real, -time * imaginary, c.mass2, q, xp)
+
+
+def time_in_bend(c: Any, q: Coordinates, xp: Any) -> Any:
+    """Return how long a particle takes for a unit of the reference's path, over what light takes."""
     momentum = 1 + q.pz
     forward = root(momentum * momentum - q.px * q.px - q.py * q.py, xp)
-    return _kicked(c, (1 + c.g * q.x) * xp.sqrt(momentum * momentum + c.mass2) / forward, q, xp)
+    return (1 + c.g * q.x) * xp.sqrt(momentum * momentum + c.mass2) / forward
 
 
-def _kicked(c: Any, time: Any, q: Coordinates, xp: Any) -> Coordinates:
-    real, imaginary = field(c, q)
-    dx, dy = time * real, -time * imaginary
+def kicked(dx: Any, dy: Any, mass2: Any, q: Coordinates, xp: Any) -> Coordinates:
+    """Return coordinates of particles with more transverse momentum, and the energy that belongs to it."""
     rise = dx * (2 * q.px + dx) + dy * (2 * q.py + dy)  # of the momentum squared
-    return at_momentum(rise, c.mass2, q._replace(px=q.px + dx, py=q.py + dy), xp)
+    return at_momentum(rise, mass2, q._replace(px=q.px + dx, py=q.py + dy), xp)
 
 
 def at_momentum(rise: Any, mass2: Any, q: Coordinates, xp: Any) -> Coordinates:
@@ -180,18 +189,18 @@ def gained(gain: Any, mass2: Any, q: Coordinates, xp: Any) -> Coordinates:
     return at_momentum(gain * (2 * xp.sqrt(momentum * momentum + mass2) + gain), mass2, q, xp)
 
 
-def with_electric(kick: Share | None, element: Any, *, bent: bool = False) -> Share | ChainShare | None:
+def with_electric(kick: Share | None, element: Any, model: Model | None = None) -> Share | ChainShare | None:
     """Return what makes a share of the kicks: the magnetic one that is given, if any, and then that of electric multipoles."""
     those = orders(element)
     if not those or is_zero(element.length):
         return kick
-    electric = partial(_electric, max(those) + 1, bent)
+    electric = partial((model or STRAIGHT).kick, max(those) + 1)
     if kick is None:
         return electric
     return lambda weight: (kick(weight), electric(weight))
 
 
-def _electric(size: int, bent: bool, weight: float) -> Routine:
+def _kick(bent: bool, size: int, weight: float) -> Routine:
     def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> Any:
         found = strengths(element, reference_in, xp)
         pairs = [found.get(n, (0.0, 0.0)) for n in range(size)]
@@ -236,10 +245,22 @@ def _edge(size: int, side: int) -> Routine:
     return Routine(track=electric_edge, prepare=prepare, undo=undo_edge)
 
 
-def with_edges(element: Any, edges: tuple[Chain, Chain] = ((), ())) -> tuple[Chain, Chain]:
+class Model(NamedTuple):
+    """How electric multipoles act: makers of the kick of a share, and of the edge on a side, of multipoles below an order."""
+
+    kick: Callable[[int, float], Routine]
+    edge: Callable[[int, int], Routine]
+
+
+STRAIGHT = Model(partial(_kick, False), _edge)
+BENT = Model(partial(_kick, True), _edge)
+"""Fields of a straight element, there and in a bend."""
+
+
+def with_edges(element: Any, edges: tuple[Chain, Chain] = ((), ()), model: Model = STRAIGHT) -> tuple[Chain, Chain]:
     """Return the edges of an element, with those of its electric field inside the magnetic ones that are given."""
     those = orders(element)
     if not those or is_zero(element.length):
         return edges
-    inner = fringes.at_ends(element, (_edge(max(those) + 1, +1),), (_edge(max(those) + 1, -1),))
+    inner = fringes.at_ends(element, *((model.edge(max(those) + 1, side),) for side in (+1, -1)))
     return (*edges[0], *inner[0]), (*inner[1], *edges[1])
