@@ -35,8 +35,7 @@ class Section(NamedTuple):
     """Of a section, in units of the reference momentum at its entrance.
 
     Length [m], energy gain on crest, cosine and sine of the phase, wave number [1/m], gain of a particle in phase beyond
-    that of the reference, ratio of the reference momenta before and after, their ``(m c / P0)^2`` and energies over momentum,
-    and the reference's time, as a length beyond the section's own [m].
+    that of the reference, ratio of the reference momenta before and after, their ``(m c / P0)^2`` and energies over momentum.
     """
 
     length: Any
@@ -50,36 +49,48 @@ class Section(NamedTuple):
     mass2_out: Any
     energy_in: Any
     energy_out: Any
-    lag: Any
 
 
 class Energy(NamedTuple):
-    """Of a particle after a section, in units of the reference momentum before: beyond the reference's, in all, as momentum."""
+    """Of a particle after a section, in units of the reference momentum before: beyond the reference's, in all, as momentum.
+
+    By how much longer than the section its way is at the speed of light [m], and than the reference's; whether it gets through.
+    """
 
     beyond: Any
     total: Any
     momentum: Any
     lag: Any
+    behind: Any
     possible: Any
 
 
 def energised(c: Section, q: Coordinates, angle: Any, xp: Any) -> Energy:
     """Return the energy that a particle has after a section whose phase is an `angle` beyond the reference's.
 
-    And by how much longer than the section its way is at the speed of light [m], and whether it gets through at all.
+    The way at the speed of light is ``length (E1 + E2) / (P1 + P2)``. It is written with ``E - P = m^2 / (E + P)``, and by how
+    much it is longer than the reference's with differences of energy and momentum: neither fast nor slow particles lose digits.
     """
     momentum = 1 + q.pz
     energy = xp.sqrt(momentum * momentum + c.mass2_in)
     s, co = xp.sin(0.5 * angle), xp.cos(0.5 * angle)
-    beyond = q.pz * (2 + q.pz) / (energy + c.energy_in) - 2 * c.amplitude * s * (c.cosine * s + c.sine * co) + c.excess
+    earlier = q.pz * (2 + q.pz) / (energy + c.energy_in)
+    beyond = earlier - 2 * c.amplitude * s * (c.cosine * s + c.sine * co) + c.excess
     design = c.energy_out / c.ratio
     after = design + beyond
     left = 1 / (c.ratio * c.ratio) + beyond * (after + design)  # of the momentum squared
     possible = (left > 0) & (after > 0)
     momentum_after = xp.sqrt(xp.where(possible, left, 1.0))
     energy_after = xp.where(possible, after, 1.0)
-    lag = c.length * c.mass2_in * (1 / (energy + momentum) + 1 / (energy_after + momentum_after)) / (momentum + momentum_after)
-    return Energy(beyond, energy_after, momentum_after, lag, possible)
+    both = momentum + momentum_after
+    in_sum, out_sum = 1 / (energy + momentum), 1 / (energy_after + momentum_after)
+    design_in, design_out = 1 / (c.energy_in + 1), c.ratio / (c.energy_out + 1)
+    faster = xp.where(possible, beyond * (after + design) / (momentum_after + 1 / c.ratio), 0.0)
+    less = (earlier + q.pz) * in_sum * design_in + (beyond + faster) * out_sum * design_out
+    share = (q.pz + faster) / (1 + 1 / c.ratio)
+    behind = -c.length * c.mass2_in * (less + (design_in + design_out) * share) / both
+    lag = c.length * c.mass2_in * (in_sum + out_sum) / both
+    return Energy(beyond, energy_after, momentum_after, lag, behind, possible)
 
 
 class Passage(NamedTuple):
@@ -111,7 +122,7 @@ def through_traveling(c: Section, q: Coordinates, angle: Any, xp: Any) -> Passag
     stretched = (momentum + p.momentum) / (2 * p.momentum * momentum)
     u, v = q.px * stretched, q.py * stretched
     detour = 0.5 * (u * u + v * v) * (c.length + p.lag)
-    return Passage(q.x + u * c.length, q.px, q.y + v * c.length, q.py, p, p.lag - c.lag + detour)
+    return Passage(q.x + u * c.length, q.px, q.y + v * c.length, q.py, p, p.behind + detour)
 
 
 def through_standing(c: Section, q: Coordinates, angle: Any, xp: Any) -> Passage:
@@ -135,7 +146,7 @@ def through_standing(c: Section, q: Coordinates, angle: Any, xp: Any) -> Passage
     detour = (c.length + p.lag) / 6 * (u * u + u * u1 + u1 * u1 + v * v + v * v1 + v1 * v1)
     leaving = 0.5 * pull * cosine * shrunk
     px, py = (u1 + leaving * x) * p.momentum, (v1 + leaving * y) * p.momentum
-    return Passage(x, px, y, py, p, p.lag - c.lag + detour)
+    return Passage(x, px, y, py, p, p.behind + detour)
 
 
 # The phase that counts is that in the middle: half a slip after that at the entrance, where the slip of a particle through the
@@ -250,13 +261,10 @@ def _section(number: int, sections: int, *, is_standing: bool) -> Routine:
             of_energy(reference_in, reference_in.energy + cavity.gain * i / sections) for i in (number, number + 1)
         )
         voltage, length, phase = cavity.total_voltage / sections, cavity.length / sections, cavity.phase
-        mass = before.species.mass
-        slow = mass * mass * (1 / (before.energy + before.p0c) + 1 / (after.energy + after.p0c))
         return Section(
             length, voltage / before.p0c, xp.cos(phase), xp.sin(phase), 2 * pi * cavity.rf_frequency / C_LIGHT,
             (voltage * xp.cos(phase) - (after.energy - before.energy)) / before.p0c, before.p0c / after.p0c,
             mass2(before), mass2(after), before.energy / before.p0c, after.energy / after.p0c,
-            length * slow / (before.p0c + after.p0c),
         )  # fmt: skip
 
     return Routine(track=standing if is_standing else traveling, prepare=prepare)
