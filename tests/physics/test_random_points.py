@@ -14,6 +14,7 @@ from caraval.testing.case import Case
 from caraval.testing.derivatives import Gradients
 
 from ..cases import ELEMENTS, MISALIGNED, REFERENCES, every_method
+from .test_cut import CLOSED_FORM, sliced
 
 SEEDS = (1, 2)
 STEPS = {"bmad_standard": cv.BmadStandard(num_steps=2), "kick_drift_kick": cv.KickDriftKick(num_steps=2)}
@@ -43,6 +44,15 @@ def test_what_is_promised_of_any_element(name, method, seed):
     structure.undoes(case)
     if method == "kick_drift_kick":
         derivatives.is_symplectic(case, promised=True)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("name", CLOSED_FORM)
+def test_slices_are_the_whole(name, seed):
+    case = drawn(name, "bmad_standard", seed)
+    places = np.sort(np.random.default_rng(seed).uniform(0.01, 0.99, 4))
+    whole, pieces = (lattice.track(case.beam()) for lattice in (case.lattice, sliced(case.element, list(places))))
+    np.testing.assert_allclose(np.array(pieces.coordinates), np.array(whole.coordinates), rtol=0, atol=4e-15)
 
 
 @pytest.mark.slow
