@@ -47,6 +47,8 @@ class Match(Element):
         The last takes every particle to the coordinates at the exit, wherever it comes from.
     recalc : bool
         Whether something is taken from upstream at all; otherwise the parameters count as they are.
+    late_after : bool
+        Of what :meth:`turned` makes of a reversed match: particles are delayed after the map, not before it.
     """
 
     beta_a0: Parameter = 0.0
@@ -93,6 +95,7 @@ class Match(Element):
     matrix: Literal["standard", "identity", "match_twiss", "phase_trombone"] = "standard"
     kick0: Literal["standard", "zero", "match_orbit"] = "standard"
     recalc: bool = True
+    late_after: bool = False
 
     feels_misalignment = False
     can_be_cut = False
@@ -123,10 +126,23 @@ class Match(Element):
         return self.matrix == "identity" or all(is_zero(getattr(self, name)) for name in BETAS)
 
     def turned(self) -> Element:
-        """Return the match itself: what a reversed one would be is not said anywhere."""
-        if self.orientation == -1:
-            raise InputError(f"{self.label}: a match cannot be reversed")
-        return self
+        """Return what a reversed match is to the particles: the way back, with momenta and times the other way round.
+
+        Raises
+        ------
+        InputError
+            If it depends on what is upstream, or takes all particles to one orbit: from there is no way back.
+        """
+        if self.orientation == 1:
+            return self
+        if self.asks_upstream() or self.lands():
+            raise InputError(f"{self.label}: a match that depends on what comes in cannot be reversed; set recalc to false")
+        swapped = {}
+        for name in ENDS:
+            sign = -1.0 if name in MIRRORED else 1.0
+            swapped |= {f"{name}0": sign * getattr(self, f"{name}1"), f"{name}1": sign * getattr(self, f"{name}0")}
+        flips = {"mode_flip0": self.mode_flip1, "mode_flip1": self.mode_flip0}
+        return super().turned().with_values({**swapped, **flips, "late_after": not self.late_after})
 
     def cut(self, start: Any, end: Any) -> Element:
         """Return a slice; the whole map is in the first."""
@@ -138,6 +154,11 @@ BETAS = ("beta_a0", "beta_b0", "beta_a1", "beta_b1")
 COUPLINGS = ("c11_mat", "c12_mat", "c21_mat", "c22_mat")
 DISPERSIONS = ("eta_x", "etap_x", "eta_y", "etap_y")
 ORBIT = ("x", "px", "y", "py", "z", "pz")
+ENDS = ("beta_a", "alpha_a", "beta_b", "alpha_b", *DISPERSIONS, *COUPLINGS, *ORBIT)
+"""Names of the parameters of the entrance (0) and of the exit (1)."""
+
+MIRRORED = ("alpha_a", "alpha_b", "etap_x", "etap_y", "c12_mat", "c21_mat", "px", "py", "z")
+"""Those that change sign when motion is looked at backwards."""
 
 
 class MatchConstants(NamedTuple):
@@ -265,7 +286,8 @@ def _rows(matrix: Matrix, offset: list[Any]) -> tuple[tuple[Any, ...], ...]:
 
 def _prepare(match: Match, reference_in: Reference, reference_out: Reference, xp: Any) -> MatchConstants:
     matrix = matrix_of(match, xp)
-    return MatchConstants(C_LIGHT * match.delta_time, 0.0, mass2(reference_in), _rows(matrix, offset_of(match, matrix)))
+    late = (0.0, C_LIGHT * match.delta_time) if match.late_after else (C_LIGHT * match.delta_time, 0.0)
+    return MatchConstants(*late, mass2(reference_in), _rows(matrix, offset_of(match, matrix)))
 
 
 def _undo(c: MatchConstants) -> MatchConstants:

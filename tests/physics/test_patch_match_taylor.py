@@ -238,8 +238,10 @@ def test_what_comes_from_upstream_must_be_resolved():
     for matrix in ("match_twiss", "phase_trombone"):
         with pytest.raises(cv.InputError, match="upstream"):
             tracked(Match(matrix=matrix))
+        with pytest.raises(cv.InputError, match="reversed"):
+            tracked(Match(matrix=matrix, orientation=-1))
     with pytest.raises(cv.InputError, match="reversed"):
-        tracked(Match(orientation=-1))
+        tracked(Match(kick0="match_orbit", orientation=-1))
 
 
 BEGINNING = (

@@ -16,13 +16,20 @@ BENDS = {
     "sbend_linear_edges": cv.SBend(length=0.5, angle=0.2, e1=0.1, e2=0.03, fringe_type="linear_edge", fint=0.5, hgap=0.02),
 }
 
+COUPLED = {"c11_mat0": 0.1, "c12_mat0": -0.2, "c21_mat0": 0.05, "c22_mat1": 0.3, "c12_mat1": 0.1, "mode_flip1": True}
+ORBITS = {"x0": 1e-3, "px0": 1e-4, "z0": 2e-3, "pz0": 1e-3, "x1": -2e-3, "py1": 3e-4, "z1": 1e-3, "pz1": -4e-3}
+MATCHES = {
+    "match": ELEMENTS["match"],
+    "match_coupled": ELEMENTS["match"].replace(**COUPLED, **ORBITS, alpha_b0=0.3, dphi_b=1.1, etap_y0=0.1, delta_time=1e-11),
+}
+
 CASES = {
     name: ELEMENTS[name]
     for name in (
         "drift", "quadrupole", "quadrupole_shifted", "quadrupole_misaligned", "quadrupole_kicks", "sextupole", "monitor",
         "solenoid", "hkicker", "vkicker", "kicker", "rcollimator",
     )
-} | BENDS  # fmt: skip
+} | BENDS | MATCHES  # fmt: skip
 
 
 def backwards(q: np.ndarray) -> np.ndarray:
