@@ -137,7 +137,7 @@ class Match(Element):
             return self
         if self.asks_upstream() or self.lands():
             raise InputError(f"{self.label}: a match that depends on what comes in cannot be reversed; set recalc to false")
-        swapped = {}
+        swapped: dict[str, Any] = {}
         for name in ENDS:
             sign = -1.0 if name in MIRRORED else 1.0
             swapped |= {f"{name}0": sign * getattr(self, f"{name}1"), f"{name}1": sign * getattr(self, f"{name}0")}
@@ -286,8 +286,9 @@ def _rows(matrix: Matrix, offset: list[Any]) -> tuple[tuple[Any, ...], ...]:
 
 def _prepare(match: Match, reference_in: Reference, reference_out: Reference, xp: Any) -> MatchConstants:
     matrix = matrix_of(match, xp)
-    late = (0.0, C_LIGHT * match.delta_time) if match.late_after else (C_LIGHT * match.delta_time, 0.0)
-    return MatchConstants(*late, mass2(reference_in), _rows(matrix, offset_of(match, matrix)))
+    late = C_LIGHT * match.delta_time
+    before, after = (0.0, late) if match.late_after else (late, 0.0)
+    return MatchConstants(before, after, mass2(reference_in), _rows(matrix, offset_of(match, matrix)))
 
 
 def _undo(c: MatchConstants) -> MatchConstants:
