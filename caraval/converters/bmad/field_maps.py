@@ -165,11 +165,24 @@ def _tree_of(setting: Setting) -> Tree:
 # -------------------------------------------------------------------- back into files
 
 
-def written(given: Mapping[str, Any]) -> str:
+def attributes(element: CaravalElement) -> dict[str, str]:
+    """Return the attributes that say the maps of an element."""
+    given = getattr(element, "field_maps", ())
+    return {"field_calc": "fieldmap", **{each["kind"]: _written(each) for each in given}} if given else {}
+
+
+def _written(given: Mapping[str, Any]) -> str:
     """Return a map as it stands in a file."""
-    parts = [f"{name} = {_spelled(value)}" for name, value in given.items() if name not in ("kind", "terms") and value != ""]
+    several = {"terms": "term", "curves": "curve"}
+    parts = [f"{name} = {_spelled(value)}" for name, value in given.items() if name not in ("kind", *several) and value != ""]
     parts += [f"term = {{{', '.join(map(_spelled, row))}}}" for row in given.get("terms", ())]
+    parts += [f"curve = {_curve_written(curve)}" for curve in given.get("curves", ())]
     return "{" + ",\n    ".join(parts) + "}"
+
+
+def _curve_written(curve: Mapping[str, Any]) -> str:
+    rows = (f"{place!r}: {' '.join(map(repr, values))}" for place, *values in curve["derivs"])
+    return f"{{kind = {curve['kind']}, n = {curve.get('n', 0)}, derivs = {{{', '.join(rows)}}}}}"
 
 
 def _spelled(value: Any) -> str:
