@@ -126,10 +126,12 @@ def test_what_is_wrong_is_said_with_its_place(definition: str, message: str, tmp
         read(tmp_path, f"quadrupole, l = 1, tracking_method = runge_kutta, {calculated}{definition}")
 
 
+REGION = "em_field, l = 0.1, tracking_method = fixed_step_runge_kutta, num_steps = 4, field_calc = fieldmap"
+
 LINES = {
     "terms": f"wiggler, l = 1, polarity = 0.5, tracking_method = symp_lie_bmad, num_steps = 3, {TERMS}",
     "cartesian": f"quadrupole, l = 1, k1 = 0.4, field_calc = fieldmap, tracking_method = runge_kutta, {CARTESIAN}",
-    "gradients": f"em_field, l = 0.1, field_calc = fieldmap, tracking_method = fixed_step_runge_kutta, num_steps = 4, {GRADIENTS}",
+    "gradients": f"{REGION}, {GRADIENTS}",
 }
 
 
