@@ -203,6 +203,9 @@ def methods(element: cv.Element) -> list[str]:
     found = registry().method_names(type(element))
     lacking = {
         "kick_drift_kick": bool(electric.orders(element)),
+        "runge_kutta": bool(electric.orders(element))
+        or isinstance(element, cv.ACKicker)
+        or getattr(element, "exact_multipoles", "off") != "off",
         "center_phase": isinstance(element, CoupledCavity)
         and (bool(orders(element)) or element.has_solenoid() or element.coupler_strength != 0),
     }
