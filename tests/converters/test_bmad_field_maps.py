@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import caraval as cv
+from caraval.converters.bmad.definitions import Element, Setting
+from caraval.converters.bmad.expressions import Structure
+from caraval.converters.bmad.field_maps import taken
+from caraval.converters.bmad.maptext import tree
+from caraval.converters.bmad.positions import Place
 from caraval.core.errors import LatticeError
 from caraval.physics.wiggler import Wiggler
 
@@ -33,9 +41,9 @@ GRADIENTS = """gen_gradients = {dz = 0.1, g_ref = 0.37,
 
 def test_terms_of_old_wigglers_have_the_amplitude_of_the_vertical_field(tmp_path: Path) -> None:
     wiggler = read(tmp_path, f"wiggler, l = 1, polarity = -1, tracking_method = runge_kutta, {TERMS}")
-    (given,) = wiggler.field_maps
-    assert given["master_parameter"] == "polarity"
-    assert given["terms"] == (
+    (found,) = wiggler.field_maps
+    assert found["master_parameter"] == "polarity"
+    assert found["terms"] == (
         (0.8, 3.0, 5.0, 4.0, 0.0, 0.0, 0.1, "y"),
         (-0.25, 3.0, 4.0, 5.0, 0.0, 0.0, 0.3, "y"),
         (pytest.approx(0.5 / 3), 5.0, 3.0, 4.0, 0.0, 0.0, 0.0, "y"),
@@ -73,8 +81,8 @@ def test_cartesian_maps(tmp_path: Path) -> None:
     quadrupole = read(
         tmp_path, f"quadrupole, l = 1, k1 = 0.4, {fieldmap}, {CARTESIAN}", "ele[cartesian_map(1)%field_scale] = 3"
     )
-    (given,) = quadrupole.field_maps
-    assert given == {
+    (found,) = quadrupole.field_maps
+    assert found == {
         "kind": "cartesian_map", "field_scale": 3.0, "master_parameter": "k1", "r0": (0.0, 1e-3, 0.1),
         "ele_anchor_pt": "center", "field_type": "magnetic",
         "terms": ((0.8, 3.0, 5.0, 4.0, 0.2, 0.1, 2.0, "x"), (0.1, 3.0, 5.0, 4.0, 0.0, 0.0, -2.0, "qu")),
@@ -83,8 +91,8 @@ def test_cartesian_maps(tmp_path: Path) -> None:
 
 def test_generalised_gradients(tmp_path: Path) -> None:
     region = read(tmp_path, f"em_field, l = 0.1, field_calc = fieldmap, tracking_method = runge_kutta, {GRADIENTS}")
-    (given,) = region.field_maps
-    assert given == {
+    (found,) = region.field_maps
+    assert found == {
         "kind": "gen_gradients", "dz": 0.1, "g_ref": 0.37,
         "curves": (
             {"kind": "b", "n": 1, "derivs": ((-0.1, 0.5, 0.1, -0.2), (0.0, 0.4, 0.05, -0.1))},
@@ -112,6 +120,9 @@ def test_maps_that_do_not_count_are_kept(method: str, tmp_path: Path) -> None:
         ("cartesian_map = {field_scale = 1e, term = {1, 3, 5, 4, 0, 0, 0, y}}", "'1e' in a field map is no number"),
         ("gen_gradients = {dz = 0.1, curve = {kind = b, n = 1, derivs = {0: 0.5}}}", "two planes or more"),
         ("gen_gradients = {dz = 0.1, curve = {kind = b, n = 1, derivs = {0, 0.5}}}", "a table of derivatives"),
+        ("gen_gradients = {dz = 0.1, curve = {kind = b, n = 1.5, derivs = {0: 0.5, 0.1: 1}}}", "n must be a whole number"),
+        ("gen_gradients = {dz = 0.1, curve = {kind = b, n = 1e999, derivs = {0: 0.5, 0.1: 1}}}", "n must be a whole number"),
+        ("gen_gradients = {dz = 0.1, curve = {kind = b, n = x, derivs = {0: 0.5, 0.1: 1}}}", "n must be a whole number"),
         ("gen_gradients = {" + "curve = {" * 30 + "}" * 31, "nested more than 20 deep"),
         ("grid_field = {dz = 1}", r"field maps \(grid_field\) are not understood yet"),
         (
@@ -127,6 +138,30 @@ def test_what_is_wrong_is_said_with_its_place(definition: str, message: str, tmp
 
 
 REGION = "em_field, l = 0.1, tracking_method = fixed_step_runge_kutta, num_steps = 4, field_calc = fieldmap"
+
+
+PARTS = (
+    "{", "}", "(", ")", "=", ",", ":", "1", "0.5", "-2e3", "kind", "b", "n", "a", "dz", "derivs", "curve", "term", "y", "qu",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["cartesian_map", "gen_gradients", "term(1)"])
+@settings(deadline=None, max_examples=200)
+@given(words=st.lists(st.sampled_from(PARTS), max_size=12))
+def test_any_words_are_a_map_or_refused(kind: str, words: list[str]) -> None:
+    place = Place("line.bmad", 1, 1)
+    said = Setting(Structure("{" + " ".join(words) + "}"), place)
+    element = Element("e", "wiggler", place, {kind: said})
+    with suppress(LatticeError, cv.InputError):
+        maps = taken(element, Wiggler, dict(element.settings), cv.RungeKutta())
+        Wiggler(length=1.0, field_maps=maps)
+
+
+@given(st.text(alphabet="{}()=,|: a0.e-!&\n", max_size=60))
+def test_any_text_is_a_tree_or_refused(text: str) -> None:
+    with suppress(LatticeError):
+        tree("{" + text + "}", Place("line.bmad", 1, 1))
+
 
 LINES = {
     "terms": f"wiggler, l = 1, polarity = 0.5, tracking_method = symp_lie_bmad, num_steps = 3, {TERMS}",
