@@ -491,7 +491,7 @@ def test_info_of_constant_energy(caraval: Any, fodo: Path) -> None:
 def test_methods(caraval: Any) -> None:
     output = caraval("methods").stdout
     assert re.search(
-        r"Quadrupole +bmad_standard, kick_drift_kick, runge_kutta, linear, second_order \(derived\) +caraval.physics.quadrupole",
+        r"Quadrupole +bmad_standard, kick_drift_kick, linear, runge_kutta, second_order \(derived\) +caraval.physics.quad",
         output,
     )
     assert re.search(r"BeamBeam +bmad_standard, linear \(derived\), second_order \(derived\) +caraval.physics.beambeam", output)
