@@ -207,8 +207,8 @@ def methods(element: cv.Element) -> list[str]:
     lacking = {
         "kick_drift_kick": bool(electric.orders(element)),
         "runge_kutta": bool(electric.orders(element))
-        or getattr(element, "exact_multipoles", "off") != "off"
-        or isinstance(element, cv.ACKicker),
+        or isinstance(element, cv.ACKicker)
+        or getattr(element, "exact_multipoles", "off") != "off",
         "center_phase": isinstance(element, CoupledCavity)
         and (bool(orders(element)) or element.has_solenoid() or element.coupler_strength != 0),
     }

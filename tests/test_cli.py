@@ -491,7 +491,8 @@ def test_info_of_constant_energy(caraval: Any, fodo: Path) -> None:
 def test_methods(caraval: Any) -> None:
     output = caraval("methods").stdout
     assert re.search(
-        r"Quadrupole +bmad_standard, kick_drift_kick, linear, second_order \(derived\) +caraval.physics.quadrupole", output
+        r"Quadrupole +bmad_standard, kick_drift_kick, linear, runge_kutta, second_order \(derived\) +caraval.physics.quad",
+        output,
     )
     assert re.search(r"BeamBeam +bmad_standard, linear \(derived\), second_order \(derived\) +caraval.physics.beambeam", output)
 
@@ -515,7 +516,7 @@ def test_methods_from_elsewhere(caraval: Any, plugin: Any) -> None:
 def test_plugins(caraval: Any, plugin: Any) -> None:
     plugin("idle")
     output = caraval("plugins").stdout
-    assert re.search(r"caraval.physics.drift +Drift bmad_standard, kick_drift_kick, linear", output)
+    assert re.search(r"caraval.physics.drift +Drift bmad_standard, kick_drift_kick, runge_kutta, linear", output)
     assert re.search(r"caraval.backends +backend numpy, torch, jax", output)
     assert re.search(r"caraval.converters.bmad +reads lattices bmad", output)
     assert re.search(r"caraval.converters.openpmd +reads beams openpmd; writes beams openpmd", output)

@@ -97,7 +97,7 @@ def bmad() -> Iterator[Found]:
             name,
             how,
             _of_branch(lattice, branch, bmad_reference.expected_of(name)),
-            _lost(lattice) or bmad_reference.of_radiation(lattice, name)[1],
+            _lost(lattice) or bmad_reference.known(lattice, name)[1],
         )
 
 

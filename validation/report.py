@@ -49,7 +49,10 @@ EXPLANATIONS = {
         "something else, and the numbers say how far the models are apart."
     ),
     "Bmad's symp_lie_bmad": "An independent symplectic integration of the wiggler's field model.",
-    "Bmad's runge_kutta": "A numerical integration of the fields: a second source for every element that has fields.",
+    "Bmad's runge_kutta": (
+        "A numerical integration of the fields: a second source for every element that has fields. Where Caraval integrates, "
+        "too, what is left are Bmad's steps of 1e-12 m over edges, and its tolerance in wigglers."
+    ),
 }
 
 

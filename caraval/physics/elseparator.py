@@ -24,6 +24,7 @@ from .shared import electric, fringes, magnet_field, runge_kutta, steps
 from .shared.electric import ElectricEdge, ElectricMagnet, electric_edge, gained, undo_edge
 from .shared.field import Field
 from .shared.integrator import body_kick_body, kick_body_kick, number_of_steps
+from .shared.magnet_field import MagnetConstants, magnet
 from .shared.multipoles import kicks, orders
 from .shared.special import path_lag, quotient, root, stumpff
 
@@ -200,12 +201,12 @@ class SeparatorField(NamedTuple):
 
     ex: Any
     ey: Any
-    magnet: magnet_field.MagnetConstants
+    magnet: MagnetConstants
 
 
 def value(c: SeparatorField, q: Coordinates, xp: Any) -> tuple[Any, ...]:
     """Return the field of a separator."""
-    bx, by, bs = magnet_field.magnet(c.magnet, q, xp)
+    bx, by, bs = magnet(c.magnet, q, xp)
     return c.ex, c.ey, 0.0, bx, by, bs
 
 

@@ -192,7 +192,7 @@ def count_integrated(wiggler: Wiggler, method: RungeKutta, reference: Reference 
     number = runge_kutta.count(wiggler, method, reference)
     if method.num_steps is not None or method.ds_step is not None:
         return number
-    return max(number, steps.nearest(STEPS_PER_PERIOD * periods(wiggler)))
+    return max(number, steps.nearest(2 * STEPS_PER_PERIOD * periods(wiggler)))  # particles may be slow
 
 
 def periods(wiggler: Wiggler) -> float:

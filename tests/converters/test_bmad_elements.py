@@ -192,8 +192,8 @@ def test_tracking_methods(make: Make, definition: str, method: Any) -> None:
 @pytest.mark.parametrize(
     ("definition", "problem"),
     [
-        ("quadrupole, tracking_method = runge_kutta",
-         "2:36: quadrupole 'ele': tracking_method 'runge_kutta' is not understood.* bmad_standard, linear, symp_lie_ptc"),
+        ("quadrupole, tracking_method = custom",
+         "2:36: quadrupole 'ele': tracking_method 'custom' is not understood.* bmad_standard, linear, symp_lie_ptc"),
         ("quadrupole, tracking_method = bmad_standart", "did you mean 'bmad_standard'"),
         ("match, tracking_method = symp_lie_ptc", "class match have bmad_standard, linear$"),
         ("quadrupole, tracking_method = symp_lie_ptc, integrator_order = 3", "must be 2, 4, 6 or 8, not 3"),

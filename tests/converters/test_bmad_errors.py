@@ -306,7 +306,7 @@ def test_what_is_not_there_may_be_done_without(tmp_path: Path) -> None:
     file.write_text(
         "parameter[particle] = electron\nbeginning[p0c] = 1e8\n"
         "c: crystal, l = 0.5, psi_angle = 2\n"
-        "q: quadrupole, l = 1, k1 = 1, tracking_method = runge_kutta, sr_wake_file = 'w.dat'\n"
+        "q: quadrupole, l = 1, k1 = 1, tracking_method = custom, sr_wake_file = 'w.dat'\n"
         "g: e_gun, l = 0.1\nl: line = (c, q, g)\nuse, l"
     )
     with pytest.raises(LatticeError, match="3:1: crystal 'c': Caraval has no elements of class 'crystal' yet"):
@@ -317,7 +317,7 @@ def test_what_is_not_there_may_be_done_without(tmp_path: Path) -> None:
     found = {(loss.element, loss.attribute, str(loss.value), loss.instead) for loss in lattice.losses}
     assert found == {
         ("c", "", "crystal", "a drift"),
-        ("q", "tracking_method", "runge_kutta", "the default method"),
+        ("q", "tracking_method", "custom", "the default method"),
         ("q", "sr_wake_file", "w.dat", "kept without effect"),
         ("g", "", "e_gun", "a drift"),
     }

@@ -230,12 +230,12 @@ def test_unknown_methods_name_element_method_and_what_there_is(fodo):
         fodo.with_tracking("liner", where="qd")
     assert str(caught.value) == (
         "Quadrupole 'qd' has no tracking method 'liner'; did you mean 'linear'?; it has bmad_standard, kick_drift_kick, "
-        "linear, second_order"
+        "runge_kutta, linear, second_order"
     )
-    wrong = cv.Lattice([cv.Quadrupole(name="q", tracking_method="runge_kutta")])
-    with pytest.raises(MethodError, match=r"Quadrupole 'q' has no tracking method 'runge_kutta'; it has bmad_standard"):
+    wrong = cv.Lattice([cv.Quadrupole(name="q", tracking_method="leapfrog")])
+    with pytest.raises(MethodError, match=r"Quadrupole 'q' has no tracking method 'leapfrog'; it has bmad_standard"):
         wrong.track(cv.ParticleBeam(x=[0.0], p0c=1e8))
-    with pytest.raises(MethodError, match="Quadrupole 'q' has no tracking method 'runge_kutta'"):
+    with pytest.raises(MethodError, match="Quadrupole 'q' has no tracking method 'leapfrog'"):
         wrong.compile("numpy")(cv.ParticleBeam(x=[0.0], p0c=1e8))
 
 

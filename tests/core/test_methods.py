@@ -52,9 +52,16 @@ def test_a_subclass_is_found_by_its_name():
 
 def test_options_and_how_they_are_shown():
     method = cv.KickDriftKick(order=4, num_steps=3)
-    assert method.options == {"order": 4, "num_steps": 3, "split": "drift"}
+    assert method.options == {"order": 4, "num_steps": 3, "split": "drift", "paraxial": False}
     assert str(method) == "kick_drift_kick(order=4, num_steps=3)"
     assert str(cv.BmadStandard(ds_step=0.1)) == "bmad_standard(ds_step=0.1)"
+    assert str(cv.RungeKutta(order=5, num_steps=4)) == "runge_kutta(order=5, num_steps=4)"
+
+
+@pytest.mark.parametrize("options", [{"order": 4}, {"num_steps": 0}, {"ds_step": 0.0}])
+def test_what_no_integrator_can_be(options):
+    with pytest.raises(InputError, match=next(iter(options))):
+        cv.RungeKutta(**options)
 
 
 def test_defaults_are_those_of_the_design():

@@ -81,7 +81,13 @@ def test_a_kind_by_name_whatever_the_case_of_its_letters():
 
 
 def test_methods_in_their_order():
-    assert registry().method_names(cv.Quadrupole) == ["bmad_standard", "kick_drift_kick", "linear", "second_order"]
+    assert registry().method_names(cv.Quadrupole) == [
+        "bmad_standard",
+        "kick_drift_kick",
+        "runge_kutta",
+        "linear",
+        "second_order",
+    ]
     assert {"linear", "second_order"} <= set(registry().method_names(cv.Sextupole))  # derived
 
 

@@ -245,8 +245,8 @@ def test_unknown_places_to_observe(cell):
 
 
 def test_unknown_methods_name_the_element(cell, make_beam):
-    wrong = cell.replace({"qf.tracking_method": "runge_kutta"})
-    with pytest.raises(MethodError, match="Quadrupole 'qf' has no tracking method 'runge_kutta'"):
+    wrong = cell.replace({"qf.tracking_method": "leapfrog"})
+    with pytest.raises(MethodError, match="Quadrupole 'qf' has no tracking method 'leapfrog'"):
         wrong.compile("numpy")(make_beam())
 
 

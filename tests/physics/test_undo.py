@@ -11,10 +11,10 @@ from ..cases import ELEMENTS, REFERENCES, every_method
 WITHOUT = {
     "hard_edge", "aslant_edge", "soft_edge", "entering", "leaving", "exact_edge", "either", "standing", "traveling",
     "encounter", "encounter_in_solenoid", "encounter_varying", "electric_kick", "bent_electric_kick",
-    "curved_electric_kick", "taylor", "land",
+    "curved_electric_kick", "taylor", "land", "to_time", "from_time", "step",
 }  # fmt: skip
 """Tracks of routines that have no inverse yet: nonlinear edges, the bend whose gradient is not known beforehand, the old map of
-cavities, other bunches, and electric kicks."""
+cavities, other bunches, electric kicks, and integration by Runge-Kutta formulas."""
 
 
 @pytest.mark.parametrize("reference", ["electron_10MeV", "proton_1GeV"])

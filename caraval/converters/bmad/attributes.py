@@ -79,7 +79,7 @@ class Writer:
             values = {"l": length, **values}
         if self._vocabulary.has_terms(keyword):
             values.update({terms.ordered(n): v for n, v in given.terms.items()})  # type: ignore[attr-defined]
-        values.update({given["kind"]: field_maps.written(given) for given in getattr(element, "field_maps", ())})
+        values.update(field_maps.attributes(element))
         return keyword, [*self._written(element, values), *self._written(element, self._kept(element, keyword))]
 
     def _fields(self, keyword: str) -> set[str]:

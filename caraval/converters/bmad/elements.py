@@ -155,6 +155,8 @@ class Converter:
         base = re.split(r"[(%]", name)[0]
         value = str(setting.value) if isinstance(setting.value, str) else setting.value
         is_map = element.keyword in MAPPED and setting.value != 0
+        if field_maps.is_empty(element) and base in FIELD_MAPS:  # which says so where it is tracked
+            return value
         if base in FIELD_MAPS and (is_map or (method and method.name) not in WITHOUT_MAPS):
             self._lost(element, name, setting, f"field maps ({name}) are not understood yet")
         elif not (

@@ -75,13 +75,17 @@ def _counts(element: Element, kind: type[CaravalElement], left: Settings, method
 def _old_term(element: Element, given: Setting) -> tuple[Any, ...]:
     """Return a term of an old file, whose amplitude is that of the vertical field whatever its form."""
     row = numbers(_tree_of(given), given.place)
-    if len(row) not in (5, 8):
-        raise given.place.error(f"{element.label}: a term is {{A, kx, ky, kz, phi_z}}, not {str(given.value)!r}")
-    a, kx, ky, kz, phase = row[:5]
-    if isinstance(row[-1], str):
+    if len(row) == 8:
         return row
+    if len(row) != 5 or not all(isinstance(value, float) for value in row):
+        raise given.place.error(f"{element.label}: a term is {{A, kx, ky, kz, phi_z}}, not {str(given.value)!r}")
+    a, kx, ky, kz, phase = row
     grows = cartesian_map.form(kx, ky, kz)
-    return (a * {"xy": kz / ky, "x": kx / ky}[grows] if grows in ("xy", "x") else a, kx, ky, kz, 0.0, 0.0, phase, "y")
+    if grows in ("xy", "x"):
+        if ky == 0:
+            raise given.place.error(f"{element.label}: a term that does not grow in y needs a ky that is not zero")
+        a *= (kz if grows == "xy" else kx) / ky
+    return a, kx, ky, kz, 0.0, 0.0, phase, "y"
 
 
 PARTS = {
@@ -97,8 +101,8 @@ def _map(element: Element, name: str, left: Settings) -> dict[str, Any]:
     several: dict[str, list[Any]] = {}
     for key, value in members(_tree_of(setting), setting):
         if key == "term" and name == cartesian_map.KIND:
-            *row, family = numbers(value, setting.place)
-            several.setdefault("terms", []).append((*row, str(family).lower()))
+            row = numbers(value, setting.place)
+            several.setdefault("terms", []).append((*row[:-1], *(str(family).lower() for family in row[-1:])))
         elif key == "curve" and name == gradients_map.KIND:
             several.setdefault("curves", []).append(_curve(value, setting))
         elif key == "r0":
@@ -123,10 +127,15 @@ def _curve(value: Tree, setting: Setting) -> dict[str, Any]:
         if key == "derivs":
             found[key] = tuple((place, *given) for place, given in members_of_table(said, setting))
         elif key in ("kind", "n"):
-            found[key] = said.lower() if isinstance(said, str) else int(said)
+            is_whole = isinstance(said, float) and said.is_integer()
+            found[key] = int(said) if is_whole else said.lower() if isinstance(said, str) else said
         else:
             raise setting.place.error(f"a curve of generalised gradients has nothing called {key!r}")
     return found
+
+
+def _has_pairs(found: Tree) -> bool:
+    return isinstance(found, list) and all(isinstance(part, tuple) and len(part) == 2 for part in found)
 
 
 def members(found: Tree, setting: Setting) -> list[tuple[str, Any]]:
@@ -136,7 +145,7 @@ def members(found: Tree, setting: Setting) -> list[tuple[str, Any]]:
     ------
     LatticeError
     """
-    if not isinstance(found, list) or not all(isinstance(part, tuple) and len(part) == 2 for part in found):
+    if not _has_pairs(found) or not all(isinstance(name, str) for name, _ in found):
         raise setting.place.error("a field map is {name = value, ...}")
     return [(name.lower(), value) for name, value in found]
 
@@ -148,9 +157,7 @@ def members_of_table(found: Tree, setting: Setting) -> list[tuple[float, tuple[f
     ------
     LatticeError
     """
-    rows = (
-        [(pair[0], pair[1]) for pair in found] if isinstance(found, list) and all(isinstance(p, tuple) for p in found) else None
-    )
+    rows = list(found) if _has_pairs(found) else None
     if rows is None or not all(isinstance(z, float) and isinstance(values, tuple) for z, values in rows):
         raise setting.place.error("a table of derivatives is {z: number number ..., z: ...}")
     return rows
@@ -165,11 +172,24 @@ def _tree_of(setting: Setting) -> Tree:
 # -------------------------------------------------------------------- back into files
 
 
-def written(given: Mapping[str, Any]) -> str:
+def attributes(element: CaravalElement) -> dict[str, str]:
+    """Return the attributes that say the maps of an element."""
+    given = getattr(element, "field_maps", ())
+    return {"field_calc": "fieldmap", **{each["kind"]: _written(each) for each in given}} if given else {}
+
+
+def _written(given: Mapping[str, Any]) -> str:
     """Return a map as it stands in a file."""
-    parts = [f"{name} = {_spelled(value)}" for name, value in given.items() if name not in ("kind", "terms") and value != ""]
+    several = {"terms": "term", "curves": "curve"}
+    parts = [f"{name} = {_spelled(value)}" for name, value in given.items() if name not in ("kind", *several) and value != ""]
     parts += [f"term = {{{', '.join(map(_spelled, row))}}}" for row in given.get("terms", ())]
+    parts += [f"curve = {_curve_written(curve)}" for curve in given.get("curves", ())]
     return "{" + ",\n    ".join(parts) + "}"
+
+
+def _curve_written(curve: Mapping[str, Any]) -> str:
+    rows = (f"{place!r}: {' '.join(map(repr, values))}" for place, *values in curve["derivs"])
+    return f"{{kind = {curve['kind']}, n = {curve.get('n', 0)}, derivs = {{{', '.join(rows)}}}}}"
 
 
 def _spelled(value: Any) -> str:

@@ -78,6 +78,7 @@ def method(element: Element, settings: Settings, length: float, names: Sequence[
         return _runge_kutta(element, taken, name)
     understood = [word for word in ("bmad_standard", "linear") if word in names]
     understood += SYMPLECTIC if "kick_drift_kick" in names else ()
+    understood += INTEGRATED if "runge_kutta" in names else ()
     raise chosen.place.error(
         f"{element.label}: tracking_method {name!r} is not understood{suggest(name, understood)}; "
         f"elements of class {element.keyword} have {', '.join(understood) or 'none'}"

@@ -9,6 +9,7 @@ where the field grows rather than oscillates, these are the hyperbolic functions
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -48,9 +49,14 @@ def form(kx: float, ky: float, kz: float) -> str | None:
     return next((name for name, off in found.items() if abs(off) < tolerance), None)
 
 
-def terms(given: Mapping[str, Any]) -> list[Term]:
+def terms(given: Mapping[str, Any]) -> tuple[Term, ...]:
     """Return the terms of a map."""
-    return [_term(*row) for row in given["terms"]]
+    return _terms(tuple(map(tuple, given["terms"])))
+
+
+@lru_cache(maxsize=64)
+def _terms(rows: tuple[Any, ...]) -> tuple[Term, ...]:
+    return tuple(_term(*row) for row in rows)
 
 
 def _term(a: float, kx: float, ky: float, kz: float, x0: float, y0: float, phase: float, family: str) -> Term:

@@ -25,6 +25,8 @@ class Field:
         Whether it depends on the place.
     electric : bool
         Whether there is an electric field.
+    follows_design : bool
+        Whether the field that bends the reference is there besides.
     potential : callable, optional
         ``(constants, q, xp) -> (a_x, a_y)`` over the rigidity: the vector potential, where the field may end within it. The
         coordinates outside have canonical momenta, as Bmad has them there.
@@ -34,4 +36,5 @@ class Field:
     at: Callable[[Any, float, Reference, Any], Any]
     varies: bool = False
     electric: bool = False
+    follows_design: bool = False
     potential: Callable[[Any, Any, Any], Any] | None = None

@@ -7,7 +7,7 @@ of each is worked out, is said in a file for each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from caraval.core.arrays import is_number
 from caraval.core.element import Element
@@ -37,15 +37,13 @@ class Mapped(Element):
     Attributes
     ----------
     field_maps : tuple of mapping
-        Maps whose fields add up, in place of the ideal field. Each has a ``kind``, the common parts (``field_type`` "magnetic"
-        or "electric", ``field_scale``, ``master_parameter``: a parameter of the element that multiplies the field,
-        ``ele_anchor_pt`` "beginning", "center" or "end", ``r0``: the map's origin from there [m]) and those of its kind.
+        Maps whose fields add up, in place of the ideal field, for ``runge_kutta`` and in wigglers for ``kick_drift_kick``;
+        other methods pass over them, as Bmad's ``bmad_standard`` does. Each has a ``kind``, the common parts (``field_type``:
+        "magnetic"; ``field_scale``; ``master_parameter``: a parameter of the element that multiplies the field;
+        ``ele_anchor_pt``: "beginning", "center" or "end"; ``r0``: the map's origin from there [m]) and those of its kind.
     """
 
     field_maps: tuple[Any, ...] = ()
-
-    uses_maps: ClassVar[tuple[str, ...]] = ("runge_kutta",)
-    """The methods that go through field maps."""
 
     def validate(self) -> None:
         """Check the maps."""
@@ -77,7 +75,7 @@ def check_common(where: str, given: Mapping[str, Any]) -> None:
     ------
     InputError
     """
-    for name, allowed in (("field_type", ("magnetic", "electric", "mixed")), ("ele_anchor_pt", tuple(ANCHORS))):
+    for name, allowed in (("field_type", ("magnetic", "electric")), ("ele_anchor_pt", tuple(ANCHORS))):
         if part(given, name) not in allowed:
             raise InputError(f"{where}: {name} must be one of {', '.join(allowed)}, not {part(given, name)!r}")
     check_numbers(f"{where}: field_scale", [part(given, "field_scale")])

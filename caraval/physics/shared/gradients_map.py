@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from caraval.core.arrays import is_number
 from caraval.core.errors import InputError
 
 from .field_maps import CHECKS, check_numbers, part
@@ -163,7 +164,7 @@ def _check_curve(where: str, curve: Any, given: Mapping[str, Any]) -> None:
     if not isinstance(curve, Mapping) or curve.get("kind") not in KINDS:
         raise InputError(f"{where} must be a mapping with a kind, one of {', '.join(KINDS)}, n, and derivs")
     kind, n, rows = curve["kind"], curve.get("n", 0), curve.get("derivs")
-    if (kind == "bs") != (n == 0) or n != int(n) or not 0 <= n <= HIGHEST + 1:
+    if not is_number(n) or (kind == "bs") != (n == 0) or n not in range(HIGHEST + 2):
         raise InputError(f"{where}: n must be a whole number from 1 to {HIGHEST + 1}, and zero for bs, not {n}")
     if kind == "bs" and given.get("g_ref", 0.0):
         raise InputError(f"{where}: bs in a curved frame is not understood")

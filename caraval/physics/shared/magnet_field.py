@@ -27,7 +27,7 @@ class MagnetConstants(NamedTuple):
 
 
 def magnet(c: MagnetConstants, q: Coordinates, xp: Any) -> tuple[Any, Any, Any]:
-    """Return the field of a magnet."""
+    """Return the field of a magnet, besides that of the design."""
     real, imaginary = field(c, q)
     return imaginary, real, c.ks
 
@@ -37,11 +37,10 @@ def _of_size(size: int) -> Field:
     def at(element: Any, place: float, reference: Reference, xp: Any) -> MagnetConstants:
         found, length = element.strengths(xp), element.length
         pairs = [found.get(n, (0.0, 0.0)) for n in range(size)]
-        normal = [b / length for _, b in pairs]
-        normal[0] = normal[0] + element.g
-        return MagnetConstants(tuple(normal), tuple(a / length for a, _ in pairs), getattr(element, "ks", 0.0))
+        normal, skew = tuple(b / length for _, b in pairs), tuple(a / length for a, _ in pairs)
+        return MagnetConstants(normal, skew, getattr(element, "ks", 0.0))
 
-    return Field(magnet, at)
+    return Field(magnet, at, follows_design=True)
 
 
 def of(element: Any) -> Field:

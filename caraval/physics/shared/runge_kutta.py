@@ -96,12 +96,17 @@ TABLEAUS = {5: CASH_KARP, 8: COOPER_VERNER}
 
 
 class StepConstants(NamedTuple):
-    """Length of a step [m], curvature [1/m], ``(m c / P0)^2``, time over length of the reference, and the fields."""
+    """What a step needs besides its fields.
+
+    Its length [m], curvature of the reference and what of the field that is [1/m], ``(m c / P0)^2``, by how much less time than
+    along a straight line the reference takes over the length, and the fields.
+    """
 
     step: Any
     g: Any
+    design: Any
     mass2: Any
-    pace: Any
+    slack: Any
     fields: tuple[Any, ...]
 
 
@@ -116,19 +121,38 @@ class Slope(NamedTuple):
     pz: Any
 
 
+def lateness(c: StepConstants, q: Coordinates, momentum: Any, forward: Any, energy: Any, xp: Any) -> Any:
+    """Return how much longer than the reference's a particle's time is, over the length, times ``p_s``.
+
+    ``(1 + g x) E - E0 p_s``, without differences of nearly equal numbers.
+    """
+    energy0 = xp.sqrt(1 + 0.0 * momentum + c.mass2)
+    transverse2 = q.px * q.px + q.py * q.py
+    both = momentum + energy0 * energy
+    slower = transverse2 / (momentum + forward) + c.mass2 * (1 + (momentum * momentum + 1 + c.mass2) / both)
+    gained = q.pz * (2 + q.pz) * slower / ((energy + energy0) * (1 + forward))
+    return energy0 * transverse2 / (1 + forward) - gained + c.g * q.x * energy + c.slack * forward
+
+
+def bending(c: StepConstants, q: Coordinates, forward: Any) -> Any:
+    """Return the derivative of `px` by the curvature and the design field: ``g p_s - (1 + g x) design``."""
+    less = (q.px * q.px + q.py * q.py - q.pz * (2 + q.pz)) / (1 + forward)  # 1 - p_s
+    return (c.g - c.design) * forward - c.design * (less + c.g * q.x)
+
+
 def magnetic(c: StepConstants, local: Any, q: Coordinates, xp: Any) -> Slope:
     """Return the derivatives in a magnetic field."""
     momentum = 1 + q.pz
     forward = root(momentum * momentum - q.px * q.px - q.py * q.py, xp)
     longer = (1 + c.g * q.x) / forward
     bx, by, bs = value(local, q, xp)  # type: ignore[name-defined]  # noqa: F821 - bound by :func:`stepper`
-    late = longer * xp.sqrt(momentum * momentum + c.mass2) - c.pace
+    energy = xp.sqrt(momentum * momentum + c.mass2)
     return Slope(
         q.px * longer,
-        longer * (q.py * bs - forward * by) + c.g * forward,
+        longer * (q.py * bs - forward * by) + bending(c, q, forward),
         q.py * longer,
         longer * (forward * bx - q.px * bs),
-        late,
+        lateness(c, q, momentum, forward, energy, xp) / forward,
         0.0 * q.pz,
     )
 
@@ -139,13 +163,14 @@ def electromagnetic(c: StepConstants, local: Any, q: Coordinates, xp: Any) -> Sl
     forward = root(momentum * momentum - q.px * q.px - q.py * q.py, xp)
     longer = (1 + c.g * q.x) / forward
     ex, ey, es, bx, by, bs = value(local, q, xp)  # type: ignore[name-defined]  # noqa: F821 - bound by :func:`stepper`
-    time = longer * xp.sqrt(momentum * momentum + c.mass2)
+    energy = xp.sqrt(momentum * momentum + c.mass2)
+    time = longer * energy
     return Slope(
         q.px * longer,
-        longer * (q.py * bs - forward * by) + c.g * forward + ex * time,
+        longer * (q.py * bs - forward * by) + bending(c, q, forward) + ex * time,
         q.py * longer,
         longer * (forward * bx - q.px * bs) + ey * time,
-        time - c.pace,
+        lateness(c, q, momentum, forward, energy, xp) / forward,
         (ex * q.px + ey * q.py + es * forward) * time / momentum,
     )
 
@@ -212,10 +237,9 @@ def part(field: Field, order: int, number: int, index: int, *, astray: bool) -> 
     def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> StepConstants:
         local = tuple(field.at(element, place, reference_out, xp) for place in places)
         mass2 = drift.mass2(reference_out)
-        pace = xp.sqrt(1 + mass2)
-        if astray:
-            pace = (reference_out.t - reference_in.t) * C_LIGHT / element.length
-        return StepConstants(element.length / number, element.g, mass2, pace, local)
+        slack = xp.sqrt(1 + mass2) - (reference_out.t - reference_in.t) * C_LIGHT / element.length if astray else 0.0
+        design = element.g if field.follows_design else 0.0
+        return StepConstants(element.length / number, element.g, design, mass2, slack, local)
 
     return Routine(track=stepper(field, order), prepare=prepare)
 
