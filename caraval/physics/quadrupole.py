@@ -76,16 +76,18 @@ def body(c: QuadrupoleConstants, q: Coordinates, xp: Any) -> Coordinates:
     sx = sx * length
     sy = sy * length
     u, v = q.px * inverse, q.py * inverse
-    bx, by = sx * (1 - versine_x), sy * (1 - versine_y)
-    path = 0.25 * (
-        k * ((length - by) * q.y * q.y - (length - bx) * q.x * q.x) - (length + bx) * u * u - (length + by) * v * v
-    ) + 0.5 * k * (sx * sx * q.x * u - sy * sy * q.y * v)
+    dx = sx * u - versine_x * q.x
+    dy = sy * v - versine_y * q.y
+    du = -(k * sx * q.x + versine_x * u)
+    dv = k * sy * q.y - versine_y * v
+    # u^2 + k x^2 is conserved, and twice u^2 is more than that by the derivative of x u
+    path = length * (u * u + v * v + k * (q.x * q.x - q.y * q.y)) + (dx * (u + du) + q.x * du) + (dy * (v + dv) + q.y * dv)
     return Coordinates(
-        q.x + (sx * u - versine_x * q.x),
-        q.px - (versine_x * q.px + c.k1 * sx * q.x),
-        q.y + (sy * v - versine_y * q.y),
-        q.py - (versine_y * q.py - c.k1 * sy * q.y),
-        q.z + path + paraxial_lag(q.pz, momentum, c.mass2, length, xp),
+        q.x + dx,
+        q.px + momentum * du,
+        q.y + dy,
+        q.py + momentum * dv,
+        q.z - 0.25 * path + paraxial_lag(q.pz, momentum, c.mass2, length, xp),
         q.pz,
     )
 

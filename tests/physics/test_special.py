@@ -40,6 +40,19 @@ def test_arcsine_ratio_is_exact_to_rounding(w):
     assert special.arcsine_ratio(w, scalar) == pytest.approx(float(truth), rel=5e-16)
 
 
+@pytest.mark.parametrize("w", [0.0, 1e-12, 0.01, 0.2, 1 / 3])
+def test_arctangent_ratio_is_exact_to_rounding(w):
+    root = mpmath.sqrt(mpmath.mpf(w))
+    truth = mpmath.atan(root) / root if w else mpmath.mpf(1)
+    assert special.arctangent_ratio(w, scalar) == pytest.approx(float(truth), rel=5e-16)
+
+
+@pytest.mark.parametrize(("w", "error"), [(0.8, 2e-13), (0.99, 1e-12)])
+def test_arctangent_ratio_is_less_exact_for_large_angles(w, error):
+    root = mpmath.sqrt(mpmath.mpf(w))
+    assert special.arctangent_ratio(w, scalar) == pytest.approx(float(mpmath.atan(root) / root), rel=error)
+
+
 def test_derivatives_at_zero_are_those_of_the_series():
     import jax
 

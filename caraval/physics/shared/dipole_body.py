@@ -14,7 +14,7 @@ from caraval.core.routine import Routine
 from .. import drift
 from .dipole_arc import ArcConstants, arc, arc_constants, undo_arc
 from .multipoles import integrated
-from .special import arcsine_ratio, paraxial_lag, path_lag, quotient, root, stumpff
+from .special import arctangent_ratio, paraxial_lag, path_lag, quotient, root, stumpff
 
 if TYPE_CHECKING:
     from ..sbend import SBend
@@ -45,10 +45,9 @@ def sector(c: SectorConstants, q: Coordinates, xp: Any) -> Coordinates:
     turned = px * c.sagitta - (excess - c.g * q.x) * c.straight  # (px - px_out) / g
     px_out = px - c.g * turned
     left = in_plane2 - px_out * px_out
-    gained = turned * (px + px_out) / (root(left, xp) + ps)  # (ps_out - ps) / g
-    x = q.x * c.cosine + gained + excess * c.sagitta + px * c.straight
-    sine = (px * gained + turned * ps) / in_plane2
-    detour = sine * arcsine_ratio((c.g * sine) * (c.g * sine), xp)  # path over in-plane momentum, minus the length
+    half = turned / (root(left, xp) + ps)  # tangent of half the angle, over g
+    x = q.x * c.cosine + half * (px + px_out) + excess * c.sagitta + px * c.straight
+    detour = 2 * half * arctangent_ratio((c.g * half) * (c.g * half), xp)  # path over in-plane momentum, minus the length
     return Coordinates(
         xp.where(left > 0, x, BEYOND),
         px_out,

@@ -101,6 +101,24 @@ def arcsine_ratio(w: Any, xp: Any) -> Any:
         + w * (654729075 / 78033715200 + w * (13749310575 / 1880240947200))))))))))))  # fmt: skip
 
 
+ARCTANGENT = tuple(1 / (2 * j + 1) for j in range(14))
+"""Coefficients of the series of the inverse tangent, of alternating sign."""
+
+
+def arctangent_ratio(w: Any, xp: Any) -> Any:
+    """Return ``atan(sqrt w) / sqrt w`` for ``0 <= w < 1``: how much longer an arc is than what the tangent says.
+
+    The half-angle formula ``atan t = 2 atan(t / (1 + sqrt(1 + t^2)))``, then the series, whose argument is then at most 0.17;
+    its 14 terms leave 1e-12 there, 1e-13 for ``w = 0.8`` and 3e-18 up to ``w = 1 / 3``.
+    """
+    r = 1 / (1 + xp.sqrt(1 + w))
+    v = w * r * r
+    series = 0.0
+    for j in range(13, -1, -1):
+        series = ARCTANGENT[j] - v * series
+    return 2 * r * series
+
+
 def path_lag(pz: Any, momentum: Any, mass2: Any, length: Any, xp: Any) -> Any:
     """Return ``length (beta / beta0 - 1)``, what a particle of another speed gains on the reference in z.
 
