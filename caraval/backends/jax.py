@@ -26,9 +26,7 @@ from . import jax_chains, jax_line, jax_maps
 from .base import Backend
 from .clouds import Clouds
 from .jax_clouds import JaxClouds
-
-enable_x64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
-"""A context with double precision; it has moved."""
+from .jax_vectors import enable_x64
 
 EAGER_WORK = 100_000
 """Particles times steps below which running operation by operation beats compiling."""

@@ -8,8 +8,10 @@ single precision, the inputs of all rows are kept for a few particles at a time.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -22,7 +24,7 @@ from caraval.core.loss import ALIVE, LOST_BEFORE
 from caraval.core.rows import Row, Undo, Variant, unflatten
 
 from .base import fused, moved, undone
-from .jax_vectors import options, xp
+from .jax_vectors import enable_x64, options, xp
 
 KEPT = 2**27
 """Bytes of inputs kept at a time, where rows cannot be undone."""
@@ -82,10 +84,40 @@ def run(
     shape = np.broadcast_shapes(*{a.shape for a in q}, table.shape[2:])
     q = Coordinates(*(a if a.shape == shape else jnp.broadcast_to(a, shape) for a in q))
     lost = lost_or_alive(lost, shape, q.x.dtype)
-    if turns is not None:
-        return rounds(made_for, chunk)(order, table, q, lost, turns)  # type: ignore[no-any-return]
     outermost = not any(isinstance(a, jax.core.Tracer) for a in (*q, lost, table, order.stages))
-    return program(made_for, chunk, reversible, outermost)(order, table, q, lost)  # type: ignore[no-any-return]
+    if turns is None:
+        work = partial(program(made_for, chunk, reversible, outermost), order, table)
+    else:
+        work = partial(rounds(made_for, chunk), order, table, turns)
+    parts = _parts(q.x, chunk) if outermost else []
+    return _in_threads(work, parts, q, lost) if parts else work(q, lost)  # type: ignore[no-any-return]
+
+
+def _parts(x: Any, chunk: int) -> list[slice]:
+    """Return as many parts of the particles as there are cores; none, where one program is as good.
+
+    They are of one length, so that one program does for all: the last one begins where the one before has not ended.
+    """
+    n, cores = x.shape[-1], os.cpu_count() or 1
+    if cores == 1 or n < 2 * cores * chunk or any(place.platform != "cpu" for place in x.devices()):
+        return []
+    size = -(-n // cores)
+    return [slice(start, start + size) for start in (min(core * size, n - size) for core in range(cores))]
+
+
+def _in_threads(work: Callable[..., Any], parts: Sequence[slice], q: Coordinates, lost: Any) -> Any:
+    """Take parts of the particles through a program, each in a thread: the loop over chunks in it runs on a single core."""
+    double = bool(jax.config.jax_enable_x64)
+
+    def share(part: slice) -> Any:
+        with enable_x64(double):  # known to the thread that calls alone
+            return jax.block_until_ready(work(*jax.tree.map(lambda a: a[..., part], (q, lost))))
+
+    with ThreadPoolExecutor(len(parts)) as pool:
+        found = list(pool.map(share, parts))
+    ends = [0, *(part.stop for part in parts)]
+    new = [slice(end - part.start, None) for part, end in zip(parts, ends, strict=False)]
+    return jax.tree.map(lambda *pieces: jnp.concatenate([a[..., s] for a, s in zip(pieces, new, strict=True)], -1), *found)
 
 
 def lost_or_alive(lost: Any, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -134,10 +166,10 @@ def program(kinds: tuple[Kind, ...], chunk: int, reversible: bool, outermost: bo
 
 @lru_cache(maxsize=256)
 def rounds(kinds: tuple[Kind, ...], chunk: int) -> Callable[..., Any]:
-    """Return the program of several turns, ``(order, table, q, lost, turns) -> (q, lost)``; stages count on through them."""
+    """Return the program of several turns, ``(order, table, turns, q, lost) -> (q, lost)``; stages count on through them."""
     forwards = [_forwards(kind) for kind in kinds]
 
-    def run(order: Order, table: Any, q: Coordinates, lost: Any, turns: Any) -> Any:
+    def run(order: Order, table: Any, turns: Any, q: Coordinates, lost: Any) -> Any:
         def turn(number: Any, state: Any) -> Any:
             stages = order.stages + number.astype(order.stages.dtype) * len(order.kinds)
             return _passed(forwards, order._replace(stages=stages), table, *state)

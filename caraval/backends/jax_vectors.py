@@ -15,6 +15,9 @@ import numpy as np
 
 from caraval.core import scalar
 
+enable_x64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+"""A context with double precision; it has moved."""
+
 WIDE = {"xla_cpu_prefer_vector_width": 512}
 """Option of the compiler, in bits. Processors that have none so wide take what they have."""
 
