@@ -35,6 +35,10 @@ def library(array: Any) -> str:
     return "jax" if package == "jaxlib" else package
 
 
+_PLAIN = frozenset({float, int, type(None)})
+"""Types of most parameters, which are asked for in every call."""
+
+
 def arrays(values: Iterable[Any]) -> list[Array]:
     """Those of `values` that are arrays."""
     # most are plain floats, and this is asked of all parameters in every call
@@ -99,6 +103,8 @@ def namespace(*values: Any) -> Any:
     BackendError
         If arrays of different backends come together.
     """
+    if _PLAIN.issuperset(map(type, values)):
+        return scalar
     found = arrays(values)
     if not found:
         return scalar

@@ -137,6 +137,10 @@ class Element:
         """The parameters by name."""
         return {name: self.__dict__[name] for name in self.schema().parameters}
 
+    def parameter_values(self) -> Iterator[Any]:
+        """Return the values of the parameters, in order."""
+        return map(self.__dict__.__getitem__, self.schema().parameters)
+
     @property
     def trees(self) -> dict[str, Any]:
         """The trees of arrays by name: mappings, elements or None."""
@@ -364,7 +368,7 @@ class Element:
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], Fixed]:
         """Parameters and trees, and the rest."""
-        return (*self.parameters.values(), *self.trees.values()), Fixed(**self.options)
+        return (*self.parameter_values(), *self.trees.values()), Fixed(**self.options)
 
     @classmethod
     def tree_unflatten(cls, rest: Fixed, children: Any) -> Element:

@@ -250,7 +250,7 @@ def reference_pass(
         if function is None:
             reference = reference.drifted(element.length)
         else:
-            values = (*element.parameters.values(), reference.p0c, reference.s, reference.t)
+            values = (*element.parameter_values(), reference.p0c, reference.s, reference.t)
             reference = named(element, function, (element, reference, namespace(*values)))
         out.append(reference)
     return tuple(out)
@@ -340,7 +340,7 @@ class _Dresser:
     def dressed(
         element: Element, before: Reference, after: Reference, expanded: bool
     ) -> tuple[Element, Reference, Reference, Any]:
-        values = (*element.parameters.values(), before.p0c, before.s, before.t, after.p0c, after.s, after.t)
+        values = (*element.parameter_values(), before.p0c, before.s, before.t, after.p0c, after.s, after.t)
         xp = namespace(*values)
         if expanded and isinstance(xp, Mixed):
             before, after = before.expanded(), after.expanded()

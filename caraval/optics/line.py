@@ -102,7 +102,7 @@ class Line:
         for piece in pieces(self.prepared, start, None if self.is_plain else self.backend):
             element = self.lattice.elements[piece.place]
             if isinstance(element, Match) and element.lands():
-                piece = piece._replace(matrix=tuple(map(tuple, matrix_of(element, namespace(*element.parameters.values())))))
+                piece = piece._replace(matrix=tuple(map(tuple, matrix_of(element, namespace(*element.parameter_values())))))
             yield piece
 
     def turn(self, start: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
