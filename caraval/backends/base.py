@@ -270,6 +270,10 @@ class Backend:
         """Return what a function makes of things; in turn, or on several cores."""
         return [function(thing) for thing in things]
 
+    def elementwise(self, function: Callable[..., Sequence[Any]], *arrays: Any) -> Sequence[Any]:
+        """Return the arrays that a function makes of arrays ``(..., n)``, each particle by itself; perhaps in parts."""
+        return function(*arrays)
+
     def for_turns(self, particles: int, steps: int) -> Backend:
         """Return the backend that takes so many particles through so many steps, turns together, the quickest way."""
         return self

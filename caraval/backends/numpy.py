@@ -94,6 +94,15 @@ class NumpyBackend(Backend):
 
         return NumbaBackend()
 
+    def elementwise(self, function: Callable[..., Sequence[Any]], *arrays: Any) -> Sequence[Any]:
+        """Return the arrays that a function makes of others, see :meth:`Backend.elementwise`; in parts that caches hold."""
+        n = arrays[0].shape[-1]
+        if n <= self.chunk or any(a.shape[-1] != n for a in arrays):
+            return function(*arrays)
+        slices = (slice(start, start + self.chunk) for start in range(0, n, self.chunk))
+        parts = [function(*(a[..., part] for a in arrays)) for part in slices]
+        return [np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)]
+
     def each(self, function: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
         """Return what a function makes of things, on several cores."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -109,11 +109,15 @@ class Course:
     def _start(self, beam: ParticleBeam) -> Any:
         """Return the stages of loss at the start; None if all are known to be alive and fit to go."""
         xp = array_namespace(beam.x)
-        fit = sane(beam.coordinates, xp)
-        if self.backend.all_true(beam.alive & fit):
+
+        def test(alive: Any, *q: Any) -> tuple[Any]:
+            return (alive & sane(Coordinates(*q), xp),)
+
+        (going,) = self.backend.elementwise(test, beam.alive, *beam.coordinates)
+        if self.backend.all_true(going):
             return None
-        code = xp.where(fit, xp.full_like(beam.x, ALIVE), xp.zeros_like(beam.x))
-        return xp.where(beam.alive, code, xp.full_like(beam.x, LOST_BEFORE))
+        stopped = xp.where(beam.alive, xp.zeros_like(beam.x), xp.full_like(beam.x, LOST_BEFORE))
+        return xp.where(going, xp.full_like(beam.x, ALIVE), stopped)
 
     def _act(self, act: Act, beam: ParticleBeam, q: Coordinates, lost: Any) -> Coordinates:
         """Return what an effect of the whole bunch makes of the coordinates; of the lost it sees nothing."""
@@ -138,11 +142,15 @@ class Course:
         charge, reference = spread(beam.charge), self._reference(index, beam)
         if lost is None:
             return beam_from(q, reference, charge, *map(spread, (beam.alive, beam.lost_s, beam.lost_turn)))
-        lost = spread(lost)
-        alive, before = lost == ALIVE, lost == LOST_BEFORE
-        lost_s = xp.where(before, spread(beam.lost_s), self._places(lost))
-        lost_turn = xp.where(before, spread(beam.lost_turn), turn + xp.zeros_like(lost))
-        return beam_from(q, reference, charge, alive, *(xp.where(alive, lost, found) for found in (lost_s, lost_turn)))
+
+        def found(lost: Any, lost_s: Any, lost_turn: Any, turn: Any = turn) -> tuple[Any, Any, Any]:
+            alive, before = lost == ALIVE, lost == LOST_BEFORE
+            lost_s = xp.where(before, lost_s, self._places(lost))
+            lost_turn = xp.where(before, lost_turn, turn + xp.zeros_like(lost))
+            return alive, xp.where(alive, lost, lost_s), xp.where(alive, lost, lost_turn)
+
+        known = map(spread, (lost, beam.lost_s, beam.lost_turn))
+        return beam_from(q, reference, charge, *self.backend.elementwise(found, *known, *(() if is_number(turn) else (turn,))))
 
     def _places(self, lost: Any) -> Any:
         """Return where particles were lost [m], from the stages."""
