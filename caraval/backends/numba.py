@@ -30,6 +30,7 @@ from caraval.core.rows import Row, Variant
 from caraval.core.transport import carried, moved
 
 from .base import Backend
+from .numba_single import in_single, single
 from .numpy import NumpyBackend
 
 BLOCK = 512
@@ -40,7 +41,9 @@ WORTH_A_THREAD = 8_192
 
 types: Any = numba.types
 
-OPTIONS = {"error_model": "numpy", "nogil": True}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}}
+"""Of the compiler. A product and a sum may become one operation that rounds once; nothing else that changes results: infinity
+marks the living, and what is written so that no digits cancel stays in its order."""
 
 
 class NumbaBackend(NumpyBackend):
@@ -80,19 +83,33 @@ class NumbaBackend(NumpyBackend):
         unique = list({id(row): row for row in rows}.values())
         variants = tuple(dict.fromkeys(row.variant for row in unique))
         number = {variant: i for i, variant in enumerate(variants)}
-        batches = [v.shape for row in unique for v in row.values if not is_number(v)]
-        shape = np.broadcast_shapes(*(a.shape for a in q), *batches)
-        state = np.empty((7, *shape), dtype=q.x.dtype)
-        for i, a in enumerate((*q, ALIVE if lost is None else lost)):
-            state[i] = a
+        batches = [v.shape for row in unique if not row.is_plain for v in row.values if not is_number(v)]
+        shape = np.broadcast_shapes(*{a.shape for a in q}, *batches)
         flat = _table(unique, shape[:-1], q.x.dtype)
         place = dict(zip((id(row) for row in unique), _offsets(unique), strict=True))
         codes = np.array([number[row.variant] for row in rows])
         offsets = np.array([place[id(row)] for row in rows])
-        run = driver(variants, str(q.x.dtype))
-        _in_threads(run, codes, offsets, first, flat, state.reshape(7, -1, shape[-1]))
-        lost = state[6]
-        return Coordinates(*state[:6]), lost if (lost != ALIVE).any() else None
+        work = driver(variants, str(q.x.dtype))
+        start = [_settings(a, shape) for a in (*q, np.asarray(ALIVE if lost is None else lost))]
+        state = np.empty((7, *shape), dtype=q.x.dtype)
+        lines = state.reshape(7, -1, shape[-1])
+
+        def piece(setting: int, low: int, high: int) -> int:
+            part = lines[:, setting, low:high]
+            for target, source in zip(part, start, strict=True):
+                target[...] = source[setting, low:high]
+            work(codes, offsets, first, flat[min(setting, len(flat) - 1)], part)
+            return int(np.count_nonzero(part[6] != ALIVE))
+
+        number_lost = _in_threads(piece, *lines.shape[1:])
+        return Coordinates(*state[:6]), state[6] if number_lost else None
+
+
+def _settings(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an array in a larger shape ``(..., n)`` as ``(settings, n)``, spread where it is the same for all."""
+    if array.ndim < 2 or array.size == array.shape[-1]:
+        return np.broadcast_to(array.reshape(array.shape[-1:]), (int(np.prod(shape[:-1])), shape[-1]))
+    return np.broadcast_to(array, shape).reshape(-1, shape[-1])
 
 
 def _offsets(rows: Sequence[Row]) -> list[int]:
@@ -111,28 +128,20 @@ def _table(rows: Sequence[Row], batch: tuple[int, ...], dtype: Any) -> np.ndarra
     return table.reshape(-1, len(values))
 
 
-def _in_threads(run: Callable[..., None], codes: Any, offsets: Any, first: int, flat: np.ndarray, state: np.ndarray) -> None:
-    """Share settings and particles among the cores."""
-    _, settings, n = state.shape
+def _in_threads(piece: Callable[[int, int, int], int], settings: int, n: int) -> int:
+    """Share settings and particles among the cores: ``piece(setting, low, high)``; return the sum of what it returns."""
     cores = os.cpu_count() or 1
     pieces = max(1, min(-(-cores // settings), n // WORTH_A_THREAD))
-    edges = np.linspace(0, n, pieces + 1).astype(int)
-    work = [
-        (codes, offsets, first, flat[min(s, len(flat) - 1)], state[:, s, a:b])
-        for s in range(settings)
-        for a, b in pairwise(edges)
-    ]
-
-    def share(start: int, step: int = 1) -> None:
-        for arguments in work[start::step]:
-            run(*arguments)
-
+    edges = np.linspace(0, n, pieces + 1).astype(int).tolist()
+    work = [(setting, low, high) for setting in range(settings) for low, high in pairwise(edges)]
     if len(work) == 1 or settings * n < WORTH_A_THREAD:
-        share(0)
-        return
+        return sum(piece(*arguments) for arguments in work)
+
+    def share(first: int) -> int:
+        return sum(piece(*arguments) for arguments in work[first::cores])
+
     with ThreadPoolExecutor(cores) as pool:
-        for done in [pool.submit(share, core, cores) for core in range(cores)]:
-            done.result()
+        return sum(pool.map(share, range(cores)))
 
 
 # -------------------------------------------------------------------- compiling routines
@@ -149,25 +158,29 @@ def _replace(q, x=None, px=None, y=None, py=None, z=None, pz=None):  # type: ign
 
 
 @cache
-def jitted(function: FunctionType) -> Callable[..., Any]:
-    """Return a function compiled with all that it calls; small enough to be inlined everywhere."""
+def jitted(function: FunctionType, kind: str = "float64") -> Callable[..., Any]:
+    """Return a function compiled with all that it calls, for a precision; small enough to be inlined everywhere."""
+    if kind == "float32":
+        function = in_single(function)
     namespace = dict(function.__globals__)
     for name in {i.argval for i in dis.get_instructions(function) if i.opname == "LOAD_GLOBAL"}:
         value = namespace.get(name)
         if isinstance(value, FunctionType):
-            namespace[name] = jitted(value)
+            namespace[name] = jitted(value, kind)
     copy = FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__)
     compiled: Callable[..., Any] = numba.njit(copy, forceinline=True, **OPTIONS)
     return compiled
 
 
 @cache
-def compiled_scalar() -> ModuleType:
-    """Return the namespace of plain numbers with its own functions compiled."""
+def compiled_scalar(kind: str = "float64") -> ModuleType:
+    """Return the namespace of plain numbers with its own functions compiled, for a precision."""
     module = ModuleType("compiled_scalar")
     for name in scalar.__all__:
         value = getattr(scalar, name)
-        setattr(module, name, jitted(value) if isinstance(value, FunctionType) else value)
+        if isinstance(value, FunctionType):
+            value = jitted(value, kind)
+        setattr(module, name, single(value) if kind == "float32" else value)
     return module
 
 
@@ -199,28 +212,29 @@ def _construct(nesting: Any, position: int, namespace: dict[str, Any]) -> tuple[
 
 
 @lru_cache(maxsize=512)
-def kernels(variant: Variant) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
-    """Return the compiled loop of a variant over a block ``w``, and the one that counts who passes its check."""
+def kernels(variant: Variant, kind: str) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+    """Return the compiled loop of a variant over a block ``w``, which says if all pass the check, and the check of one."""
     tracks, check = variant.tracks, variant.check
-    namespace: dict[str, Any] = {"Coordinates": Coordinates, "xp": compiled_scalar()}
+    namespace: dict[str, Any] = {"Coordinates": Coordinates, "xp": compiled_scalar(kind)}
     parts, position = [], 0
     for nesting in variant.layout[1:]:
         source, position = _construct(nesting, position, namespace)
         parts.append(source)
-    lines = ["def move(row, w, n):"]
-    lines += [f"    c{k} = {source}" for k, source in enumerate(parts[: len(tracks)])]
+    lines = ["def move(row, w, n):", "    passed = True"]
+    lines += [f"    c{k} = {source}" for k, source in enumerate(parts[: len(tracks) + (check is not None)])]
     lines += ["    for i in range(n):", f"        q = {_STATE}"]
     for k, track in enumerate(tracks):
-        namespace[f"t{k}"] = jitted(track)
+        namespace[f"t{k}"] = jitted(track, kind)
         lines.append(f"        q = t{k}(c{k}, q, xp)")
     lines.append(f"        {_UNPACKED} = q")
-    move = numba.njit(_function("move", "\n".join(lines), namespace), **OPTIONS)
-    if check is None:
-        return move, None
-    namespace["check"] = jitted(check)
-    source = f"def passes(row, w, i):\n    return check({parts[len(tracks)]}, {_STATE}, xp)\n"
-    passes = numba.njit(_function("passes", source, namespace), forceinline=True, **OPTIONS)
-    return move, passes
+    passes = None
+    if check is not None:
+        namespace["check"] = jitted(check, kind)
+        lines.append(f"        passed &= check(c{len(tracks)}, q, xp)")
+        source = f"def passes(row, w, i):\n    return check({parts[len(tracks)]}, {_STATE}, xp)\n"
+        passes = numba.njit(_function("passes", source, namespace), forceinline=True, **OPTIONS)
+    lines.append("    return passed")
+    return numba.njit(_function("move", "\n".join(lines), namespace), **OPTIONS), passes
 
 
 @lru_cache(maxsize=64)
@@ -242,18 +256,12 @@ def driver(variants: tuple[Variant, ...], dtype: str) -> Callable[..., None]:
         "            row = flat[offsets[step]:]",
     ]
     for k, variant in enumerate(variants):
-        move, passes = kernels(variant)
-        lines.append(f"            {'el' if k else ''}if codes[step] == {k}:")
-        if variant.tracks:
-            namespace[f"move{k}"] = move
-            lines.append(f"                move{k}(row, w, n)")
+        namespace[f"move{k}"], passes = kernels(variant, dtype)
+        lines += [f"            {'el' if k else ''}if codes[step] == {k}:", f"                passed = move{k}(row, w, n)"]
         if passes is not None:
             namespace[f"passes{k}"] = passes
             lines += [
-                "                through = 0",
-                "                for i in range(n):",
-                f"                    through += passes{k}(row, w, i)",
-                "                if through < n:",
+                "                if not passed:",
                 "                    for i in range(n):",
                 f"                        if w[6, i] == ALIVE and not passes{k}(row, w, i):",
                 "                            w[6, i] = first + step",
@@ -261,8 +269,6 @@ def driver(variants: tuple[Variant, ...], dtype: str) -> Callable[..., None]:
                 "                                kept[j, i] = w[j, i]",
                 "                                w[j, i] = 0.0",
             ]
-        elif not variant.tracks:
-            lines.append("                pass")
     lines += [
         "        for i in range(n):",
         "            state[6, start + i] = w[6, i]",

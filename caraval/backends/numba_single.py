@@ -1,0 +1,89 @@
+"""Routines in single precision: for Numba a plain number is one of double precision, and whatever meets it becomes one.
+
+So plain numbers in a routine's source, and those that it sees around it, are brought to single precision before it is
+compiled, as array libraries do with numbers that meet an array.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+NUMBER = "number_{}"
+"""Names of the numbers in the source of a routine."""
+
+ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
+"""Operations in which a whole number stands for any number; it is an exponent, a place or a count elsewhere."""
+
+
+def single(value: Any) -> Any:
+    """Return a number, or a tuple of numbers, in single precision; anything else as it is."""
+    if type(value) is float:
+        return np.float32(value)
+    return tuple(map(single, value)) if type(value) is tuple else value
+
+
+def in_single(function: FunctionType) -> FunctionType:
+    """Return a function with its numbers in single precision; as it is, if it is not a plain function in a file."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError):
+        return function
+    definition = tree.body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        return function
+    definition.decorator_list, definition.returns = [], None
+    for argument in definition.args.args:
+        argument.annotation = None
+    numbers = _Numbers()
+    definition.body = [numbers.visit(statement) for statement in definition.body]
+    namespace = {name: single(value) for name, value in {**function.__globals__, **_enclosed(function)}.items()}
+    namespace |= numbers.found
+    exec(compile(ast.fix_missing_locations(tree), f"<{function.__name__} in single precision>", "exec"), namespace)
+    made: FunctionType = namespace[definition.name]
+    return made
+
+
+def _enclosed(function: FunctionType) -> dict[str, Any]:
+    """Return what a function sees of the function that made it."""
+    return inspect.getclosurevars(function).nonlocals  # type: ignore[return-value]
+
+
+class _Numbers(ast.NodeTransformer):
+    """Puts names in the places of numbers."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        """Name a number that is not whole."""
+        return self._named(node) if type(node.value) is float else node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """Name whole numbers in arithmetic, too."""
+        if isinstance(node.op, ARITHMETIC):
+            node.left, node.right = map(self._operand, (node.left, node.right))
+        return self.generic_visit(node)  # type: ignore[return-value]
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        """Name whole numbers in comparisons, too."""
+        node.left, *node.comparators = map(self._operand, (node.left, *node.comparators))
+        return self.generic_visit(node)  # type: ignore[return-value]
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """Leave places as they are."""
+        node.value = self.visit(node.value)
+        return node
+
+    def _operand(self, node: ast.expr) -> ast.expr:
+        return self._named(node) if isinstance(node, ast.Constant) and type(node.value) is int else node
+
+    def _named(self, node: ast.Constant) -> ast.Name:
+        name = NUMBER.format(len(self.found))
+        self.found[name] = np.float32(node.value)  # type: ignore[arg-type]
+        return ast.Name(name, ast.Load())
