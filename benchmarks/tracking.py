@@ -1,4 +1,7 @@
-"""Particles through a line: eager and compiled on three backends, against Cheetah's drift_kick_drift and Xsuite."""
+"""Particles through a line: eager and compiled on three backends, against Cheetah's drift_kick_drift and Xsuite.
+
+Last comes a loop that is written for this line alone: what the machine can do at most with the same arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import limit
 import lines
 import numpy as np
 import torch
@@ -63,5 +67,6 @@ def benchmark(n: int) -> Benchmark:
     cases = [partial(cheetah, n, alive), partial(xsuite.tracking, n, alive)]
     cases += [partial(eager, backend, n, values) for backend in BACKENDS]
     cases += [partial(compiled, backend, n, values) for backend in BACKENDS]
+    cases += [partial(limit.tracking, n, values)]
     title = f"{n} particles through 100 elements (misaligned quadrupoles, bends with edges, drifts, ten apertures), float64"
     return Benchmark(title, "particle and element", n * len(line), cases, 1e-9, n * lines.PARTICLE)

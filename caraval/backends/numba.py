@@ -39,6 +39,9 @@ BLOCK = 512
 WORTH_A_THREAD = 8_192
 """Particles that make it worth while to start another thread."""
 
+DOUBLE = "float64"
+"""The precision that numbers have in Python."""
+
 types: Any = numba.types
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}}
@@ -158,9 +161,9 @@ def _replace(q, x=None, px=None, y=None, py=None, z=None, pz=None):  # type: ign
 
 
 @cache
-def jitted(function: FunctionType, kind: str = "float64") -> Callable[..., Any]:
+def jitted(function: FunctionType, kind: str = DOUBLE) -> Callable[..., Any]:
     """Return a function compiled with all that it calls, for a precision; small enough to be inlined everywhere."""
-    if kind == "float32":
+    if kind != DOUBLE:
         function = in_single(function)
     namespace = dict(function.__globals__)
     for name in {i.argval for i in dis.get_instructions(function) if i.opname == "LOAD_GLOBAL"}:
@@ -173,14 +176,14 @@ def jitted(function: FunctionType, kind: str = "float64") -> Callable[..., Any]:
 
 
 @cache
-def compiled_scalar(kind: str = "float64") -> ModuleType:
+def compiled_scalar(kind: str = DOUBLE) -> ModuleType:
     """Return the namespace of plain numbers with its own functions compiled, for a precision."""
     module = ModuleType("compiled_scalar")
     for name in scalar.__all__:
         value = getattr(scalar, name)
         if isinstance(value, FunctionType):
             value = jitted(value, kind)
-        setattr(module, name, single(value) if kind == "float32" else value)
+        setattr(module, name, value if kind == DOUBLE else single(value))
     return module
 
 
@@ -240,6 +243,16 @@ def kernels(variant: Variant, kind: str) -> tuple[Callable[..., Any], Callable[.
 @lru_cache(maxsize=64)
 def driver(variants: tuple[Variant, ...], dtype: str) -> Callable[..., None]:
     """Return the compiled loop over blocks and rows: ``(codes, offsets, first, flat, state (7, n)) -> None``, in place."""
+    try:
+        return _driver(variants, dtype, dtype)
+    except numba.core.errors.TypingError:  # in single precision a number that was taken for any number may count something
+        if dtype == DOUBLE:
+            raise
+        return _driver(variants, dtype, DOUBLE)
+
+
+def _driver(variants: tuple[Variant, ...], dtype: str, inside: str) -> Callable[..., None]:
+    """Return that loop for arrays of a precision, with the numbers of one in routines."""
     namespace: dict[str, Any] = {"np": np, "ALIVE": ALIVE}
     lines = [
         "def run(codes, offsets, first, flat, state):",
@@ -256,7 +269,7 @@ def driver(variants: tuple[Variant, ...], dtype: str) -> Callable[..., None]:
         "            row = flat[offsets[step]:]",
     ]
     for k, variant in enumerate(variants):
-        namespace[f"move{k}"], passes = kernels(variant, dtype)
+        namespace[f"move{k}"], passes = kernels(variant, inside)
         lines += [f"            {'el' if k else ''}if codes[step] == {k}:", f"                passed = move{k}(row, w, n)"]
         if passes is not None:
             namespace[f"passes{k}"] = passes

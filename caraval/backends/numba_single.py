@@ -55,10 +55,11 @@ def _enclosed(function: FunctionType) -> dict[str, Any]:
 
 
 class _Numbers(ast.NodeTransformer):
-    """Puts names in the places of numbers."""
+    """Puts names in the places of numbers; what counts or says a place stays whole."""
 
     def __init__(self) -> None:
         self.found: dict[str, Any] = {}
+        self.whole: set[str] = set()
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         """Name a number that is not whole."""
@@ -66,19 +67,37 @@ class _Numbers(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         """Name whole numbers in arithmetic, too."""
-        if isinstance(node.op, ARITHMETIC):
+        if isinstance(node.op, ARITHMETIC) and not self._is_whole(node):
             node.left, node.right = map(self._operand, (node.left, node.right))
         return self.generic_visit(node)  # type: ignore[return-value]
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         """Name whole numbers in comparisons, too."""
-        node.left, *node.comparators = map(self._operand, (node.left, *node.comparators))
+        if not all(map(self._is_whole, (node.left, *node.comparators))):
+            node.left, *node.comparators = map(self._operand, (node.left, *node.comparators))
         return self.generic_visit(node)  # type: ignore[return-value]
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        """Leave places as they are."""
-        node.value = self.visit(node.value)
-        return node
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
+        """Remember what is whole."""
+        if self._is_whole(node.value):
+            self.whole |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        return self.generic_visit(node)  # type: ignore[return-value]
+
+    def visit_For(self, node: ast.For) -> ast.stmt:
+        """Remember what counts."""
+        called = node.iter.func if isinstance(node.iter, ast.Call) else None
+        if isinstance(node.target, ast.Name) and isinstance(called, ast.Name) and called.id == "range":
+            self.whole.add(node.target.id)
+        return self.generic_visit(node)  # type: ignore[return-value]
+
+    def _is_whole(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.BinOp):
+            return not isinstance(node.op, ast.Div) and self._is_whole(node.left) and self._is_whole(node.right)
+        if isinstance(node, ast.Call):
+            return isinstance(node.func, ast.Name) and node.func.id in ("len", "int")
+        return (
+            node.id in self.whole if isinstance(node, ast.Name) else isinstance(node, ast.Constant) and type(node.value) is int
+        )
 
     def _operand(self, node: ast.expr) -> ast.expr:
         return self._named(node) if isinstance(node, ast.Constant) and type(node.value) is int else node

@@ -9,6 +9,8 @@ pytest.importorskip("numba")
 
 from caraval.backends import numba as numba_backend
 from caraval.backends.numba_single import in_single
+from caraval.core.loss import ALIVE
+from caraval.core.rows import row_of
 
 COEFFICIENTS = (1.0, 0.5, 0.25)
 HALF = 0.5
@@ -20,6 +22,37 @@ def polynomial(x):
     for j in range(2, -1, -1):
         total = COEFFICIENTS[j] + x * total
     return 2 * total + (1 / 720) * x**2 if x > 0 else HALF - 1.5 * total
+
+
+def last(coefficients):
+    return coefficients[len(coefficients) - 1]
+
+
+def last_of(coefficients):
+    top = len(coefficients) - 1
+    return coefficients[top] if top > 0 else coefficients[0]
+
+
+@pytest.mark.parametrize("function", [last, last_of])
+def test_places_stay_whole(function):
+    assert in_single(function)((1.0, 2.0, 3.0)) == 3.0
+
+
+def how_many(coefficients):
+    return len(coefficients)
+
+
+def kick(c, q, xp):
+    return q._replace(px=q.px + 0.5 * c[how_many(c) - 1])
+
+
+def test_where_a_place_is_taken_for_a_number_the_routine_stays_as_it_is():
+    row = row_of((kick,), None, ((1.0, 2.0),), (None,))
+    run = numba_backend.driver((row.variant,), "float32")
+    state = np.zeros((7, 3), dtype=np.float32)
+    state[6] = ALIVE
+    run(np.array([0]), np.array([0]), 1, np.array(row.values, dtype=np.float32), state)
+    assert (state[1] == 1.0).all()
 
 
 def outer(factor):
