@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,8 @@ def in_single(function: FunctionType) -> FunctionType:
     definition.decorator_list, definition.returns = [], None
     for argument in definition.args.args:
         argument.annotation = None
+    if not _is_source_of(tree, function.__code__):  # the file has changed since it was read
+        return function
     numbers = _Numbers()
     definition.body = [numbers.visit(statement) for statement in definition.body]
     namespace = {name: single(value) for name, value in {**function.__globals__, **_enclosed(function)}.items()}
@@ -47,6 +49,14 @@ def in_single(function: FunctionType) -> FunctionType:
     exec(compile(ast.fix_missing_locations(tree), f"<{function.__name__} in single precision>", "exec"), namespace)
     made: FunctionType = namespace[definition.name]
     return made
+
+
+def _is_source_of(tree: ast.Module, code: CodeType) -> bool:
+    """Whether a function's code is what its source says; inside of another function it sees names in another way."""
+    found = [part for part in compile(tree, "", "exec").co_consts if isinstance(part, CodeType)]
+    if len(found) != 1 or found[0].co_varnames != code.co_varnames:
+        return False
+    return bool(code.co_freevars) or (found[0].co_code, found[0].co_consts) == (code.co_code, code.co_consts)
 
 
 def _enclosed(function: FunctionType) -> dict[str, Any]:

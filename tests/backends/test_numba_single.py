@@ -74,6 +74,11 @@ def test_numbers_that_enclose_a_routine_become_single():
     assert isinstance(in_single(outer(0.1))(np.float32(1.0)), np.float32)
 
 
+def test_a_file_that_has_changed_is_not_believed(monkeypatch):
+    monkeypatch.setattr("inspect.getsource", lambda function: "def polynomial(x):\n    return 3.0 * x\n")
+    assert in_single(polynomial) is polynomial
+
+
 def test_what_has_no_source_of_its_own_stays_as_it_is():
     function = eval("lambda x: 0.5 * x")
     assert in_single(function) is function
