@@ -17,6 +17,7 @@ import numpy as np
 from caraval.core.adjoint import adjoint
 from caraval.core.chains import Chain
 from caraval.core.recording import Program
+from caraval.core.transport import ending
 
 from .jax_line import by_chunks
 from .jax_vectors import options, xp
@@ -27,15 +28,25 @@ CHUNK = 4_096
 
 def run(chain: Chain, lines: Sequence[Any]) -> tuple[Any, ...]:
     """Return the open numbers ``(n,)`` of a chain's map, for arrays ``(n,)``."""
-    kind = lines[0].dtype
-    arguments = chain.codes, chain.numbers.astype(kind), chain.sources, np.array(chain.start, dtype=kind)
-    program = composition(chain.steps, _is_outermost(lines))
-    return program(*arguments, tuple(lines))  # type: ignore[no-any-return]
+    return composing(chain.steps, _is_outermost(lines))(*_described(chain, lines))  # type: ignore[no-any-return]
+
+
+def moments(chain: Chain, lines: Sequence[Any], before: Any) -> tuple[Any, Any]:
+    """Return mean ``(n, 6)`` and covariance ``(n, 36)`` after a chain's map, of moments ``(42,)`` before."""
+    program = carrying(chain.steps, ending(chain.pattern), _is_outermost([*lines, before]))
+    return program(*_described(chain, lines), before)  # type: ignore[no-any-return]
 
 
 def evaluate(program: Program, lines: Sequence[Any], numbers: Any) -> Any:
     """Return what a program makes of arrays ``(n,)`` and numbers: ``(n, outputs)``."""
     return single(program, _is_outermost([*lines, numbers]))(tuple(lines), numbers)
+
+
+def _described(chain: Chain, lines: Sequence[Any]) -> tuple[Any, ...]:
+    """Return what programs take of a chain, and its arrays."""
+    kind = lines[0].dtype
+    start = np.array(chain.start, dtype=kind)
+    return chain.codes, chain.numbers.astype(kind, copy=False), chain.sources, start, tuple(lines)
 
 
 def _is_outermost(values: Sequence[Any]) -> bool:
@@ -44,8 +55,31 @@ def _is_outermost(values: Sequence[Any]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def composition(steps: tuple[Program, ...], outermost: bool) -> Callable[..., Any]:
-    """Return the compiled ``(codes, numbers, sources, start, lines) -> open numbers (n,)`` of a chain.
+def composing(steps: tuple[Program, ...], outermost: bool) -> Callable[..., Any]:
+    """Return the compiled :func:`composition`."""
+    return jax.jit(composition(steps), compiler_options=options() if outermost else None)
+
+
+@lru_cache(maxsize=256)
+def carrying(steps: tuple[Program, ...], end: Program, outermost: bool) -> Callable[..., Any]:
+    """Return the compiled ``(codes, numbers, sources, start, lines, before) -> mean (n, 6), covariance (n, 36)``."""
+    composed = composition(steps)
+
+    def carried(codes: Any, numbers: Any, sources: Any, start: Any, lines: Any, before: Any) -> tuple[Any, Any]:
+        found = end.run(composed(codes, numbers, sources, start, lines), list(before), xp)
+        return _side_by_side(found[:6], lines[0]), _side_by_side(found[6:], lines[0])
+
+    return jax.jit(carried, compiler_options=options() if outermost else None)
+
+
+def _side_by_side(values: Sequence[Any], like: Any) -> Any:
+    """Return arrays ``(n,)`` and numbers as one array ``(n, k)``."""
+    return jnp.stack([jnp.broadcast_to(jnp.asarray(value, like.dtype), like.shape) for value in values], axis=-1)
+
+
+@lru_cache(maxsize=256)
+def composition(steps: tuple[Program, ...]) -> Callable[..., Any]:
+    """Return ``(codes, numbers, sources, start, lines) -> open numbers (n,)`` of a chain.
 
     Its derivatives are reverse and first ones only.
     """
@@ -93,7 +127,7 @@ def composition(steps: tuple[Program, ...], outermost: bool) -> Callable[..., An
 
     program = jax.custom_vjp(composed)
     program.defvjp(kept, pulled)
-    return jax.jit(program, compiler_options=options() if outermost else None)
+    return program  # type: ignore[no-any-return]
 
 
 def _forwards(step: Program) -> Callable[..., Any]:
@@ -128,6 +162,6 @@ def single(program: Program, outermost: bool) -> Callable[..., Any]:
 
     def evaluated(lines: Any, numbers: Any) -> Any:
         found = program.run(lines, [numbers[i] for i in range(program.numbers)], xp)
-        return jnp.stack([jnp.broadcast_to(value, lines[0].shape) for value in found], axis=-1)
+        return _side_by_side(found, lines[0])
 
     return jax.jit(evaluated, compiler_options=options() if outermost else None)
