@@ -26,6 +26,7 @@ from . import jax_chains, jax_line, jax_maps
 from .base import Backend
 from .clouds import Clouds
 from .jax_clouds import JaxClouds
+from .numpy import NumpyBackend, has_compiler
 
 enable_x64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 """A context with double precision; it has moved."""
@@ -264,6 +265,10 @@ class CompiledJax(TurningJax):
     def composed(self, chain: Chain) -> LinearMap | None:
         """Return the map of a run of elements, see :meth:`Backend.composed`."""
         return Composed(chain, jax_chains.run) if chain.shape else None
+
+    def merged(self, chain: Chain) -> LinearMap | None:
+        """Return the map of a run of elements of one setting, see :meth:`Backend.merged`; NumPy's loops make it."""
+        return NumpyBackend().compiled().merged(chain) if has_compiler() else None
 
     def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
         """Return mean and covariance after a map, see :meth:`Backend.moved_moments`."""
