@@ -19,7 +19,6 @@ from caraval.core.chains import Chain
 from caraval.core.recording import Program
 from caraval.core.transport import ending
 
-from .jax_line import by_chunks
 from .jax_vectors import options, xp
 
 CHUNK = 4_096
@@ -98,10 +97,7 @@ def composition(steps: tuple[Program, ...]) -> Callable[..., Any]:
         return (before, taken) if keep else end
 
     def composed(codes: Any, numbers: Any, sources: Any, start: Any, lines: Any) -> Any:
-        def piece(_: None, part: Any) -> tuple[None, Any]:
-            return None, through(codes, numbers, sources, start, part, keep=False)
-
-        return by_chunks(piece, None, lines, 0.0, CHUNK)[1]
+        return _by_parts(lambda part: through(codes, numbers, sources, start, part, keep=False), lines)
 
     def kept(*arguments: Any) -> tuple[Any, Any]:
         return composed(*arguments), arguments
@@ -113,21 +109,42 @@ def composition(steps: tuple[Program, ...]) -> Callable[..., Any]:
             code, numbers, *values = now
             return jax.lax.switch(code, backwards, *values, slopes, numbers)  # type: ignore[no-any-return]
 
-        def piece(_: None, both: Any) -> tuple[None, Any]:
+        def piece(both: Any) -> Any:
             part, slopes = both
             before, taken = through(codes, numbers, sources, start, part, keep=True)
             _, found = jax.lax.scan(link, slopes, (codes, numbers, before, taken), reverse=True)
             by_lines = jnp.zeros((len(part), *part[0].shape), part[0].dtype)
             for column, slope in zip(sources.T, found, strict=True):
                 by_lines = by_lines.at[column].add(slope)
-            return None, tuple(by_lines)
+            return tuple(by_lines)
 
-        found = by_chunks(piece, None, (lines, slopes), (0.0, 0.0), CHUNK)[1]
-        return None, None, None, None, found
+        return None, None, None, None, _by_parts(piece, (lines, slopes))
 
     program = jax.custom_vjp(composed)
     program.defvjp(kept, pulled)
     return program  # type: ignore[no-any-return]
+
+
+def _by_parts(function: Callable[[Any], Any], arrays: Any) -> Any:
+    """Return what a function makes of arrays ``(n,)``, for a few settings at a time; the last few may come twice.
+
+    It has no derivatives backwards.
+    """
+    n = jax.tree.leaves(arrays)[0].shape[0]
+    if n <= CHUNK:
+        return function(arrays)
+
+    def part_from(start: Any) -> Any:
+        return jax.tree.map(lambda array: jax.lax.dynamic_slice(array, (start,), (CHUNK,)), arrays)
+
+    def step(k: Any, out: Any) -> Any:
+        start = jnp.minimum(k * CHUNK, n - CHUNK)
+        found = function(part_from(start))
+        return jax.tree.map(lambda whole, part: jax.lax.dynamic_update_slice(whole, part, (start,)), out, found)
+
+    like = jax.eval_shape(lambda: function(part_from(0)))
+    empty = jax.tree.map(lambda one: jnp.zeros((n,), one.dtype), like)
+    return jax.lax.fori_loop(0, -(-n // CHUNK), step, empty)
 
 
 def _forwards(step: Program) -> Callable[..., Any]:
