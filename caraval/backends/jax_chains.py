@@ -27,12 +27,13 @@ CHUNK = 4_096
 
 def run(chain: Chain, lines: Sequence[Any]) -> tuple[Any, ...]:
     """Return the open numbers ``(n,)`` of a chain's map, for arrays ``(n,)``."""
-    return composing(chain.steps, _is_outermost(lines))(*_described(chain, lines))  # type: ignore[no-any-return]
+    program = composing(chain.steps, None, _is_outermost(lines))
+    return program(*_described(chain, lines), None)  # type: ignore[no-any-return]
 
 
 def moments(chain: Chain, lines: Sequence[Any], before: Any) -> tuple[Any, Any]:
     """Return mean ``(n, 6)`` and covariance ``(n, 36)`` after a chain's map, of moments ``(42,)`` before."""
-    program = carrying(chain.steps, ending(chain.pattern), _is_outermost([*lines, before]))
+    program = composing(chain.steps, ending(chain.pattern), _is_outermost([*lines, before]))
     return program(*_described(chain, lines), before)  # type: ignore[no-any-return]
 
 
@@ -54,21 +55,9 @@ def _is_outermost(values: Sequence[Any]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def composing(steps: tuple[Program, ...], outermost: bool) -> Callable[..., Any]:
+def composing(steps: tuple[Program, ...], end: Program | None, outermost: bool) -> Callable[..., Any]:
     """Return the compiled :func:`composition`."""
-    return jax.jit(composition(steps), compiler_options=options() if outermost else None)
-
-
-@lru_cache(maxsize=256)
-def carrying(steps: tuple[Program, ...], end: Program, outermost: bool) -> Callable[..., Any]:
-    """Return the compiled ``(codes, numbers, sources, start, lines, before) -> mean (n, 6), covariance (n, 36)``."""
-    composed = composition(steps)
-
-    def carried(codes: Any, numbers: Any, sources: Any, start: Any, lines: Any, before: Any) -> tuple[Any, Any]:
-        found = end.run(composed(codes, numbers, sources, start, lines), list(before), xp)
-        return _side_by_side(found[:6], lines[0]), _side_by_side(found[6:], lines[0])
-
-    return jax.jit(carried, compiler_options=options() if outermost else None)
+    return jax.jit(composition(steps, end), compiler_options=options() if outermost else None)
 
 
 def _side_by_side(values: Sequence[Any], like: Any) -> Any:
@@ -76,75 +65,100 @@ def _side_by_side(values: Sequence[Any], like: Any) -> Any:
     return jnp.stack([jnp.broadcast_to(jnp.asarray(value, like.dtype), like.shape) for value in values], axis=-1)
 
 
-@lru_cache(maxsize=256)
-def composition(steps: tuple[Program, ...]) -> Callable[..., Any]:
-    """Return ``(codes, numbers, sources, start, lines) -> open numbers (n,)`` of a chain.
+def composition(steps: tuple[Program, ...], end: Program | None) -> Callable[..., Any]:
+    """Return ``(codes, numbers, sources, start, lines, before) -> open numbers (n,)`` of a chain, or moments with an `end`.
 
     Its derivatives are reverse and first ones only.
     """
     forwards, backwards = [_forwards(step) for step in steps], [_backwards(step) for step in steps]
 
-    def through(codes: Any, numbers: Any, sources: Any, start: Any, part: Any, *, keep: bool) -> Any:
+    def through(chain: Sequence[Any], part: Any, *, keep: bool) -> Any:
         """Return the state after a chain of a few settings; with `keep` also those before all links, and what these take."""
 
         def link(state: Any, now: Any) -> tuple[Any, Any]:
             code, numbers, taken = now
             return jax.lax.switch(code, forwards, state, taken, numbers), state if keep else None
 
+        codes, numbers, sources, start = chain
         begin = tuple(jnp.full(part[0].shape, value) for value in start)
         taken = jnp.stack(part)[sources]
-        end, before = jax.lax.scan(link, begin, (codes, numbers, taken))
-        return (before, taken) if keep else end
+        after, states = jax.lax.scan(link, begin, (codes, numbers, taken))
+        return after, states, taken
 
-    def composed(codes: Any, numbers: Any, sources: Any, start: Any, lines: Any) -> Any:
-        return _by_parts(lambda part: through(codes, numbers, sources, start, part, keep=False), lines)
+    def finished(state: Any, before: Any) -> Any:
+        if end is None:
+            return state
+        found = end.run(state, list(before), xp)
+        return _side_by_side(found[:6], state[0]), _side_by_side(found[6:], state[0])
+
+    def composed(*arguments: Any) -> Any:
+        *chain, lines, before = arguments
+
+        def piece(part: Any, fresh: Any) -> Any:
+            return finished(through(chain, part, keep=False)[0], before), ()
+
+        return _by_parts(piece, lines)[0]
 
     def kept(*arguments: Any) -> tuple[Any, Any]:
         return composed(*arguments), arguments
 
     def pulled(arguments: Any, slopes: Any) -> Any:
-        codes, numbers, sources, start, lines = arguments
+        *chain, lines, before = arguments
+        codes, numbers, sources, _ = chain
 
         def link(slopes: Any, now: Any) -> tuple[Any, Any]:
             code, numbers, *values = now
             return jax.lax.switch(code, backwards, *values, slopes, numbers)  # type: ignore[no-any-return]
 
-        def piece(both: Any) -> Any:
+        def piece(both: Any, fresh: Any) -> Any:
             part, slopes = both
-            before, taken = through(codes, numbers, sources, start, part, keep=True)
-            _, found = jax.lax.scan(link, slopes, (codes, numbers, before, taken), reverse=True)
+            after, states, taken = through(chain, part, keep=True)
+            for_each = jax.tree.map(lambda a: jnp.broadcast_to(a[:, None], (*a.shape, *fresh.shape)), before)
+            slopes, by_before = jax.vjp(finished, after, for_each)[1](slopes)
+            _, found = jax.lax.scan(link, slopes, (codes, numbers, states, taken), reverse=True)
             by_lines = jnp.zeros((len(part), *part[0].shape), part[0].dtype)
             for column, slope in zip(sources.T, found, strict=True):
                 by_lines = by_lines.at[column].add(slope)
-            return tuple(by_lines)
+            return tuple(by_lines), jax.tree.map(lambda a: jnp.sum(a * fresh, axis=-1), by_before)
 
-        return None, None, None, None, _by_parts(piece, (lines, slopes))
+        by_lines, by_before = _by_parts(piece, (lines, slopes))
+        return None, None, None, None, by_lines, by_before
 
     program = jax.custom_vjp(composed)
     program.defvjp(kept, pulled)
     return program  # type: ignore[no-any-return]
 
 
-def _by_parts(function: Callable[[Any], Any], arrays: Any) -> Any:
-    """Return what a function makes of arrays ``(n,)``, for a few settings at a time; the last few may come twice.
+def _by_parts(function: Callable[[Any, Any], Any], arrays: Any) -> Any:
+    """Return ``(results, sums)`` of ``function(part, fresh) -> (results, sums)``, for a few settings at a time.
 
-    It has no derivatives backwards.
+    Parameters
+    ----------
+    function : callable
+        `fresh` is an array of ones, and of zeros for settings that come a second time: the last few may.
+    arrays : tree
+        Arrays ``(n, ...)``.
     """
-    n = jax.tree.leaves(arrays)[0].shape[0]
-    if n <= CHUNK:
-        return function(arrays)
+    first = jax.tree.leaves(arrays)[0]
+    n, size = first.shape[0], min(first.shape[0], CHUNK)
 
-    def part_from(start: Any) -> Any:
-        return jax.tree.map(lambda array: jax.lax.dynamic_slice(array, (start,), (CHUNK,)), arrays)
+    def part_from(start: Any, done: Any) -> Any:
+        part = jax.tree.map(lambda array: jax.lax.dynamic_slice_in_dim(array, start, size), arrays)
+        return function(part, (start + jnp.arange(size) >= done).astype(first.dtype))
 
-    def step(k: Any, out: Any) -> Any:
-        start = jnp.minimum(k * CHUNK, n - CHUNK)
-        found = function(part_from(start))
-        return jax.tree.map(lambda whole, part: jax.lax.dynamic_update_slice(whole, part, (start,)), out, found)
+    if n == size:
+        return part_from(0, 0)
 
-    like = jax.eval_shape(lambda: function(part_from(0)))
-    empty = jax.tree.map(lambda one: jnp.zeros((n,), one.dtype), like)
-    return jax.lax.fori_loop(0, -(-n // CHUNK), step, empty)
+    def step(k: Any, total: Any) -> Any:
+        results, sums = total
+        start = jnp.minimum(k * size, n - size)
+        more, addends = part_from(start, k * size)
+        results = jax.tree.map(lambda a, b: jax.lax.dynamic_update_slice_in_dim(a, b, start, 0), results, more)
+        return results, jax.tree.map(jnp.add, sums, addends)
+
+    results, sums = jax.eval_shape(part_from, 0, 0)
+    empty = jax.tree.map(lambda a: jnp.zeros((n, *a.shape[1:]), a.dtype), results)
+    return jax.lax.fori_loop(0, -(-n // size), step, (empty, jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), sums)))
 
 
 def _forwards(step: Program) -> Callable[..., Any]:

@@ -178,6 +178,23 @@ def test_gradients_by_the_beam():
     np.testing.assert_allclose(by_covariance + by_covariance.T, eager + eager.T, rtol=1e-9, atol=1e-12 * eager.abs().max())
 
 
+@pytest.mark.parametrize("n", [7, 5_000])
+def test_gradients_by_the_beam_on_jax(n):
+    jax = pytest.importorskip("jax")
+    settings = {key: np.resize(value, n) for key, value in plain().items()}
+    one, given = moments("jax"), there(settings, "jax")
+    trackers = line().replace(given).track, lambda beam: line().compile("jax", parameters=list(settings))(beam, given)
+
+    def sizes(track):
+        return lambda mean, covariance: size(track(cv.MomentBeam(mean, covariance, reference=REFERENCE)))
+
+    (eager_mean, eager), (by_mean, by_covariance) = (
+        jax.grad(sizes(track), (0, 1))(one.mean, one.covariance) for track in trackers
+    )
+    np.testing.assert_allclose(by_mean, eager_mean, rtol=1e-10)
+    np.testing.assert_allclose(by_covariance + by_covariance.T, eager + eager.T, rtol=1e-9, atol=1e-12 * abs(eager).max())
+
+
 def test_particles_differentiated():
     torch = pytest.importorskip("torch")
     beam = cv.ParticleBeam.gaussian(20, p0c=1e8, sigma_x=1e-3, sigma_px=1e-4, sigma_y=1e-3, sigma_pz=1e-3, seed=3)
