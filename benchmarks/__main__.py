@@ -34,6 +34,7 @@ CASES: Sequence[tuple[str, tuple[int, ...]]] = (
     ("gradients", (20_000,)),
     ("small_beams", (1000,)),
     ("small_beams", (1,)),
+    ("one_setting", (50,)),
     ("settings", (10_000, 0, 0)),
     ("settings", (10_000, 1, 0)),
     ("settings", (1_000_000, 0, 0)),
@@ -70,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a hundredth of the particles and settings")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="*", help="some of: tracking gradients small_beams settings memory curves")
+    parser.add_argument("--only", nargs="*", help="some of: tracking gradients small_beams one_setting settings memory curves")
     parser.add_argument("--write", action="store_true", help=f"write {REPORT.name}")
     options = parser.parse_args()
     scale = 100 if options.quick else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -35,14 +36,34 @@ COUPLED = 0.1
 """Tilt of the quadrupoles [rad] where the planes are to be coupled."""
 
 
-def caraval(backend: str, n: int, tilt: float, *, gradient: bool) -> Case:
-    """Return a compiled tracker over linear elements: the covariance, or the derivatives of the horizontal size."""
+def caraval_line(cells: int, backend: str, tilt: float = 0.0) -> tuple[cv.Lattice, cv.MomentBeam]:
+    """Return cells of a quadrupole and a drift, tracked linearly, and the moments that come in."""
     line: list[cv.Element] = []
-    for i in range(CELLS):
+    for i in range(cells):
         line += [cv.Quadrupole(name=f"q{i}", length=0.1, tilt=tilt), cv.Drift(length=0.4)]
     lattice = cv.Lattice(line, reference=cv.Reference("electron", lines.P0C)).with_tracking("linear")
     covariance = np.diag([sigma**2 for sigma in SIZES.values()])
-    incoming = cv.MomentBeam(np.zeros(6), covariance, reference=lattice.reference).to(backend)
+    return lattice, cv.MomentBeam(np.zeros(6), covariance, reference=lattice.reference).to(backend)
+
+
+def cheetah_line(given: Sequence[Any], tilt: float = 0.0) -> tuple[Any, Any]:
+    """Return the same for Cheetah, with these strengths."""
+    import cheetah
+
+    def t(value: Any) -> torch.Tensor:
+        return torch.as_tensor(value, dtype=torch.float64)
+
+    quadrupoles = [cheetah.Quadrupole(t(0.1), k1=t(k1), tilt=t(tilt), dtype=torch.float64) for k1 in given]
+    drift = cheetah.Drift(t(0.4), dtype=torch.float64)
+    names = {"sigma_z": "sigma_tau", "sigma_pz": "sigma_p"}
+    sizes = {names.get(name, name): t(sigma) for name, sigma in SIZES.items()}
+    incoming = cheetah.ParameterBeam.from_parameters(**sizes, energy=t(lines.ENERGY), dtype=torch.float64)
+    return cheetah.Segment([element for quadrupole in quadrupoles for element in (quadrupole, drift)]), incoming
+
+
+def caraval(backend: str, n: int, tilt: float, *, gradient: bool) -> Case:
+    """Return a compiled tracker over linear elements: the covariance, or the derivatives of the horizontal size."""
+    lattice, incoming = caraval_line(CELLS, backend, tilt)
     array = registry().backend(backend).asarray
     settings = {f"q{i}.k1": array(k1) for i, k1 in enumerate(strengths(n))}
     tracker = lattice.compile(backend=backend, parameters=list(settings))
@@ -69,19 +90,9 @@ def slopes(found: Any) -> np.ndarray:
 
 def cheetah(n: int, tilt: float, *, gradient: bool) -> Case:
     """Return Cheetah's ParameterBeam, for some of the settings if there are many."""
-    import cheetah
-
-    def t(value: Any) -> torch.Tensor:
-        return torch.as_tensor(value, dtype=torch.float64)
-
     some = min(n, CHEETAH_KEEPS if gradient else CHEETAH_TAKES)
-    given = [t(k1[:some]) for k1 in strengths(n)]
-    quadrupoles = [cheetah.Quadrupole(t(0.1), k1=k1, tilt=t(tilt), dtype=torch.float64) for k1 in given]
-    drift = cheetah.Drift(t(0.4), dtype=torch.float64)
-    segment = cheetah.Segment([element for quadrupole in quadrupoles for element in (quadrupole, drift)])
-    names = {"sigma_z": "sigma_tau", "sigma_pz": "sigma_p"}
-    sizes = {names.get(name, name): t(sigma) for name, sigma in SIZES.items()}
-    incoming = cheetah.ParameterBeam.from_parameters(**sizes, energy=t(lines.ENERGY), dtype=torch.float64)
+    given = [torch.tensor(k1[:some]) for k1 in strengths(n)]
+    segment, incoming = cheetah_line(given, tilt)
 
     def forward() -> Any:
         with torch.no_grad():
@@ -89,7 +100,7 @@ def cheetah(n: int, tilt: float, *, gradient: bool) -> Case:
 
     def backward() -> Any:
         opened = [k1.detach().requires_grad_() for k1 in given]
-        for quadrupole, k1 in zip(quadrupoles, opened, strict=True):
+        for quadrupole, k1 in zip(segment.elements[::2], opened, strict=True):
             quadrupole.k1 = k1
         return torch.autograd.grad(segment.track(incoming).sigma_x.sum(), opened)
 

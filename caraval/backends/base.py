@@ -367,6 +367,10 @@ class Backend:
         """Return the map of a run of elements of many settings; None: it has to be composed map by map."""
         return None
 
+    def merged(self, chain: Chain) -> LinearMap | None:
+        """Return the map of a run of elements of one setting, in NumPy; None: there is more open than plain numbers."""
+        return None
+
     def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
         """Return mean and covariance after a map of many settings, all in one precision; None: there is no program."""
         return None

@@ -13,13 +13,13 @@ import numpy as np
 from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
 from caraval.core.arrays import is_number
-from caraval.core.chains import Chain
+from caraval.core.chains import Chain, Composed
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError
 from caraval.core.maps import LinearMap
 from caraval.core.reference import Reference
 from caraval.core.rows import Row
-from caraval.core.transport import moved
+from caraval.core.transport import carried, moved
 from caraval.core.tree import subscribe
 
 from . import jax_chains, jax_line, jax_maps
@@ -27,6 +27,7 @@ from .base import Backend
 from .clouds import Clouds
 from .jax_clouds import JaxClouds
 from .jax_vectors import enable_x64
+from .numpy import NumpyBackend, has_compiler
 
 EAGER_WORK = 100_000
 """Particles times steps below which running operation by operation beats compiling."""
@@ -78,6 +79,8 @@ class JaxBackend(Backend):
 
     def value(self, array: Any) -> np.ndarray | None:
         """Return an array's values, inside of `jax.grad` too; None where `jax.jit` hides them."""
+        if not isinstance(array, jax.core.Tracer):
+            return np.asarray(array)
         try:
             return np.asarray(jax.lax.stop_gradient(array))
         except jax.errors.TracerArrayConversionError:
@@ -259,10 +262,16 @@ class CompiledJax(TurningJax):
 
     def composed(self, chain: Chain) -> LinearMap | None:
         """Return the map of a run of elements, see :meth:`Backend.composed`."""
-        return chain.map_of(jax_chains.run(chain, chain.lines)) if chain.shape else None
+        return Composed(chain, jax_chains.run) if chain.shape else None
+
+    def merged(self, chain: Chain) -> LinearMap | None:
+        """Return the map of a run of elements of one setting, see :meth:`Backend.merged`; NumPy's loops make it."""
+        return NumpyBackend().compiled().merged(chain) if has_compiler() else None
 
     def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
         """Return mean and covariance after a map, see :meth:`Backend.moved_moments`."""
+        if isinstance(m, Composed) and mean.ndim == 1 and covariance.ndim == 2:
+            return carried(m, mean, covariance, jax_chains.moments)
         return moved(m, mean, covariance, jax_chains.evaluate, fixed=True)
 
     def derived(

@@ -17,8 +17,8 @@ import numpy as np
 from caraval.core.adjoint import adjoint
 from caraval.core.chains import Chain
 from caraval.core.recording import Program
+from caraval.core.transport import ending
 
-from .jax_line import by_chunks
 from .jax_vectors import options, xp
 
 CHUNK = 4_096
@@ -27,15 +27,26 @@ CHUNK = 4_096
 
 def run(chain: Chain, lines: Sequence[Any]) -> tuple[Any, ...]:
     """Return the open numbers ``(n,)`` of a chain's map, for arrays ``(n,)``."""
-    kind = lines[0].dtype
-    arguments = chain.codes, chain.numbers.astype(kind), chain.sources, np.array(chain.start, dtype=kind)
-    program = composition(chain.steps, _is_outermost(lines))
-    return program(*arguments, tuple(lines))  # type: ignore[no-any-return]
+    program = composing(chain.steps, None, _is_outermost(lines))
+    return program(*_described(chain, lines), None)  # type: ignore[no-any-return]
+
+
+def moments(chain: Chain, lines: Sequence[Any], before: Any) -> tuple[Any, Any]:
+    """Return mean ``(n, 6)`` and covariance ``(n, 36)`` after a chain's map, of moments ``(42,)`` before."""
+    program = composing(chain.steps, ending(chain.pattern), _is_outermost([*lines, before]))
+    return program(*_described(chain, lines), before)  # type: ignore[no-any-return]
 
 
 def evaluate(program: Program, lines: Sequence[Any], numbers: Any) -> Any:
     """Return what a program makes of arrays ``(n,)`` and numbers: ``(n, outputs)``."""
     return single(program, _is_outermost([*lines, numbers]))(tuple(lines), numbers)
+
+
+def _described(chain: Chain, lines: Sequence[Any]) -> tuple[Any, ...]:
+    """Return what programs take of a chain, and its arrays."""
+    kind = lines[0].dtype
+    start = np.array(chain.start, dtype=kind)
+    return chain.codes, chain.numbers.astype(kind, copy=False), chain.sources, start, tuple(lines)
 
 
 def _is_outermost(values: Sequence[Any]) -> bool:
@@ -44,56 +55,110 @@ def _is_outermost(values: Sequence[Any]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def composition(steps: tuple[Program, ...], outermost: bool) -> Callable[..., Any]:
-    """Return the compiled ``(codes, numbers, sources, start, lines) -> open numbers (n,)`` of a chain.
+def composing(steps: tuple[Program, ...], end: Program | None, outermost: bool) -> Callable[..., Any]:
+    """Return the compiled :func:`composition`."""
+    return jax.jit(composition(steps, end), compiler_options=options() if outermost else None)
+
+
+def _side_by_side(values: Sequence[Any], like: Any) -> Any:
+    """Return arrays ``(n,)`` and numbers as one array ``(n, k)``."""
+    return jnp.stack([jnp.broadcast_to(jnp.asarray(value, like.dtype), like.shape) for value in values], axis=-1)
+
+
+def composition(steps: tuple[Program, ...], end: Program | None) -> Callable[..., Any]:
+    """Return ``(codes, numbers, sources, start, lines, before) -> open numbers (n,)`` of a chain, or moments with an `end`.
 
     Its derivatives are reverse and first ones only.
     """
     forwards, backwards = [_forwards(step) for step in steps], [_backwards(step) for step in steps]
 
-    def through(codes: Any, numbers: Any, sources: Any, start: Any, part: Any, *, keep: bool) -> Any:
+    def through(chain: Sequence[Any], part: Any, *, keep: bool) -> Any:
         """Return the state after a chain of a few settings; with `keep` also those before all links, and what these take."""
 
         def link(state: Any, now: Any) -> tuple[Any, Any]:
             code, numbers, taken = now
             return jax.lax.switch(code, forwards, state, taken, numbers), state if keep else None
 
+        codes, numbers, sources, start = chain
         begin = tuple(jnp.full(part[0].shape, value) for value in start)
         taken = jnp.stack(part)[sources]
-        end, before = jax.lax.scan(link, begin, (codes, numbers, taken))
-        return (before, taken) if keep else end
+        after, states = jax.lax.scan(link, begin, (codes, numbers, taken))
+        return after, states, taken
 
-    def composed(codes: Any, numbers: Any, sources: Any, start: Any, lines: Any) -> Any:
-        def piece(_: None, part: Any) -> tuple[None, Any]:
-            return None, through(codes, numbers, sources, start, part, keep=False)
+    def finished(state: Any, before: Any) -> Any:
+        if end is None:
+            return state
+        found = end.run(state, list(before), xp)
+        return _side_by_side(found[:6], state[0]), _side_by_side(found[6:], state[0])
 
-        return by_chunks(piece, None, lines, 0.0, CHUNK)[1]
+    def composed(*arguments: Any) -> Any:
+        *chain, lines, before = arguments
+
+        def piece(part: Any, fresh: Any) -> Any:
+            return finished(through(chain, part, keep=False)[0], before), ()
+
+        return _by_parts(piece, lines)[0]
 
     def kept(*arguments: Any) -> tuple[Any, Any]:
         return composed(*arguments), arguments
 
     def pulled(arguments: Any, slopes: Any) -> Any:
-        codes, numbers, sources, start, lines = arguments
+        *chain, lines, before = arguments
+        codes, numbers, sources, _ = chain
 
         def link(slopes: Any, now: Any) -> tuple[Any, Any]:
             code, numbers, *values = now
             return jax.lax.switch(code, backwards, *values, slopes, numbers)  # type: ignore[no-any-return]
 
-        def piece(_: None, both: Any) -> tuple[None, Any]:
+        def piece(both: Any, fresh: Any) -> Any:
             part, slopes = both
-            before, taken = through(codes, numbers, sources, start, part, keep=True)
-            _, found = jax.lax.scan(link, slopes, (codes, numbers, before, taken), reverse=True)
+            after, states, taken = through(chain, part, keep=True)
+            for_each = jax.tree.map(lambda a: jnp.broadcast_to(a[:, None], (*a.shape, *fresh.shape)), before)
+            slopes, by_before = jax.vjp(finished, after, for_each)[1](slopes)
+            _, found = jax.lax.scan(link, slopes, (codes, numbers, states, taken), reverse=True)
             by_lines = jnp.zeros((len(part), *part[0].shape), part[0].dtype)
             for column, slope in zip(sources.T, found, strict=True):
                 by_lines = by_lines.at[column].add(slope)
-            return None, tuple(by_lines)
+            return tuple(by_lines), jax.tree.map(lambda a: jnp.sum(a * fresh, axis=-1), by_before)
 
-        found = by_chunks(piece, None, (lines, slopes), (0.0, 0.0), CHUNK)[1]
-        return None, None, None, None, found
+        by_lines, by_before = _by_parts(piece, (lines, slopes))
+        return None, None, None, None, by_lines, by_before
 
     program = jax.custom_vjp(composed)
     program.defvjp(kept, pulled)
-    return jax.jit(program, compiler_options=options() if outermost else None)
+    return program  # type: ignore[no-any-return]
+
+
+def _by_parts(function: Callable[[Any, Any], Any], arrays: Any) -> Any:
+    """Return ``(results, sums)`` of ``function(part, fresh) -> (results, sums)``, for a few settings at a time.
+
+    Parameters
+    ----------
+    function : callable
+        `fresh` is an array of ones, and of zeros for settings that come a second time: the last few may.
+    arrays : tree
+        Arrays ``(n, ...)``.
+    """
+    first = jax.tree.leaves(arrays)[0]
+    n, size = first.shape[0], min(first.shape[0], CHUNK)
+
+    def part_from(start: Any, done: Any) -> Any:
+        part = jax.tree.map(lambda array: jax.lax.dynamic_slice_in_dim(array, start, size), arrays)
+        return function(part, (start + jnp.arange(size) >= done).astype(first.dtype))
+
+    if n == size:
+        return part_from(0, 0)
+
+    def step(k: Any, total: Any) -> Any:
+        results, sums = total
+        start = jnp.minimum(k * size, n - size)
+        more, addends = part_from(start, k * size)
+        results = jax.tree.map(lambda a, b: jax.lax.dynamic_update_slice_in_dim(a, b, start, 0), results, more)
+        return results, jax.tree.map(jnp.add, sums, addends)
+
+    results, sums = jax.eval_shape(part_from, 0, 0)
+    empty = jax.tree.map(lambda a: jnp.zeros((n, *a.shape[1:]), a.dtype), results)
+    return jax.lax.fori_loop(0, -(-n // size), step, (empty, jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), sums)))
 
 
 def _forwards(step: Program) -> Callable[..., Any]:
@@ -128,6 +193,6 @@ def single(program: Program, outermost: bool) -> Callable[..., Any]:
 
     def evaluated(lines: Any, numbers: Any) -> Any:
         found = program.run(lines, [numbers[i] for i in range(program.numbers)], xp)
-        return jnp.stack([jnp.broadcast_to(value, lines[0].shape) for value in found], axis=-1)
+        return _side_by_side(found, lines[0])
 
     return jax.jit(evaluated, compiler_options=options() if outermost else None)

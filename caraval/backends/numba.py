@@ -62,6 +62,12 @@ class NumbaBackend(NumpyBackend):
 
         return Composed(chain, numba_chains.run)
 
+    def merged(self, chain: Chain) -> LinearMap | None:
+        """Return the map of a run of elements of one setting, see :meth:`Backend.merged`."""
+        from . import numba_chains
+
+        return numba_chains.merged(chain) if all(map(is_number, chain.arrays)) else None
+
     def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
         """Return mean and covariance after a map, see :meth:`Backend.moved_moments`."""
         from . import numba_chains

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from caraval.core.chains import Chain
+from caraval.core.maps import LinearMap
 from caraval.core.recording import Program
 from caraval.core.transport import ending
 
@@ -21,7 +22,7 @@ WORTH_A_THREAD = 32_768
 """Settings times links that make it worth while to wake another thread: some 40 us."""
 
 
-def run(chain: Chain, lines: Sequence[np.ndarray]) -> np.ndarray:
+def run(chain: Chain, lines: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Return the open numbers ``(size, n)`` of a chain's map, for arrays ``(n,)``."""
     lines, kind, n = _together(lines)
     out = np.empty((len(chain.start), n), dtype=kind)
@@ -29,6 +30,14 @@ def run(chain: Chain, lines: Sequence[np.ndarray]) -> np.ndarray:
     arguments = *_described(chain, lines, kind), out
     shared(n, lambda low, high: work(*arguments, low, high), _worth(chain))
     return out
+
+
+def merged(chain: Chain) -> LinearMap:
+    """Return the map of a chain whose arrays are plain numbers."""
+    found = run(chain, np.array(chain.arrays, dtype=float)[:, None])
+    values = np.array([np.nan if known is None else known for known in chain.pattern])
+    values[np.isnan(values)] = found[:, 0]
+    return LinearMap(values[:36].reshape(6, 6), values[36:])
 
 
 def moments(chain: Chain, lines: Sequence[np.ndarray], before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +89,7 @@ def evaluate(program: Program, lines: Sequence[np.ndarray], numbers: np.ndarray,
     return out
 
 
-def _together(lines: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Any, int]:
+def _together(lines: Sequence[np.ndarray] | np.ndarray) -> tuple[list[np.ndarray], Any, int]:
     """Return arrays as loops take them, their precision and their length."""
     lines = list(map(np.ascontiguousarray, lines))
     kind, n = lines[0].dtype, lines[0].size

@@ -337,6 +337,10 @@ class CompiledTorch(TurningTorch):
 
         return Composed(chain, torch_chains.run)
 
+    def merged(self, chain: Chain) -> LinearMap | None:
+        """Return the map of a run of elements of one setting, see :meth:`Backend.merged`; NumPy's loops make it."""
+        return NumpyBackend().compiled().merged(chain) if has_compiler() else None
+
     def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
         """Return mean and covariance after a map, see :meth:`Backend.moved_moments`."""
         tensors = m.chain.arrays if isinstance(m, Composed) else [v for v in numbers_of(m) if not is_number(v)]

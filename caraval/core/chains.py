@@ -1,6 +1,6 @@
 """Chains: runs of linear maps of many settings, as programs that backends compile.
 
-The map of every element is recorded with its parameters open (see :mod:`caraval.core.recording`), and so is its product with
+The map of every element with settings is recorded with these open (see :mod:`caraval.core.links`), and so is its product with
 the map of all before, of which only those entries are kept that are not plain zeros or ones for good. Elements that differ in
 nothing but numbers share a program.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
+from math import isfinite
 from typing import Any, ClassVar, Literal, dataclass_transform
 
 import numpy as np
@@ -178,8 +179,9 @@ class Element:
         return new
 
     def replace_checked(self, name: str, value: Any) -> Element:
-        """Return the element with another value of one field, an array of which is known to be fit, and is not copied."""
-        if name in self.shorthands or not isinstance(getattr(value, "shape", None), tuple) or isinstance(value, np.generic):
+        """Return the element with another value of one parameter; arrays are known to be fit, and are not copied."""
+        is_fit = isinstance(getattr(value, "shape", None), tuple) and not isinstance(value, np.generic)
+        if name in self.shorthands or not (is_fit or (type(value) is float and isfinite(value))):
             return self.replace(**{name: value})
         new = self.with_values({name: value})
         new.validate()

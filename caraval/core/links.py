@@ -7,7 +7,7 @@ from itertools import compress
 from operator import is_not
 from typing import Any, NamedTuple
 
-from .arrays import same
+from .arrays import is_number, same
 from .chains import numbers_of
 from .element import Element
 from .errors import CaravalError
@@ -23,15 +23,30 @@ Place = tuple[int, str]
 
 
 class Link(NamedTuple):
-    """What the map of an element in a run is made of."""
+    """What the map of an element in a run is made of.
+
+    Attributes
+    ----------
+    element : Element
+    before, after : Reference
+    given : tuple of str
+        Parameters of the element that are open, whether they are arrays or plain numbers.
+    """
 
     element: Element
     before: Reference
     after: Reference
+    given: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Any, Any, Any]:
+        """Element and references."""
+        return self[:3]
 
     def open_places(self) -> list[Place]:
-        """Return where there are arrays."""
-        return [(k, name) for k, part in enumerate(self) for name, value in part.__dict__.items() if hasattr(value, "shape")]
+        """Return where there are arrays, and what else is open."""
+        values = ((k, name, value) for k, part in enumerate(self.parts) for name, value in part.__dict__.items())
+        return [(k, name) for k, name, value in values if hasattr(value, "shape") or (k == 0 and name in self.given)]
 
     def values(self, places: Sequence[Place]) -> list[Any]:
         """Return the values at places."""
@@ -42,22 +57,24 @@ class Link(NamedTuple):
         given: tuple[dict[str, Any], ...] = ({}, {}, {})
         for (part, name), value in zip(places, values, strict=True):
             given[part][name] = value
-        return Link(*(part.with_values(new) for part, new in zip(self, given, strict=True)))  # type: ignore[attr-defined]
+        return Link(*(part.with_values(new) for part, new in zip(self.parts, given, strict=True)))
 
-    def differs_in_arrays_alone(self, other: Link) -> bool:
-        """Whether all is the same as in another, but for the values in arrays."""
-        return all(a is b or _parts_alike(a, b) for a, b in zip(self, other, strict=True))
+    def is_alike(self, other: Link) -> bool:
+        """Whether all is the same as in another with the same open, but for the values of what is open."""
+        return all(a is b or _parts_alike(a, b, self.given) for a, b in zip(self.parts, other.parts, strict=True))
 
 
-def _parts_alike(a: Any, b: Any) -> bool:
+def _parts_alike(a: Any, b: Any, given: tuple[str, ...]) -> bool:
     if type(a) is not type(b):
         return False
-    mine, others = a.__dict__.values(), b.__dict__.values()
-    different = compress(zip(mine, others, strict=True), map(is_not, mine, others))  # most are the same objects
-    return all(_alike(one, other) for one, other in different)
+    mine, others = a.__dict__, b.__dict__
+    different = compress(mine, map(is_not, mine.values(), others.values()))  # most are the same objects
+    return all(_alike(mine[name], others[name], name in given) for name in different)
 
 
-def _alike(a: Any, b: Any) -> bool:
+def _alike(a: Any, b: Any, is_given: bool) -> bool:
+    if is_given and is_number(a) and is_number(b):
+        return True
     if hasattr(a, "shape") or hasattr(b, "shape"):
         return hasattr(a, "shape") and hasattr(b, "shape")
     return same(a, b)
@@ -90,13 +107,13 @@ def recorded(function: Evaluate, link: Link) -> Recorded | LinearMap:
     places = link.open_places()
 
     def outputs(symbols: list[Symbol]) -> list[Any]:
-        return numbers_of(function(*link.with_values(places, symbols)))
+        return numbers_of(function(*link.with_values(places, symbols).parts))
 
     try:
         if places:
             program, numbers = generalised(record(outputs, len(places)))
         else:
-            known = function(*link)
+            known = function(*link.parts)
     except (
         TypeError,
         AttributeError,

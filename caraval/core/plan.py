@@ -24,6 +24,7 @@ from .resolve import MapFunction, count, resolve
 from .routine import Collective, Step
 from .rows import Row, Undo, flatten, row_of
 from .runs import Run
+from .varying import Varying
 
 
 class StepStage(NamedTuple):
@@ -120,13 +121,17 @@ class Plan:
     stages : tuple of StepStage, MapStage, CollectiveStage and LookStage
     registry : Registry
         The one that the plan was resolved with.
+    given : tuple of tuple of str
+        Of every element the parameters that calls will give.
     runs : dict
-        Of every run of maps, by its identity, what was recorded of it; None: it cannot be.
+        Of every run of maps, by its identity and by whether what is given is plain numbers, what was recorded of it; None: it
+        cannot be.
     """
 
     stages: tuple[Stage, ...]
     registry: Registry
-    runs: dict[int, Run | None] = field(default_factory=dict, repr=False, compare=False)
+    given: tuple[tuple[str, ...], ...] = ()
+    runs: dict[tuple[int, bool], Run | None] = field(default_factory=dict, repr=False, compare=False)
 
     def is_collective(self) -> bool:
         """Whether something in it needs the whole bunch."""
@@ -171,7 +176,10 @@ class Plan:
             if before is not None and not any(changed[i] for i in _places(stage)):
                 return before
             if isinstance(stage, MapStage):
-                found = self._chained(stage, elements, references, backend) if backend and stage.order == 1 else None
+                found = None
+                if backend is not None and backend.has_chains and stage.order == 1:
+                    plain = known is not None and self._is_plain(stage, elements, references, known)
+                    found = self._chained(stage, elements, references, backend, plain)
                 if found is not None:
                     return found
                 return _composed(named(elements[i], function, dress(i, expanded=False)) for i, function in stage.parts)
@@ -186,23 +194,32 @@ class Plan:
         old = known.stages if known is not None else (None,) * len(self.stages)
         return Prepared(tuple(map(fill, self.stages, old)), references, tuple(elements))
 
+    def _is_plain(self, stage: MapStage, elements: Sequence[Element], references: Sequence[Reference], known: Prepared) -> bool:
+        """Whether a run differs from the one known in plain numbers that calls give, and in nothing else that it is made of."""
+        if any(references[j] is not known.references[j] for i, _ in stage.parts for j in (i, i + 1)):
+            return False
+        changed = [i for i, _ in stage.parts if elements[i] is not known.elements[i]]
+        return all(is_number(elements[i].__dict__[name]) for i in changed for name in self.given[i])
+
     def _chained(
-        self, stage: MapStage, elements: Sequence[Element], references: Sequence[Reference], backend: Any
+        self, stage: MapStage, elements: Sequence[Element], references: Sequence[Reference], backend: Any, plain: bool
     ) -> LinearMap | None:
-        """Return the map of a run of many settings by the backend's program; None: it has none for it."""
-        if not backend.has_chains:
-            return None
-        if id(stage) not in self.runs:
-            self.runs[id(stage)] = Run([(i, partial(_bare, function)) for i, function in stage.parts])
-        run = self.runs[id(stage)]
-        if run is None:
-            return None
-        try:
-            chain = run.chain(elements, references)
-        except UnrecordableError:
-            self.runs[id(stage)] = None
-            return None
-        found: LinearMap | None = None if chain is None else backend.composed(chain)
+        """Return the map of a run of many settings, or of one, by the backend's program; None: it has none for it."""
+        key = id(stage), plain
+        if key not in self.runs:
+            parts = ((i, partial(_bare, function), self.given[i] if plain else ()) for i, function in stage.parts)
+            self.runs[key] = Run(list(parts))
+        run, chain, found = self.runs[key], None, None
+        if run is not None:
+            try:
+                chain = run.chain(elements, references)
+            except UnrecordableError:
+                self.runs[key] = None
+        if chain is not None:
+            found = backend.merged(chain) if plain else backend.composed(chain)
+        if plain and found is None:  # there are other arrays, or there is no such program
+            self.runs[key] = None
+            return self._chained(stage, elements, references, backend, False)
         return found
 
 
@@ -306,7 +323,8 @@ def build(
             end_run()
             stages.append(LookStage(index))
     end_run()
-    return Plan(tuple(stages), registry)
+    given = tuple(tuple(name for name, value in e.__dict__.items() if isinstance(value, Varying)) for e in elements)
+    return Plan(tuple(stages), registry, given)
 
 
 def _add_collective(stages: list[Stage], effect: Collective, index: int, end: int) -> None:

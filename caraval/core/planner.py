@@ -79,7 +79,7 @@ class Planner:
             if self._pieces is None:
                 self._pieces = tuple(piece for element in self.lattice.elements for piece in element.slices())
             return self._pieces
-        if all(element.num_slices == 1 for element in self.lattice.elements):
+        if len(self.pieces()) == len(elements):  # nothing is in slices
             return tuple(elements)
         own = iter(self.pieces())
         out: list[Element] = []
@@ -265,7 +265,9 @@ class Planner:
             Those settings.
         """
         self.libraries()
-        settings = batches.settings_of({*self._shapes, *(tuple(np.shape(value)) for value in given)}, beam)
+        settings = batches.settings_of(
+            {*self._shapes, *(tuple(np.shape(value)) for value in given if not is_number(value))}, beam
+        )
         moments = backend.chain_settings if backend.has_chains and plan.is_linear() else backend.settings
         most = batches.most_at_a_time(beam, moments)
         if not settings or settings[0] <= most or keep is not everything or backend.value(first_array(beam)) is None:

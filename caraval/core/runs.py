@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace
 
-from .arrays import shape_of, together
+from .arrays import is_number, shape_of, together
 from .chains import UNMOVED, Chain, Pattern, filled, numbers_of, pattern_of, step_of
 from .element import Element
 from .links import Evaluate, Link, Recorded, recorded
@@ -53,11 +53,11 @@ class Run:
 
     Parameters
     ----------
-    parts : sequence of (int, callable)
-        Of every element its place in the line, and what makes its map.
+    parts : sequence of (int, callable, tuple of str)
+        Of every element its place in the line, what makes its map, and parameters that are open beside arrays.
     """
 
-    def __init__(self, parts: Sequence[tuple[int, Evaluate]]) -> None:
+    def __init__(self, parts: Sequence[tuple[int, Evaluate, tuple[str, ...]]]) -> None:
         self.parts = tuple(parts)
         self.links: list[Link | None] = [None] * len(parts)
         self.known: list[Any] = [None] * len(parts)
@@ -65,11 +65,11 @@ class Run:
         self._sources: tuple[list[list[int]], np.ndarray] | None = None
 
     def is_open(self, elements: Sequence[Element], references: Sequence[Reference]) -> bool:
-        """Whether there are arrays among what maps are made of."""
-        return any(Link(elements[i], references[i], references[i + 1]).open_places() for i, _ in self.parts)
+        """Whether anything that maps are made of is open."""
+        return any(Link(elements[i], references[i], references[i + 1], given).open_places() for i, _, given in self.parts)
 
     def chain(self, elements: Sequence[Element], references: Sequence[Reference]) -> Chain | None:
-        """Return the chain of the run; None: there are no arrays.
+        """Return the chain of the run; None: nothing is open.
 
         Parameters
         ----------
@@ -85,12 +85,12 @@ class Run:
         """
         if self._layout is None and not self.is_open(elements, references):
             return None
-        for k, (i, function) in enumerate(self.parts):
+        for k, (i, function, given) in enumerate(self.parts):
             old = self.links[k]
             if old is not None and old[0] is elements[i] and old[1] is references[i] and old[2] is references[i + 1]:
                 continue
-            link = Link(elements[i], references[i], references[i + 1])
-            if old is None or not link.differs_in_arrays_alone(old):
+            link = Link(elements[i], references[i], references[i + 1], given)
+            if old is None or not link.is_alike(old):
                 self._layout, self.links[k] = None, None
                 self.known[k] = recorded(function, link)
             self.links[k] = link
@@ -108,8 +108,8 @@ class Run:
 
 
 def _gathered(arrays: list[Any]) -> tuple[list[Any], tuple[int, ...], Any]:
-    """Return arrays, their shape and their precision together."""
-    kinds = {array.dtype for array in arrays}
+    """Return arrays, their shape and their precision together; plain numbers are as arrays without axes."""
+    kinds = {np.dtype(float) if is_number(array) else array.dtype for array in arrays}
     kind = kinds.pop() if len(kinds) == 1 else array_namespace(arrays[0]).result_type(*arrays)
     return arrays, together(shape_of(array) for array in arrays), kind
 

@@ -20,21 +20,10 @@ from .planner import Observe, check_array
 from .registry import backend_of, registry
 from .tracking import Beam
 from .turns import ObserveTurns, Progress, track_turns, watched
+from .varying import VARYING
 
 if TYPE_CHECKING:
     from .lattice import Lattice
-
-
-class Varying:
-    """Stands in a plan for a setting that calls will give; nothing is known of its value, nor of its share in a slice."""
-
-    def _unknown(self, other: Any = None) -> Varying:
-        return self
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = _unknown
-
-
-VARYING = Varying()
 
 
 class Tracker:

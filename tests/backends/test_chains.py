@@ -74,6 +74,36 @@ def test_moments_as_map_by_map(backend, settings, monkeypatch):
     assert np.array_equal(values(found.covariance), np.swapaxes(values(found.covariance), -1, -2))
 
 
+ONE = {key: float(value[0]) for key, value in SETTINGS.items() if key not in ("d.length", "c.hkick")}
+"""Those that change neither the reference nor the number of steps."""
+
+
+def test_one_setting_as_map_by_map(backend, monkeypatch):
+    pytest.importorskip("numba")
+    expected = line().replace(ONE).track(moments("numpy"))
+    tracker = line().compile(backend=backend, parameters=list(SETTINGS))
+    tracker(moments(backend))
+    monkeypatch.setattr("caraval.core.plan._composed", refuse)
+    for settings in ({key: 1.1 * value for key, value in ONE.items()}, ONE):
+        found = tracker(moments(backend), settings)
+    assert found.mean.shape == (6,)
+    np.testing.assert_allclose(values(found.mean), expected.mean, rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(values(found.covariance), expected.covariance, rtol=1e-11, atol=1e-20)
+
+
+@pytest.mark.parametrize("own", [{}, {"b.angle": np.array([0.1, 0.11, 0.12])}])
+@pytest.mark.parametrize("given", [{"d.length": 0.5}, {"qf.k1": 1.5}, {"qf.k1": 1.5, "qd.k1": np.array([-1.0, -2.0, -3.0])}])
+def test_numbers_and_arrays_given_in_turn(own, given):
+    pytest.importorskip("numba")
+    lattice = line().replace(own)
+    tracker = lattice.compile(parameters=list(SETTINGS))
+    for settings in (ONE, given, {"qf.k1": np.array([1.0, 2.0, 3.0])}, given):
+        expected = lattice.replace(settings).track(moments("numpy"))
+        found = tracker(moments("numpy"), settings)
+        np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12, atol=1e-16)
+        np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-11, atol=1e-20)
+
+
 def test_moments_that_are_looked_at(backend):
     expected, before = line().replace(SETTINGS).track(moments("numpy"), observe="m")
     tracker = line().compile(backend=backend, parameters=list(SETTINGS), observe="m")
@@ -146,6 +176,23 @@ def test_gradients_by_the_beam():
     np.testing.assert_allclose(by_mean, eager_mean, rtol=1e-10)
     # of two entries that are the same by symmetry, one is read
     np.testing.assert_allclose(by_covariance + by_covariance.T, eager + eager.T, rtol=1e-9, atol=1e-12 * eager.abs().max())
+
+
+@pytest.mark.parametrize("n", [7, 5_000])
+def test_gradients_by_the_beam_on_jax(n):
+    jax = pytest.importorskip("jax")
+    settings = {key: np.resize(value, n) for key, value in plain().items()}
+    one, given = moments("jax"), there(settings, "jax")
+    trackers = line().replace(given).track, lambda beam: line().compile("jax", parameters=list(settings))(beam, given)
+
+    def sizes(track):
+        return lambda mean, covariance: size(track(cv.MomentBeam(mean, covariance, reference=REFERENCE)))
+
+    (eager_mean, eager), (by_mean, by_covariance) = (
+        jax.grad(sizes(track), (0, 1))(one.mean, one.covariance) for track in trackers
+    )
+    np.testing.assert_allclose(by_mean, eager_mean, rtol=1e-10)
+    np.testing.assert_allclose(by_covariance + by_covariance.T, eager + eager.T, rtol=1e-9, atol=1e-12 * abs(eager).max())
 
 
 def test_particles_differentiated():

@@ -82,6 +82,19 @@ def test_elements_that_differ_in_numbers_share_a_step_and_planes_stay_apart():
     assert len(chain.start) == 9  # two blocks, and what z gets from pz
 
 
+def test_what_stands_between_settings_is_multiplied_once():
+    gap = [cv.Drift(length=0.3), cv.SBend(length=0.5, angle=0.1), cv.Drift(length=0.2)]
+    line = [*gap, cv.Quadrupole(name="q", length=0.2, k1=1.0), *gap, cv.Quadrupole(name="q", length=0.1, k1=-1.0), *gap[:1]]
+    lattice = cv.Lattice(line, reference=REFERENCE).with_tracking("linear").replace({"q.k1": SPREAD})
+    interpreter = Interpreter()
+    plan = lattice.planner.plan([], REFERENCE)
+    found = plan.prepare(lattice.elements, REFERENCE, backend=interpreter).stages[0]
+    (chain,) = interpreter.chains
+    assert_same(found, plan.prepare(lattice.elements, REFERENCE).stages[0])
+    assert len(chain.codes) == 3
+    assert len(chain.steps) == 2
+
+
 def test_settings_that_several_elements_share_are_one_array():
     start = cv.Reference("electron", np.array([1e8, 1.1e8]))
     line = [cv.Quadrupole(length=0.2, b1_gradient=0.3), cv.Drift(length=1.0), cv.Quadrupole(length=0.2, b1_gradient=-0.3)]
@@ -100,10 +113,10 @@ def test_what_was_recorded_holds_while_only_arrays_change():
     interpreter = Interpreter()
     plan.prepare(line.elements, REFERENCE, backend=interpreter)
     (run,) = plan.runs.values()
-    known = run.recorded
-    before = dict(known)
+    known = run.known
+    before = list(known)
     plan.prepare(line.replace({"q.k1": np.zeros(3)}).elements, REFERENCE, backend=interpreter)
-    assert all(known[i] is before[i] for i in before)
+    assert all(one is other for one, other in zip(known, before, strict=True))
     shorter = line.replace({"q.length": 0.1})
     found = plan.prepare(shorter.elements, REFERENCE, backend=interpreter).stages[0]
     assert known[0] is not before[0]
