@@ -17,10 +17,10 @@ REFERENCE = cv.Reference("electron", 1e8)
 SPREAD = 1 + np.array([0, 1e-3, -2e-3])
 
 TOO_LONG = {
-    "beambeam", "beambeam_solenoid", "crab_cavity", "elseparator_kicks", "lcavity", "lcavity_full", "lcavity_one_piece",
-    "lcavity_solenoid", "lcavity_traveling", "quadrupole_electric", "quadrupole_kicks", "rfcavity", "sad_mult",
-    "sad_mult_edges", "sbend_combined", "sbend_electric", "sbend_electric_exact", "sbend_exact", "sbend_exact_edges",
-    "sbend_kicks", "sol_quad_kicks", "wiggler_kicks",
+    "beambeam", "beambeam_hourglass", "beambeam_solenoid", "crab_cavity", "elseparator_kicks", "lcavity", "lcavity_full",
+    "lcavity_one_piece", "lcavity_solenoid", "lcavity_traveling", "quadrupole_electric", "quadrupole_kicks", "rfcavity",
+    "sad_mult", "sad_mult_edges", "sbend_combined", "sbend_electric", "sbend_electric_exact", "sbend_exact",
+    "sbend_exact_edges", "sbend_kicks", "sol_quad_kicks", "wiggler_kicks",
 }  # fmt: skip
 """Those of many steps, whose derivatives are more operations than a compiler takes quickly."""
 
