@@ -147,11 +147,13 @@ def _whole(wiggler: Wiggler) -> Any:
     """Return the wiggler of which this may be a slice, without its kicks."""
     if wiggler.slice_of is None:
         return wiggler
-    return wiggler.with_values({"length": wiggler.slice_of, "slice_start": None, "slice_of": None})
+    number: Any = wiggler.n_period  # which a slice has its share of
+    periods = None if number is None else number * wiggler.slice_of / wiggler.length
+    return wiggler.with_values({"length": wiggler.slice_of, "slice_start": None, "slice_of": None, "n_period": periods})
 
 
 def field_of(wiggler: Any) -> Field:
-    """Return the periodic field."""
+    """Return the periodic field; as in Bmad, kicks and multipoles are not there where fields are integrated."""
     return wiggler_field.HELICAL if wiggler.is_helical() else wiggler_field.PLANAR
 
 
