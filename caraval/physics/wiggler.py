@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import pi
 from typing import Any, ClassVar, Literal
 
+from caraval.core import scalar
 from caraval.core.arrays import is_zero
 from caraval.core.element import Element
 from caraval.core.errors import InputError, MethodError
@@ -145,11 +147,13 @@ def _whole(wiggler: Wiggler) -> Any:
     """Return the wiggler of which this may be a slice, without its kicks."""
     if wiggler.slice_of is None:
         return wiggler
-    return wiggler.with_values({"length": wiggler.slice_of, "slice_start": None, "slice_of": None})
+    number: Any = wiggler.n_period  # which a slice has its share of
+    periods = None if number is None else number * wiggler.slice_of / wiggler.length
+    return wiggler.with_values({"length": wiggler.slice_of, "slice_start": None, "slice_of": None, "n_period": periods})
 
 
 def field_of(wiggler: Any) -> Field:
-    """Return the periodic field."""
+    """Return the periodic field; as in Bmad, kicks and multipoles are not there where fields are integrated."""
     return wiggler_field.HELICAL if wiggler.is_helical() else wiggler_field.PLANAR
 
 
@@ -159,10 +163,23 @@ def map_detour(wiggler: Wiggler, reference_in: Reference, xp: Any) -> Any:
     if not isinstance(method, KickDriftKick):
         return 0.0
     whole = _whole(wiggler)
-    body = cartesian_kicks.body(
-        whole, number_of_steps(whole, method, reference_in), method.order, None, paraxial=method.paraxial
-    )
-    return cartesian_kicks.detour(whole, body, reference_in, xp) * (wiggler.length / whole.length)
+    share = wiggler.length / whole.length
+    if xp is scalar:
+        nameless = whole.with_values({"name": "", "metadata": {}})
+        return share * _known_detour(nameless, method, Reference(reference_in.species, reference_in.p0c))
+    return share * _detour(whole, method, reference_in, xp)
+
+
+def _detour(whole: Wiggler, method: KickDriftKick, reference: Reference, xp: Any) -> Any:
+    number = number_of_steps(whole, method, reference)
+    body = cartesian_kicks.body(whole, number, method.order, None, paraxial=method.paraxial)
+    return cartesian_kicks.detour(whole, body, reference, xp)
+
+
+@lru_cache(maxsize=128)
+def _known_detour(whole: Wiggler, method: KickDriftKick, reference: Reference) -> Any:
+    """Return the same from plain numbers, which slices and repeated passes of the reference ask for again and again."""
+    return _detour(whole, method, reference, scalar)
 
 
 def steering(wiggler: Wiggler, xp: Any) -> dict[int, tuple[Any, Any]]:

@@ -160,7 +160,6 @@ KNOWN = {
         ("ac_kicker_table", f"{m} differentiates[torch]")
         for m in ("bmad_standard", "kick_drift_kick", "linear", "second_order")
     ),
-    ("wiggler_helical", "kick_drift_kick keeps digits[numpy]"),  # 40 units in the last place of 38 allowed
 }
 """What is not as the kit would have it, and why."""
 
