@@ -26,9 +26,10 @@ from caraval.physics.aperture import fixed_rectangle
 from caraval.physics.drift import DriftConstants
 from caraval.physics.misalignment import Shift
 from caraval.physics.quadrupole import QuadrupoleConstants
-from caraval.physics.shared import dipole_body, dipole_edge
-from caraval.physics.shared.dipole_body import SectorConstants
-from caraval.physics.shared.dipole_edge import LinearEdge
+from caraval.physics.shared.dipole import body as dipole_body
+from caraval.physics.shared.dipole import edge as dipole_edge
+from caraval.physics.shared.dipole.body import SectorConstants
+from caraval.physics.shared.dipole.edge import LinearEdge
 
 BLOCK = 512
 """Particles at a time, as in compiled trackers."""

@@ -6,8 +6,8 @@ import numpy as np
 
 import caraval as cv
 from caraval.physics.shared import electric
-from caraval.physics.shared.cavity import CoupledCavity
 from caraval.physics.shared.multipoles import orders
+from caraval.physics.shared.rf.cavity import CoupledCavity
 from caraval.testing.beams import particles
 
 MISALIGNED = {"x_offset": 1e-3, "y_offset": -2e-3, "z_offset": 3e-3, "x_pitch": 2e-3, "y_pitch": -1e-3}

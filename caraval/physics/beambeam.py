@@ -20,7 +20,7 @@ from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
 from .drift import DriftConstants, drift, mass2
-from .shared.gaussian_field import Shape, field, shape, slopes
+from .shared.fields.gaussian_field import Shape, field, shape, slopes
 from .shared.special import quotient, root
 from .solenoid import SolenoidConstants, solenoid
 

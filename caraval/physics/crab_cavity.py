@@ -16,10 +16,10 @@ from caraval.core.schema import Parameter
 
 from . import drift
 from .rfcavity import count, turns_inside
-from .shared.cavity import Cavity, check_frequency
 from .shared.integrator import Chain, body_kick_body, number_of_steps
 from .shared.multipoles import integrated, kicks, orders
-from .shared.rf import Deflection, deflect, negated
+from .shared.rf.cavity import Cavity, check_frequency
+from .shared.rf.kicks import Deflection, deflect, negated
 
 
 class CrabCavity(Cavity):

@@ -20,11 +20,12 @@ from caraval.core.schema import Parameter
 
 from . import drift
 from .kicker import Kicker
-from .shared import electric, fringes, magnet_field, runge_kutta, steps
+from .shared import electric, fringes, steps
 from .shared.electric import ElectricEdge, ElectricMagnet, electric_edge, gained, undo_edge
-from .shared.field import Field
+from .shared.fields import magnet_field, runge_kutta
+from .shared.fields.field import Field
+from .shared.fields.magnet_field import MagnetConstants, magnet
 from .shared.integrator import body_kick_body, kick_body_kick, number_of_steps
-from .shared.magnet_field import MagnetConstants, magnet
 from .shared.multipoles import kicks, orders
 from .shared.special import path_lag, quotient, root, stumpff
 

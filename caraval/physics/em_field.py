@@ -9,9 +9,9 @@ from caraval.core.errors import MethodError
 from caraval.core.hookspecs import hookimpl
 from caraval.core.schema import Parameter
 
-from .shared import runge_kutta
-from .shared.field import Field
-from .shared.field_maps import Mapped
+from .shared.fields import runge_kutta
+from .shared.fields.field import Field
+from .shared.fields.field_maps import Mapped
 
 
 class EMField(Mapped):

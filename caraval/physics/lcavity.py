@@ -13,10 +13,10 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite
 from caraval.core.schema import Parameter
 
-from .shared import center_phase, lcavity_plateaus, lcavity_steps, rf_splitting
-from .shared.cavity import CoupledCavity
 from .shared.integrator import number_of_steps
 from .shared.multipoles import Magnet, orders
+from .shared.rf import center_phase, lcavity_plateaus, lcavity_steps, rf_splitting
+from .shared.rf.cavity import CoupledCavity
 from .shared.special import quotient
 
 

@@ -8,7 +8,7 @@ from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 
 from . import drift
-from .shared import magnet_field, runge_kutta
+from .shared.fields import magnet_field, runge_kutta
 from .shared.multipoles import Kicked
 
 

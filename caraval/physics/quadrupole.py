@@ -17,8 +17,9 @@ from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
 from . import drift
-from .shared import beyond_paraxial, electric, fringes, magnet_field, runge_kutta, steps
+from .shared import beyond_paraxial, electric, fringes, steps
 from .shared.electric import ElectricMagnet
+from .shared.fields import magnet_field, runge_kutta
 from .shared.integrator import around, body_kick_body, kick_body_kick, number_of_steps
 from .shared.multipoles import integrated, kicks, orders, present
 from .shared.special import cos_sin_both, paraxial_lag, quotient, versine_sine_both

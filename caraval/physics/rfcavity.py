@@ -14,11 +14,11 @@ from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Composite, Routine, Step
 
 from . import drift
-from .shared import center_phase, rf_splitting
-from .shared.cavity import COUPLER, Cavity, CoupledCavity, check_frequency, divided, has_coupler
 from .shared.integrator import kick_body_kick, number_of_steps
 from .shared.multipoles import kicks, orders
-from .shared.rf import Push, negated, push
+from .shared.rf import center_phase, rf_splitting
+from .shared.rf.cavity import COUPLER, Cavity, CoupledCavity, check_frequency, divided, has_coupler
+from .shared.rf.kicks import Push, negated, push
 
 DEFAULT_STEPS = 10
 """Number of steps through a cavity whose method says none (as in Bmad)."""

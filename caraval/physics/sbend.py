@@ -19,19 +19,12 @@ from caraval.core.routine import Composite, Routine, Step, UnknownValueError
 from caraval.core.schema import Parameter
 
 from . import drift
-from .shared import curved_electric, curvilinear, electric, magnet_field, runge_kutta, steps
-from .shared.dipole_body import (
-    WEAK,
-    arc_part,
-    backwards_part,
-    combined_part,
-    either_part,
-    free_part,
-    sector_part,
-)
-from .shared.dipole_edge import edge_matrix, edges
-from .shared.dipole_symplectic_edge import SYMPLECTIC_MODELS
+from .shared import curved_electric, curvilinear, electric, steps
+from .shared.dipole.body import WEAK, arc_part, backwards_part, combined_part, either_part, free_part, sector_part
+from .shared.dipole.edge import edge_matrix, edges
+from .shared.dipole.symplectic_edge import SYMPLECTIC_MODELS
 from .shared.electric import ElectricMagnet
+from .shared.fields import magnet_field, runge_kutta
 from .shared.integrator import Chain, ChainShare, Share, body_kick_body, kick_body_kick, number_of_steps
 from .shared.multipoles import field, integrated, orders
 from .shared.special import quotient, stumpff

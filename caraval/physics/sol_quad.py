@@ -15,8 +15,9 @@ from caraval.core.schema import Parameter
 
 from . import drift, solenoid
 from .quadrupole import errors, gradient, kicking, stepped
-from .shared import beyond_paraxial, electric, magnet_field, runge_kutta, steps
+from .shared import beyond_paraxial, electric, steps
 from .shared.electric import ElectricMagnet
+from .shared.fields import magnet_field, runge_kutta
 from .shared.integrator import around, body_kick_body, kick_body_kick, number_of_steps
 from .shared.multipoles import kicks, present
 from .shared.solenoid_gradient import SolenoidGradientConstants, solenoid_gradient

@@ -15,8 +15,9 @@ from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
 from . import drift
-from .shared import electric, magnet_field, runge_kutta, steps
+from .shared import electric, steps
 from .shared.electric import ElectricMagnet
+from .shared.fields import magnet_field, runge_kutta
 from .shared.integrator import body_kick_body, kick_body_kick, number_of_steps
 from .shared.multipoles import kicks, orders
 from .shared.special import cos_sin, path_lag, root

@@ -19,12 +19,13 @@ from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
 from . import drift
-from .shared import cartesian_kicks, maps, runge_kutta, steps, wiggler_field
-from .shared.field import Field
+from .shared import maps, steps
+from .shared.fields import cartesian_kicks, runge_kutta, wiggler_field
+from .shared.fields.field import Field
+from .shared.fields.wiggler_mean import LAG, cubic, detour, part
 from .shared.integrator import body_kick_body, cycle, number_of_steps
 from .shared.multipoles import MULTIPOLES, Magnet, kicks, orders
 from .shared.special import quotient
-from .shared.wiggler_mean import LAG, cubic, detour, part
 
 STEPS_PER_PERIOD = 20
 """Steps that a period needs, Bmad's own number (``ds_step = l_period / 20``)."""

@@ -16,7 +16,7 @@ from caraval.core.plan import reference_pass
 from caraval.core.registry import registry
 from caraval.physics.crab_cavity import CrabCavity
 from caraval.physics.rfcavity import RFCavity
-from caraval.physics.shared.rf_field import active
+from caraval.physics.shared.fields.rf_field import active
 
 from ..cases import REFERENCES, TILTED, beam, particles
 from .test_symplectic import symplectic_error

@@ -17,8 +17,8 @@ from caraval.core.reference import Reference
 from caraval.core.registry import registry
 from caraval.physics.fork import Fork
 from caraval.physics.sbend import SBend
-from caraval.physics.shared.cavity import CoupledCavity
 from caraval.physics.shared.multipoles import MULTIPOLES
+from caraval.physics.shared.rf.cavity import CoupledCavity
 
 from . import field_maps, radiation, spelling, terms, tracking
 from .cavities import HARMONIC

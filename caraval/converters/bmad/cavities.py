@@ -9,7 +9,7 @@ from caraval.core.element import Element as CaravalElement
 from caraval.core.plan import reference_pass
 from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.registry import registry
-from caraval.physics.shared.cavity import Cavity, CoupledCavity
+from caraval.physics.shared.rf.cavity import Cavity, CoupledCavity
 
 from .definitions import Branch, Element, Setting
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from caraval.core.element import Element as CaravalElement
 from caraval.core.methods import KickDriftKick, TrackingMethod
-from caraval.physics.shared import cartesian_map, gradients_map
-from caraval.physics.shared.field_maps import Mapped
+from caraval.physics.shared.fields import cartesian_map, gradients_map
+from caraval.physics.shared.fields.field_maps import Mapped
 from caraval.physics.wiggler import Wiggler
 
 from .definitions import Element, Setting, Settings

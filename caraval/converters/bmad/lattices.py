@@ -9,7 +9,7 @@ from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
 from caraval.physics.shared import upstream
-from caraval.physics.shared.cavity import Cavity
+from caraval.physics.shared.rf.cavity import Cavity
 
 from . import cavities, directions, flexible, girders, overlaps, passes, radiation, start
 from .arrivals import Arrivals, settings_of

@@ -14,10 +14,10 @@ from caraval.core.registry import registry
 from caraval.physics.lcavity import LCavity
 from caraval.physics.multipole import NORMAL, SKEW, Multipole
 from caraval.physics.sbend import SBend
-from caraval.physics.shared.cavity import CoupledCavity
-from caraval.physics.shared.lcavity_passes import Timing, slips, timing
-from caraval.physics.shared.lcavity_plateaus import whole_exit
 from caraval.physics.shared.multipoles import MULTIPOLES, Magnet
+from caraval.physics.shared.rf.cavity import CoupledCavity
+from caraval.physics.shared.rf.lcavity_passes import Timing, slips, timing
+from caraval.physics.shared.rf.lcavity_plateaus import whole_exit
 
 from .definitions import Branch, Element, Physical, Slave, body
 from .multipass import ENERGIES

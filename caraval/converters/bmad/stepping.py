@@ -11,7 +11,7 @@ from caraval.core.reference import Reference
 from caraval.core.registry import registry
 from caraval.core.routine import Composite
 from caraval.physics.sad_mult import SadMult
-from caraval.physics.shared.cavity import Cavity
+from caraval.physics.shared.rf.cavity import Cavity
 from caraval.physics.shared.steps import nearest
 
 OWN_RULE = (Cavity, SadMult)

@@ -18,7 +18,7 @@ from caraval.core.registry import registry
 from caraval.core.species import ATOMIC_MASS, ELECTRON_MASS
 from caraval.physics.marker import Marker
 from caraval.physics.patch import Patch
-from caraval.physics.shared.cavity import CoupledCavity
+from caraval.physics.shared.rf.cavity import CoupledCavity
 
 from . import directions, radiation, spelling
 from .attributes import Writer

@@ -12,8 +12,8 @@ from caraval.core.errors import InputError
 from caraval.core.losses import Losses
 from caraval.core.methods import TrackingMethod, as_method
 from caraval.core.reference import Reference
-from caraval.physics.shared.cavity import Cavity, CoupledCavity
 from caraval.physics.shared.multipoles import MULTIPOLES, integrated
+from caraval.physics.shared.rf.cavity import Cavity, CoupledCavity
 
 from .alike import STAND_IN, track_alike
 from .fields import Fields

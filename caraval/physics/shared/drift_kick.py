@@ -12,7 +12,8 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Composite, Routine, Step
 
 from .. import drift, quadrupole
-from . import beyond_paraxial, electric, magnet_field, runge_kutta, steps
+from . import beyond_paraxial, electric, steps
+from .fields import magnet_field, runge_kutta
 from .fringes import Chain
 from .integrator import around, body_kick_body, kick_body_kick, number_of_steps, quadrature
 from .multipoles import Kicked, kicks, present

@@ -7,8 +7,8 @@ from typing import Any
 
 from caraval.core.reference import Reference
 
-from . import cartesian_field, cartesian_map, gradients_field, gradients_map
-from .field import Field
+from .fields import cartesian_field, cartesian_map, gradients_field, gradients_map
+from .fields.field import Field
 
 FIELDS = {cartesian_map.KIND: cartesian_field.of, gradients_map.KIND: gradients_field.of}
 """For each kind of map, what makes its field: ``(map, its number) -> Field``."""

@@ -19,7 +19,7 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 from caraval.core.schema import Parameter
 
-from .field_maps import Mapped
+from .fields.field_maps import Mapped
 
 
 class Kicked(Mapped):

@@ -10,7 +10,7 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
 from ..misalignment import Shift, enter_shift, leave_shift
-from .dipole_edge import SoftEdge, soft_edge
+from .dipole.edge import SoftEdge, soft_edge
 from .fringes import Chain, HardEdge, at_ends, hard_edge
 from .special import cos_sin, quotient, root
 

@@ -17,13 +17,13 @@ from caraval.core.methods import TrackingMethod
 from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Routine, Step
 
-from ..drift import mass2
+from ...drift import mass2
+from ..fields.rf_field import of_energy
+from ..special import cos_sin
 from .cavity import check_frequency
-from .rf_field import of_energy
-from .special import cos_sin
 
 if TYPE_CHECKING:
-    from ..lcavity import LCavity
+    from ...lcavity import LCavity
 
 ENOUGH = 1e-4
 """Phase [rad] to which Bmad searches."""

@@ -7,9 +7,9 @@ from typing import Any
 from caraval.core.arrays import is_number, is_zero
 from caraval.core.reference import Reference
 
+from ..fields.rf_field import active, of_energy
+from ..special import quotient
 from . import lcavity_plateaus
-from .rf_field import active, of_energy
-from .special import quotient
 
 SAME_PLACE = 1e-9
 """Share of the length within which a cut is at an end of the field."""

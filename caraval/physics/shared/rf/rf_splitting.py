@@ -18,12 +18,13 @@ from caraval.core.methods import KickDriftKick
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step
 
-from .. import drift
-from ..solenoid import SolenoidConstants, solenoid
+from ... import drift
+from ...solenoid import SolenoidConstants, solenoid
+from ..fields.rf_field import backward, gained, has_ends, lens, scaled
+from ..integrator import WEIGHTS, Chain
+from ..multipoles import Kick, integrated, kick, orders, undo_kick
 from .cavity import COUPLER, check_frequency, coupler, has_coupler
-from .integrator import WEIGHTS, Chain
-from .multipoles import Kick, integrated, kick, orders, undo_kick
-from .rf import (
+from .kicks import (
     Deflection,
     Delay,
     Lens,
@@ -39,8 +40,7 @@ from .rf import (
     undo_rescaling,
     undo_wave,
     wave,
-)  # fmt: skip
-from .rf_field import backward, gained, has_ends, lens, scaled
+)
 from .rf_ideal import Sight, between, is_settled
 
 Momentum = Callable[[Sight, Reference, Reference], Reference]

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from caraval.core.arrays import namespace
 from caraval.core.reference import C_LIGHT, Reference
 
-from ..drift import mass2
-from .multipoles import Kick
-from .rf import GainConstants, Lens
-from .special import quotient
+from ...drift import mass2
+from ..multipoles import Kick
+from ..rf.kicks import GainConstants, Lens
+from ..special import quotient
 
 ALMOST = 1e-9
 """Length [m] by which the active part falls short of a cavity without frequency or with a field map, as in Bmad."""

@@ -14,14 +14,14 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
-from .dipole_body import dipole, gradient, has_gradient
-from .dipole_edge import MODELS, ExactEdge, Model, exact_edge, face
-from .dipole_wedge import WedgeConstants, undo_wedge, wedge, wedge_constants
-from .fringes import Chain, HardEdge, hard_edge_changes
-from .special import quotient
+from ..fringes import Chain, HardEdge, hard_edge_changes
+from ..special import quotient
+from .body import dipole, gradient, has_gradient
+from .edge import MODELS, ExactEdge, Model, exact_edge, face
+from .wedge import WedgeConstants, undo_wedge, wedge, wedge_constants
 
 if TYPE_CHECKING:
-    from ..sbend import SBend
+    from ...sbend import SBend
 
 
 class OctupoleEdge(NamedTuple):

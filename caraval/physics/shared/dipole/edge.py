@@ -15,12 +15,12 @@ from caraval.core.maps import LinearMap
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
-from .dipole_wedge import WedgeConstants, undo_wedge, wedge, wedge_constants
-from .fringes import Chain, at_ends, multipole_edge
-from .special import quotient, root
+from ..fringes import Chain, at_ends, multipole_edge
+from ..special import quotient, root
+from .wedge import WedgeConstants, undo_wedge, wedge, wedge_constants
 
 if TYPE_CHECKING:
-    from ..sbend import SBend
+    from ...sbend import SBend
 
 
 class SecondOrderEdge(NamedTuple):

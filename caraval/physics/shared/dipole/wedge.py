@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from caraval.core.coordinates import Coordinates
 from caraval.core.loss import BEYOND
 
-from .special import arcsine_ratio, root
+from ..special import arcsine_ratio, root
 
 
 class WedgeConstants(NamedTuple):

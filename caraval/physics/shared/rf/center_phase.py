@@ -21,12 +21,12 @@ from caraval.core.methods import TrackingMethod
 from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Composite, Routine, Step
 
-from .. import drift
+from ... import drift
+from ..fields.rf_field import has_ends
+from ..multipoles import orders
+from ..special import cos_sin, quotient, root
 from .cavity import check_frequency
 from .lcavity_one_piece import SQRT8, log_ratio
-from .multipoles import orders
-from .rf_field import has_ends
-from .special import cos_sin, quotient, root
 
 if TYPE_CHECKING:
     from .cavity import CoupledCavity

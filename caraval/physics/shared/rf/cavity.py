@@ -14,11 +14,11 @@ from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Routine
 from caraval.core.schema import Parameter
 
-from ..drift import mass2
-from . import steps
-from .multipoles import MULTIPOLES, Magnet, integrated
-from .rf import Deflection, Displacement, deflect, displace, negated
-from .special import quotient
+from ...drift import mass2
+from .. import steps
+from ..multipoles import MULTIPOLES, Magnet, integrated
+from ..special import quotient
+from .kicks import Deflection, Displacement, deflect, displace, negated
 
 
 class Cavity(Magnet):

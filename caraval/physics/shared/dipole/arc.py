@@ -8,8 +8,8 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.loss import BEYOND
 from caraval.core.reference import Reference
 
-from .. import drift
-from .special import arcsine_ratio, path_lag, root, stumpff
+from ... import drift
+from ..special import arcsine_ratio, path_lag, root, stumpff
 
 
 class ArcConstants(NamedTuple):

@@ -15,10 +15,11 @@ from caraval.core.errors import MethodError
 from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Routine, Step
 
-from . import beyond_paraxial, cartesian_map
+from .. import beyond_paraxial
+from ..integrator import WEIGHTS, Chain, Share
+from ..special import path_lag
+from . import cartesian_map
 from .field_maps import origin, part, scale
-from .integrator import WEIGHTS, Chain, Share
-from .special import path_lag
 
 
 class Drift(NamedTuple):

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from caraval.core import scalar
 from caraval.core.reference import C_LIGHT, Reference
 
+from ..fields.rf_field import Active, of_energy
 from .lcavity_plateaus import plateau as at_plateau
 from .lcavity_plateaus import weight, window
-from .rf_field import Active, of_energy
 
 if TYPE_CHECKING:
-    from ..lcavity import LCavity
+    from ...lcavity import LCavity
 
 NOTHING = 1e-2
 """Share of the voltage below which a gain is none, and all stays as it is for a single pass."""

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from caraval.core.coordinates import Coordinates
 from caraval.core.reference import C_LIGHT, Reference
 
-from . import gradients_map, steps
+from .. import steps
+from . import gradients_map
 from .field import Field
 from .field_maps import origin, scale
 from .gradients_map import Parts, Polynomial, Source

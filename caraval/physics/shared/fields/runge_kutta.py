@@ -24,11 +24,11 @@ from caraval.core.methods import RungeKutta
 from caraval.core.reference import C_LIGHT, Reference
 from caraval.core.routine import Composite, Routine, Step
 
-from .. import drift
-from . import maps, steps
+from ... import drift
+from .. import maps, steps
+from ..integrator import Chain, number_of_steps
+from ..special import root
 from .field import Field
-from .integrator import Chain, number_of_steps
-from .special import root
 
 STEP = 0.02
 """Length of a step [m] where the method does not say it: of magnets of any strength in use, an order of 8 leaves nothing."""

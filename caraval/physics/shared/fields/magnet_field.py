@@ -12,10 +12,10 @@ from caraval.core.methods import RungeKutta
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
-from . import electric, fringes, multipoles
+from .. import electric, fringes, multipoles
+from ..fringes import Chain
+from ..multipoles import field
 from .field import Field
-from .fringes import Chain
-from .multipoles import field
 
 
 class MagnetConstants(NamedTuple):

@@ -15,12 +15,12 @@ from caraval.core import scalar
 from caraval.core.arrays import is_number
 from caraval.core.reference import C_LIGHT, Reference
 
+from ..fields.rf_field import Active, active, of_energy
+from ..special import quotient
 from . import lcavity_one_piece
-from .rf_field import Active, active, of_energy
-from .special import quotient
 
 if TYPE_CHECKING:
-    from ..lcavity import LCavity
+    from ...lcavity import LCavity
 
 SAME_PLACE = 1e-9
 """Share of a step within which a cut is at a kick."""

@@ -16,10 +16,10 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step
 
-from .. import drift
+from ... import drift
+from ..integrator import WEIGHTS, Share
+from ..special import double_angle, half_versine, path_lag
 from .field import Field
-from .integrator import WEIGHTS, Share
-from .special import double_angle, half_versine, path_lag
 
 Detour = Callable[[Any, Any], Any]
 

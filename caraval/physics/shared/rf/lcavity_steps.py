@@ -10,13 +10,13 @@ from caraval.core.methods import TrackingMethod
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step
 
-from ..drift import DriftConstants, drift, mass2, undo_length
-from ..solenoid import SolenoidConstants, solenoid
+from ...drift import DriftConstants, drift, mass2, undo_length
+from ...solenoid import SolenoidConstants, solenoid
+from ..fields.rf_field import backward, gained, has_ends, lens, scaled
+from ..multipoles import Kick, integrated, kick, kicks, normal_kick, orders, undo_kick
 from . import lcavity_one_piece
 from .cavity import check_frequency, coupler, divided, has_kick, kick_in_body
-from .lcavity_plateaus import Window, known, plateau, stretch, weight, window
-from .multipoles import Kick, integrated, kick, kicks, normal_kick, orders, undo_kick
-from .rf import (
+from .kicks import (
     Deflection,
     GainConstants,
     Lens,
@@ -27,11 +27,11 @@ from .rf import (
     negated,
     ponderomotive,
     undo_gain,
-)  # fmt: skip
-from .rf_field import backward, gained, has_ends, lens, scaled
+)
+from .lcavity_plateaus import Window, known, plateau, stretch, weight, window
 
 if TYPE_CHECKING:
-    from ..lcavity import LCavity
+    from ...lcavity import LCavity
 
 
 def _seen_by(cavity: LCavity, step: int, xp: Any) -> tuple[Window, Any]:

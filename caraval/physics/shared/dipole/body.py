@@ -11,13 +11,13 @@ from caraval.core.loss import BEYOND
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
-from .. import drift
-from .dipole_arc import ArcConstants, arc, arc_constants, undo_arc
-from .multipoles import integrated
-from .special import arctangent_ratio, paraxial_lag, path_lag, quotient, root, stumpff
+from ... import drift
+from ..multipoles import integrated
+from ..special import arctangent_ratio, paraxial_lag, path_lag, quotient, root, stumpff
+from .arc import ArcConstants, arc, arc_constants, undo_arc
 
 if TYPE_CHECKING:
-    from ..sbend import SBend
+    from ...sbend import SBend
 
 
 class SectorConstants(NamedTuple):

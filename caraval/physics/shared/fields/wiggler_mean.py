@@ -8,8 +8,8 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 
-from .. import drift
-from .special import cos_sin, paraxial_lag, path_lag, quotient
+from ... import drift
+from ..special import cos_sin, paraxial_lag, path_lag, quotient
 
 
 def detour(wiggler: Any, xp: Any) -> Any:

@@ -1,0 +1,1 @@
+"""What bends share: their bodies, edges and wedges."""

@@ -1,0 +1,1 @@
+"""Fields in space, and the integration of motion in them."""

@@ -1,0 +1,1 @@
+"""What cavities share: their fields' kicks, and how the reference gains energy."""
