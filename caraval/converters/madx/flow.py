@@ -171,6 +171,16 @@ class Flow(State):
             self._said.add((word, about))
             self.losses.note(word, "", about, instead, place=place)
 
+    @contextmanager
+    def aside(self) -> Iterator[Losses]:
+        """Report to other losses for a while, which are allowed: for what is tried and may be given up."""
+        kept = self.losses, self._said
+        self.losses, self._said = Losses("drift"), set(self._said)
+        try:
+            yield self.losses
+        finally:
+            self.losses, self._said = kept
+
 
 # -------------------------------------------------------------------- what they share
 
