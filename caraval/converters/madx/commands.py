@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caraval.converters.files import is_file
 from caraval.core.errors import suggest
 
-from . import editing, errors, makethin, matching
+from . import editing, errors, makethin, matching, tables
 from .definitions import Doubt, Effect, Quantity
 from .expressions import Node
 from .source import Mistake, Place, Source
 from .statements import attributes, given_of, text_of
 from .syntax import Command, Given
-from .vocabulary import CHANGING, EDIT, ERRORS, IGNORED, MATCHING, OF_VARIABLES
+from .vocabulary import CHANGING, EDIT, ERRORS, IGNORED, MATCHING, OF_VARIABLES, TABLES
 from .words import words
 
 if TYPE_CHECKING:
@@ -42,6 +40,8 @@ def run(interpreter: Interpreter, command: Command) -> str | None:
         editing.run(interpreter, command, place)
     elif word in MATCHING:
         matching.add(interpreter, command, place)
+    elif word in TABLES:
+        tables.run(interpreter, command, place)
     elif word in ERRORS | CHANGING:
         _effect(interpreter, command, place)
     elif word in OF_VARIABLES:
@@ -160,21 +160,11 @@ def _call(interpreter: Interpreter, command: Command, place: Place) -> str | Non
     file = given.get("file") or given.get("")
     if file is None or not isinstance(file.value, str) or not file.value:
         raise place.error("'call' needs a file: call, file = 'name';")
-    path = _found(interpreter, file.value)
+    path = interpreter.beside(file.value)
     if path is None:
         interpreter.losses.physics("call", "file", f"{file.value!r}, which is not there", place=place)
         return None
     return "stop" if interpreter.read(path, str(path), place) == "stop" else None
-
-
-def _found(interpreter: Interpreter, name: str) -> Path | None:
-    """Return the file of that name: beside the file that calls it, or beside one that called that."""
-    for caller in reversed(interpreter.files):
-        for spelled in dict.fromkeys((name, name.lower())):
-            path = caller.parent / spelled
-            if is_file(path):
-                return path
-    return None
 
 
 _CALL = re.compile(r"\s*,?\s*([a-z_$][\w.$]*)\s*(?:\((.*)\))?\s*", re.IGNORECASE | re.DOTALL)
