@@ -174,13 +174,18 @@ class _Deviations:
 
     def _of(self, x: Sequence[Any]) -> list[Any]:
         lattice = self.lattice.replace(dict(zip(self.keys, x, strict=True)))
-        asked = {target.quantity.partition("_")[0] for target in self.targets if target.quantity in OF_RINGS}
-        of_ring = {f"tune_{mode}": v for mode, v in tunes(lattice)._asdict().items()} if "tune" in asked else {}
-        if "chrom" in asked:
-            of_ring |= {f"chrom_{mode}": v for mode, v in chromaticities(lattice, exact=True)._asdict().items()}
-        along = any(target.quantity not in OF_RINGS for target in self.targets)
-        table = twiss(lattice, self.start) if along else None
-        return [float(target.weight) * (_quantity(target, table, of_ring) - float(target.value)) for target in self.targets]
+        return deviations(lattice, self.targets, self.start)
+
+
+def deviations(lattice: Lattice, targets: Sequence[Target], start: Mapping[str, Any] | None = None) -> list[Any]:
+    """Return what each target is from its value, times its weight."""
+    asked = {target.quantity.partition("_")[0] for target in targets if target.quantity in OF_RINGS}
+    of_ring = {f"tune_{mode}": v for mode, v in tunes(lattice)._asdict().items()} if "tune" in asked else {}
+    if "chrom" in asked:
+        of_ring |= {f"chrom_{mode}": v for mode, v in chromaticities(lattice, exact=True)._asdict().items()}
+    along = any(target.quantity not in OF_RINGS for target in targets)
+    table = twiss(lattice, start) if along else None
+    return [float(target.weight) * (_quantity(target, table, of_ring) - float(target.value)) for target in targets]
 
 
 def _quantity(target: Target, table: Table | None, of_ring: Mapping[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import caraval as cv
-from caraval.converters.madx import reader
+from caraval.converters.madx import building
 from caraval.converters.madx.beams import Beam
 from caraval.converters.madx.definitions import Used
 from caraval.converters.madx.interpreter import Interpreter
@@ -112,7 +112,7 @@ def cases(name: str) -> list[Case]:
         state.beams[sequence] = Beam(
             "as MAD-X has it", beam["mass"], beam["charge"], beam["energy"], {**said.others, "radiate": 0.0}, place
         )
-        lattice = reader.lattice(state, Used(sequence, place))
+        lattice = building.built(state, Used(sequence, place)).lattice
         rolls = {key: value_of(state, element, "dpsi")[0] for key, element in state.elements.items()}
         starts = np.array(recorded["particles_in"], float)
         found.append(Case(f"{name}:{sequence}", said.numbers()["bv"], expected, starts, lattice, rolls))

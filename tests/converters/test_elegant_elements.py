@@ -272,8 +272,9 @@ def test_collective_effects_are_noted(line: Callable[..., cv.Lattice], text: str
 
 @pytest.mark.parametrize(
     "text",
-    ["twla, l=2", "lgbend", "script, l=2", "center", "pfilter", "quad, l=2, edge1_effects=2, ffringe=0.1", "csbend, h1=1",
-     "kquad, edge1_effects=1", 'ksext, systematic_multipoles="a.sdds"', "rfca, volt=1, t_reference=0", "vkick, kick=1, b2=1"],
+    ["twla, l=2", "lgbend", "script, l=2", "center", "pfilter, deltalimit=0.1",
+     "quad, l=2, edge1_effects=2, ffringe=0.1", "csbend, h1=1", "kquad, edge1_effects=1",
+     'ksext, systematic_multipoles="a.sdds"', "rfca, volt=1, t_reference=0", "vkick, kick=1, b2=1"],
 )  # fmt: skip
 def test_what_is_not_understood(line: Callable[..., cv.Lattice], text: str) -> None:
     with pytest.raises(cv.LatticeError, match=r"lattice\.lte:1:\d+: X: .*changes the tracking"):
@@ -283,3 +284,10 @@ def test_what_is_not_understood(line: Callable[..., cv.Lattice], text: str) -> N
     assert {loss.is_physics for loss in found.losses} == {True}
     with pytest.warns(cv.LossWarning, match="lattice.lte:1:"):
         line(text, on_unsupported="warn")
+
+
+def test_filters_without_limits_are_markers(line: Callable[..., cv.Lattice]) -> None:
+    assert line("pfilter")[0].kind == line("pfilter, fixplimits=1")[0].kind == "Marker"
+    for limit in ("deltalimit=0.1", "lowerfraction=0.01", "upperfraction=0.01"):
+        with pytest.raises(cv.LatticeError, match="X: PFILTER changes the tracking"):
+            line(f"pfilter, {limit}")

@@ -47,7 +47,7 @@ LOST = {
     "RFCavity": """
         coupler_angle coupler_at coupler_phase coupler_strength hkick multipoles tilt tracking_method vkick x_pitch y_pitch
         z_offset""",
-    "SBend": "SBend elec fintx fringe_type hgapx hkick is_on multipoles roll tracking_method vkick x_pitch y_pitch",
+    "SBend": "SBend curvature elec fintx fringe_type hgapx hkick is_on multipoles roll tracking_method vkick x_pitch y_pitch",
     "SadMult": "SadMult",
     "Sextupole": "elec fringe_type hkick multipoles tracking_method vkick x_pitch y_pitch",
     "SolQuad": "SolQuad",

@@ -180,7 +180,7 @@ def test_patterns(pattern: str, name: str, expected: bool) -> None:
         ("x = 3 +;\nd: quadrupole, k1 := x;", "d: k1 = unexpected the end of the statement", "Quadrupole"),
         ("d: sbend, l = 1, angle = 0.1, h1 = 1;", "d: h1 = 1.0 cannot be carried; left out", "SBend"),
         ("d: hkicker, kick = 1, sinkick = 1;", "d: sinkick = 1.0 cannot be carried", "HKicker"),
-        ("k = 1; d: quadrupole, k1 := k;\nmatch;\nvary, name = k;\nendmatch;", "d: k1 = is found by 'match'", "Quadrupole"),
+        ("d: quadrupole, k1 := k; k = 1;\nmatch; vary, name = k; lmdif; endmatch;", "d: k1 = is found by", "Quadrupole"),
         ("d: drift;\nif (table(twiss, x) > 1) { d: marker; }", "if: condition = table\\(twiss, x\\) needs", "Drift"),
     ],
 )  # fmt: skip

@@ -45,7 +45,7 @@ LOST = {
     "Quadrupole": "elec fringe_type tracking_method",
     "RCollimator": "hkick tracking_method vkick",
     "RFCavity": "coupler_angle coupler_at coupler_phase coupler_strength hkick multipoles tracking_method vkick",
-    "SBend": "SBend elec fintx fringe_type hgapx is_on tracking_method x_pitch y_pitch",
+    "SBend": "SBend curvature elec fintx fringe_type hgapx is_on tracking_method x_pitch y_pitch",
     "SadMult": "SadMult",
     "Sextupole": "elec fringe_type tracking_method",
     "SolQuad": "SolQuad",

@@ -27,6 +27,7 @@ CONVERSIONS: dict[str, Conversion] = {
     "ILMATRIX": matrices.lumped, "MALIGN": matrices.shift, "ROTATE": matrices.rotation, "CHARGE": plain.charge,
     "ENERGY": plain.energy, "WIGGLER": plain.wiggler, "CWIGGLER": plain.sinusoidal_wiggler,
     "BUMPER": plain.nothing_or_drift("ANGLE"), "MBUMPER": plain.nothing_or_drift("STRENGTH"),
+    "PFILTER": plain.momentum_filter,
     "STRAY": plain.nothing_or_drift("LBX", "LBY", "GBX", "GBY", "GBZ"), "MATTER": plain.nothing_or_drift("XO", "Z"),
     **dict.fromkeys(DIAGNOSTICS, plain.diagnostic),
     **{name: plain.collective(effect) for effect, names in plain.COLLECTIVE.items() for name in names.split()},

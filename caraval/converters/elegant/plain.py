@@ -76,6 +76,13 @@ def nothing_or_drift(*names: str) -> Conversion:
     return conversion
 
 
+def momentum_filter(a: Attributes, here: Surroundings) -> Element:
+    """PFILTER, which lets all particles pass while it has no limit."""
+    if a.number("DELTALIMIT") > 0 or a.number("LOWERFRACTION") > 0 or a.number("UPPERFRACTION") > 0:
+        return a.drift("PFILTER")
+    return a.empty()
+
+
 def wiggler(a: Attributes, here: Surroundings) -> Element:
     """WIGGLER: ``K`` is ``e B lambda / (2 pi m c)``."""
     poles, length = a.integer("POLES"), a.number("L")

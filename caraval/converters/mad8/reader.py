@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from caraval.converters.madx import reader
+from caraval.converters.madx.building import built
 from caraval.converters.madx.definitions import Element
 from caraval.converters.madx.interpreter import Interpreter
 from caraval.converters.madx.source import Place, Source
@@ -46,4 +47,4 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     path = Path(path)
     state = Mad8(losses or Losses())
     state.read(path, str(path))
-    return reader.lattice(state, reader.chosen(state, line, branch, Place(str(path), 1, 1)))
+    return built(state, reader.chosen(state, line, branch, Place(str(path), 1, 1))).lattice

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caraval.converters.files import is_file
 from caraval.core.errors import suggest
 
-from . import editing, errors, makethin
+from . import editing, errors, makethin, matching, tables
 from .definitions import Doubt, Effect, Quantity
-from .expressions import Attribute, Node, Variable
+from .expressions import Node
 from .source import Mistake, Place, Source
-from .statements import attributes
+from .statements import attributes, given_of, text_of
 from .syntax import Command, Given
-from .vocabulary import CHANGING, EDIT, ERRORS, IGNORED, OF_VARIABLES, TEXTS
+from .vocabulary import CHANGING, EDIT, ERRORS, IGNORED, MATCHING, OF_VARIABLES, TABLES
 from .words import words
 
 if TYPE_CHECKING:
@@ -40,6 +38,10 @@ def run(interpreter: Interpreter, command: Command) -> str | None:
         return _ACTIONS[word](interpreter, command, place)
     if word in EDIT:
         editing.run(interpreter, command, place)
+    elif word in MATCHING:
+        matching.add(interpreter, command, place)
+    elif word in TABLES:
+        tables.run(interpreter, command, place)
     elif word in ERRORS | CHANGING:
         _effect(interpreter, command, place)
     elif word in OF_VARIABLES:
@@ -47,17 +49,6 @@ def run(interpreter: Interpreter, command: Command) -> str | None:
     elif word in IGNORED:
         interpreter.say(word, "command", place)
     return None
-
-
-def given_of(command: Command, *texts: str) -> dict[str, Given]:
-    """Return the attributes of a command by name."""
-    return {given.name: given for given in attributes(command.rest, TEXTS | {*texts})}
-
-
-def text_of(given: dict[str, Given], name: str) -> str:
-    """Return an attribute that is a name, in lower case; empty, if it is not given."""
-    value = given[name].value if name in given else ""
-    return value.lower() if isinstance(value, str) else ""
 
 
 # -------------------------------------------------------------------- beams
@@ -169,21 +160,11 @@ def _call(interpreter: Interpreter, command: Command, place: Place) -> str | Non
     file = given.get("file") or given.get("")
     if file is None or not isinstance(file.value, str) or not file.value:
         raise place.error("'call' needs a file: call, file = 'name';")
-    path = _found(interpreter, file.value)
+    path = interpreter.beside(file.value)
     if path is None:
         interpreter.losses.physics("call", "file", f"{file.value!r}, which is not there", place=place)
         return None
     return "stop" if interpreter.read(path, str(path), place) == "stop" else None
-
-
-def _found(interpreter: Interpreter, name: str) -> Path | None:
-    """Return the file of that name: beside the file that calls it, or beside one that called that."""
-    for caller in reversed(interpreter.files):
-        for spelled in dict.fromkeys((name, name.lower())):
-            path = caller.parent / spelled
-            if is_file(path):
-                return path
-    return None
 
 
 _CALL = re.compile(r"\s*,?\s*([a-z_$][\w.$]*)\s*(?:\((.*)\))?\s*", re.IGNORECASE | re.DOTALL)
@@ -226,32 +207,12 @@ def _stop(interpreter: Interpreter, command: Command, place: Place) -> str:
     return "stop"
 
 
-# -------------------------------------------------------------------- matching
-
-
-def _vary(interpreter: Interpreter, command: Command, place: Place) -> None:
-    """Take note that MAD-X goes on with another value of a variable."""
-    named = given_of(command).get("name")
-    if named is None or not isinstance(named.value, Node):
-        return
-    node, doubt = named.value, Doubt("unknown", "is found by 'match' in MAD-X", place)
-    if isinstance(node, Attribute) and node.owner in interpreter.elements:
-        setting = interpreter.elements[node.owner].settings.get(node.name)
-        if setting is not None and isinstance(setting.value, Quantity):
-            setting.value = setting.value._replace(doubts=(*setting.value.doubts, doubt))
-    elif isinstance(node, Variable):
-        before = interpreter.variables.get(node.name, Quantity(0.0))
-        interpreter.set_variable(node.name, before._replace(doubts=(*before.doubts, doubt)))
-    interpreter.changed()
+# -------------------------------------------------------------------- others
 
 
 def _savebeta(interpreter: Interpreter, command: Command, place: Place) -> None:
     """Take note that a name stands for what MAD-X computes."""
     interpreter.results.add(text_of(given_of(command, "label", "place"), "label"))
-    interpreter.say(command.word, "command", place)
-
-
-def _match(interpreter: Interpreter, command: Command, place: Place) -> None:
     interpreter.say(command.word, "command", place)
 
 
@@ -270,13 +231,13 @@ def _sxfread(interpreter: Interpreter, command: Command, place: Place) -> None:
 _ACTIONS: dict[str, Callable[[Interpreter, Command, Place], str | None]] = {
     "beam": _beam,
     "call": _call,
-    "endmatch": _match,
+    "endmatch": matching.end,
     "endsequence": _endsequence,
     "exec": _exec,
     "exit": _stop,
     "extract": _extract,
     "makethin": _makethin,
-    "match": _match,
+    "match": matching.begin,
     "option": _option,
     "quit": _stop,
     "resbeam": _resbeam,
@@ -288,5 +249,4 @@ _ACTIONS: dict[str, Callable[[Interpreter, Command, Place], str | None]] = {
     "stop": _stop,
     "sxfread": _sxfread,
     "use": _use,
-    "vary": _vary,
 }

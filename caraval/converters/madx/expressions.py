@@ -30,6 +30,9 @@ class Scope(Protocol):
     def attribute(self, owner: str, name: str, offset: int) -> float:
         """Return the value of an attribute of an element, a sequence or the beam."""
 
+    def cell(self, arguments: tuple[str, ...], why: str, offset: int) -> float:
+        """Return a value of a table; if only a command would tell it, take note of why, and return zero."""
+
     def unknown(self, why: str, offset: int) -> float:
         """Take note that a part of the expression is not known, and return zero."""
 
@@ -92,6 +95,18 @@ class Unknown(Node):
     def value(self, scope: Scope) -> float:
         """Return zero, and say why."""
         return scope.unknown(self.why, self.offset)
+
+
+@dataclass(slots=True)
+class Cell(Node):
+    """A value of a table: ``table(name, column, row)``, or with the row's name before the column."""
+
+    arguments: tuple[str, ...]
+    why: str
+
+    def value(self, scope: Scope) -> float:
+        """Return the value."""
+        return scope.cell(self.arguments, self.why, self.offset)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from caraval.converters.files import contents
+from caraval.converters.files import contents, is_file
 from caraval.core.errors import suggest
 from caraval.core.losses import Losses
 
@@ -78,6 +78,15 @@ class Flow(State):
         self.files.pop()
         return word
 
+    def beside(self, name: str) -> Path | None:
+        """Return the file of that name: beside the file that is read, or beside one that called that."""
+        for caller in reversed(self.files):
+            for spelled in dict.fromkeys((name, name.lower())):
+                path = caller.parent / spelled
+                if is_file(path):
+                    return path
+        return None
+
     def run(self, source: Source, place: Place, start: int = 0, end: int | None = None) -> str:
         """Carry out statements, and return the word that stopped them: ``""``, ``"return"`` or ``"stop"``."""
         if self._level >= DEEPEST:
@@ -86,7 +95,7 @@ class Flow(State):
         word, taken = "", None
         with located(source):
             for statement in statements(source, start, end):
-                self._step(source.place(statement.offset))
+                self.step(source.place(statement.offset))
                 if isinstance(statement, syntax.Block):
                     word, taken = self._block(statement, taken)
                 else:
@@ -116,8 +125,15 @@ class Flow(State):
             text = value.join(pieces)
         return self.run(Source(place.file, text, place, f"in macro {name!r}: "), place)
 
-    def _step(self, place: Place) -> None:
-        self._left -= 1
+    def step(self, place: Place, count: int = 1) -> None:
+        """Count statements, or lines that one of them reads.
+
+        Raises
+        ------
+        LatticeError
+            If there have been too many.
+        """
+        self._left -= count
         if self._left < 0:
             raise place.error(f"after {MOST} repeated statements there is no end; does a loop end?")
 
@@ -126,7 +142,7 @@ class Flow(State):
         place = block.source.place(block.offset)
         if block.kind == "while":
             while self._holds(block):
-                self._step(place)
+                self.step(place)
                 word = self.run(block.source, place, block.start, block.end)
                 if word:
                     return word, None
@@ -170,6 +186,16 @@ class Flow(State):
         if (word, about) not in self._said:
             self._said.add((word, about))
             self.losses.note(word, "", about, instead, place=place)
+
+    @contextmanager
+    def aside(self) -> Iterator[Losses]:
+        """Report to other losses for a while, which are allowed: for what is tried and may be given up."""
+        kept = self.losses, self._said
+        self.losses, self._said = Losses("drift"), set(self._said)
+        try:
+            yield self.losses
+        finally:
+            self.losses, self._said = kept
 
 
 # -------------------------------------------------------------------- what they share

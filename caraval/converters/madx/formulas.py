@@ -24,6 +24,7 @@ from .expressions import (
     COMPARISONS,
     Attribute,
     Call,
+    Cell,
     Comparison,
     Condition,
     Negative,
@@ -183,6 +184,10 @@ def _call(tokens: Tokens, name: str, offset: int, level: int) -> Node:
     if name in RANDOM or name in TABLES:
         _skip_arguments(tokens)
         said = " ".join(tokens.text[offset : tokens.next.start].split())
+        if name == "table":
+            inner = said.partition("(")[2].rpartition(")")[0].lower()
+            arguments = tuple(part.strip(" \"'") for part in inner.split(","))
+            return Cell(offset, 1, arguments, f"{said[:80].rstrip(' ,;')} needs a result of MAD-X")
         what = "is another number in each run" if name in RANDOM else "needs a result of MAD-X"
         return Unknown(offset, 1, f"{said[:80].rstrip(' ,;')} {what}")
     if name not in FUNCTIONS:

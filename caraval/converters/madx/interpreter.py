@@ -10,6 +10,7 @@ from caraval.core.losses import Losses
 from . import commands, syntax
 from .definitions import REFERS, Element, Line, Member, Quantity, Sequence, Setting
 from .flow import Flow
+from .searching import Matching
 from .source import Mistake, Place, Source
 from .statements import attributes
 from .vocabulary import CLASSES, COMMANDS, TEXTS, has
@@ -30,6 +31,7 @@ class Interpreter(Flow):
         self.open: Sequence | None = None
         self.edited: Sequence | None = None
         self.selected: dict[str, list[dict[str, str]]] = {}
+        self.matching: Matching | None = None
 
     # ---------------------------------------------------------------- statements
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from math import pi
 from pathlib import Path
-from typing import Literal
 
-from caraval.core.element import Element
 from caraval.core.errors import LatticeError, UnknownNameError, suggest
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
-from caraval.physics.multipole import Multipole
-from caraval.physics.sbend import SBend
 
-from . import errors, expansion, unrolling
-from .definitions import Sequence, Used
-from .elements import Converter
+from . import expansion
+from .building import built, sequence_of
+from .definitions import Used
 from .interpreter import Interpreter
-from .names import Names
 from .source import Place
-from .values import Surroundings
-
-ROUND = 1e-3
-"""How well the bends of a ring must add up to a whole turn [rad]."""
 
 
 def read(path: str | Path, line: str | None = None, branch: str | int | None = None, losses: Losses | None = None) -> Lattice:
@@ -48,29 +38,7 @@ def read(path: str | Path, line: str | None = None, branch: str | int | None = N
     path = Path(path)
     state = Interpreter(losses or Losses())
     state.read(path, str(path))
-    return lattice(state, chosen(state, line, branch, Place(str(path), 1, 1)))
-
-
-def lattice(state: Interpreter, used: Used) -> Lattice:
-    """Return a sequence or a line as a lattice."""
-    sequence = sequence_of(state, used.name)
-    beam = state.beam_of(used.name)
-    numbers = beam.numbers()
-    place = beam.place or used.place
-    state.report("beam", "energy", beam.doubts, place)
-    if numbers.get("radiate"):
-        state.losses.note("beam", "radiate", "synchrotron radiation", place=place)
-    for effect in used.effects:
-        state.losses.physics(effect.command, "", effect.what, place=effect.place)
-    row = _of_range(state, expansion.expand(state, sequence), used)
-    length = sum(placed.length for placed in row)
-    around = Surroundings(
-        beam.reference(), -1.0 if numbers["bv"] < 0 else 1.0, beam.charge, numbers["npart"], length, state.thin_foc
-    )
-    converter = Converter(state, around)
-    assigned = errors.of_row(state, used, row)
-    elements = [e for number, placed in enumerate(row) for e in converter.elements(placed, assigned.get(number))]
-    return Lattice(elements, name=used.name, geometry=geometry_of(elements), reference=around.reference)
+    return built(state, chosen(state, line, branch, Place(str(path), 1, 1))).lattice
 
 
 def _last(state: Interpreter, known: list[str], place: Place) -> Used:
@@ -85,29 +53,6 @@ def _last(state: Interpreter, known: list[str], place: Place) -> Used:
         state.losses.note(name, "", "nothing is used", "the last one that is complete", place=place)
         return Used(name, place)
     return Used(known[-1], place)
-
-
-def _of_range(state: Interpreter, row: list[expansion.Placed], used: Used) -> list[expansion.Placed]:
-    """Return the part of a row that is used."""
-    if not used.range:
-        return row
-    first, last = Names(used.name, (placed.element.name for placed in row)).range(used.range)
-    if first > last:
-        state.losses.physics(used.name, "range", f"{used.range!r}, which is not there", "the whole", place=used.place)
-        return row
-    return row[first : last + 1]
-
-
-def geometry_of(elements: list[Element]) -> Literal["open", "closed"]:
-    """Return what MAD-X leaves open: a lattice that bends once round is a ring."""
-    plane = [element.angle for element in elements if isinstance(element, SBend) and element.ref_tilt == 0]
-    thin = [element.k0l or 0.0 for element in elements if isinstance(element, Multipole)]
-    return "closed" if abs(abs(sum(plane) + sum(thin)) - 2 * pi) < ROUND else "open"
-
-
-def sequence_of(state: Interpreter, name: str) -> Sequence:
-    """Return a sequence, or a line as one."""
-    return state.sequences[name] if name in state.sequences else unrolling.unrolled(state, state.lines[name])
 
 
 def chosen(state: Interpreter, line: str | None, branch: str | int | None, place: Place) -> Used:

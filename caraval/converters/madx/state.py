@@ -14,6 +14,7 @@ from .expressions import Node, Number
 from .functions import CONSTANTS
 from .source import Place, Source
 from .syntax import Command, Given, Macro
+from .tables import Table
 
 DEEPEST = 450
 """How deep expressions may lead to one another, all their parts counted."""
@@ -40,6 +41,7 @@ class State:
         self.used: list[Used] = []
         self.rbarc = self.thin_foc = True
         self.results: set[str] = set()
+        self.tables: dict[str, Table] = {}
         self._source = Source("", "")
         self._doubts: dict[Doubt, None] = {}
         self._cache: dict[Hashable, tuple[float, Doubts]] = {}
@@ -151,6 +153,12 @@ class State:
         if isinstance(value, Quantity):
             return self._part((owner, name), value)
         return float(value) if isinstance(value, bool) else DEFAULTS.get(name, 0.0)
+
+    def cell(self, arguments: tuple[str, ...], why: str, offset: int) -> float:
+        """Return a value of a table; zero, if only MAD-X knows it."""
+        table = self.tables.get(arguments[0])
+        quantity = table.value(*arguments[1:]) if table is not None and len(arguments) == 3 else None
+        return self.unknown(why, offset) if quantity is None else self._part(arguments, quantity)
 
     def unknown(self, why: str, offset: int) -> float:
         """Take note that a part of the expression is not known, and return zero."""

@@ -28,9 +28,8 @@ from .formulas import condition
 from .source import Mistake, Source
 from .syntax import Assignment, Block, Command, Definition, Given, Ignored, Line, Macro, Setting, Statement
 from .tokens import END, Tokens
-from .words import words
+from .vocabulary import IGNORED, TEXTS
 
-IGNORED = frozenset(words("commands", "ignored"))
 _QUALIFIERS = ("const", "real", "int", "shared")
 
 _BETWEEN = re.compile(r"[\s;]*")
@@ -89,6 +88,17 @@ def attributes(tokens: Tokens, texts: Collection[str] = ()) -> Iterator[Given]:
             continue
         deferred = tokens.take().text == ":="
         yield Given(name.start, name.text, _value(tokens, name.text in texts), deferred)
+
+
+def given_of(command: Command, *texts: str) -> dict[str, Given]:
+    """Return the attributes of a command by name."""
+    return {given.name: given for given in attributes(command.rest, TEXTS | {*texts})}
+
+
+def text_of(given: dict[str, Given], name: str) -> str:
+    """Return an attribute that is a name, in lower case; empty, if it is not given."""
+    value = given[name].value if name in given else ""
+    return value.lower() if isinstance(value, str) else ""
 
 
 # -------------------------------------------------------------------- single statements

@@ -21,8 +21,11 @@ IGNORED = frozenset(words("commands", "ignored"))
 ERRORS = frozenset(words("commands", "errors"))
 CHANGING = frozenset(words("commands", "changing"))
 OF_VARIABLES = frozenset(words("commands", "variables"))
+MINIMISING = frozenset(words("commands", "minimising"))
+MATCHING = MINIMISING | frozenset(words("commands", "matching"))
+TABLES = frozenset(words("commands", "tables"))
 EDIT = frozenset(words("commands", "edit"))
-COMMANDS = IGNORED | ERRORS | CHANGING | OF_VARIABLES | EDIT | frozenset(words("commands", "other"))
+COMMANDS = IGNORED | ERRORS | CHANGING | OF_VARIABLES | EDIT | MATCHING | TABLES | frozenset(words("commands", "other"))
 
 _OWN = {name: frozenset(words("elements", name)) for name in CLASSES}
 _TERM = re.compile(r"kick[1-6]|rm[1-6]{2}|tm[1-6]{3}")

@@ -13,8 +13,8 @@ from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
 
 from . import beams, spelling
+from .building import geometry_of
 from .functions import CONSTANTS
-from .reader import geometry_of
 from .saying import SAYS, with_openings
 from .vocabulary import CLASSES, COMMANDS
 
