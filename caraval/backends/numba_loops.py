@@ -26,9 +26,6 @@ BLOCK = 256
 LINE = BLOCK + 8
 """From one number of a block's settings to the next: not a power of two, of which caches hold few."""
 
-CONTRACTED = {"contract"}
-"""What the compiler may do with formulas: a product and a sum in one instruction, which rounds once."""
-
 SIGNS = {
     "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "truediv": "{} / {}", "neg": "-{}",
     "lt": "{} < {}", "le": "{} <= {}", "gt": "{} > {}", "ge": "{} >= {}", "eq": "{} == {}", "ne": "{} != {}",
@@ -247,7 +244,5 @@ def _dispatched(names: Sequence[str]) -> list[str]:
 
 
 def _jitted(name: str, lines: list[str], namespace: dict[str, Any]) -> Callable[..., None]:
-    compiled: Callable[..., None] = numba.njit(fastmath=CONTRACTED, **OPTIONS)(
-        _function(name, "\n".join(lines) + "\n", {**namespace, "np": np})
-    )
+    compiled: Callable[..., None] = numba.njit(**OPTIONS)(_function(name, "\n".join(lines) + "\n", {**namespace, "np": np}))
     return compiled

@@ -15,7 +15,10 @@ def values(out: cv.ParticleBeam) -> np.ndarray:
 
 
 @pytest.mark.parametrize("other", OTHERS)
-@pytest.mark.parametrize(("name", "method"), every_method())
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [*every_method(), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in every_method(integrated=True))],
+)
 def test_same_particles_on_every_backend(name, method, other):
     lattice = cv.Lattice([ELEMENTS[name].replace(tracking_method=method)])
     incoming = beam()

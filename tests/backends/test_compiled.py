@@ -39,7 +39,7 @@ def assert_same(out: cv.ParticleBeam, truth: cv.ParticleBeam) -> None:
 @pytest.mark.parametrize("names", LINES, ids=lambda names: names[0])
 def test_every_element_compiled(names, backend):
     lattice = line(names)
-    incoming = beam(n=60, scale=0.3)
+    incoming = beam(n=60, scale=0.1)
     truth = lattice.track(incoming)
     assert truth.transmission > 0.1
     assert_same(lattice.compile(backend=backend)(incoming.to(backend)), truth)

@@ -444,13 +444,8 @@ def test_a_harmonic_number_is_a_multiple_of_the_turns(tmp_path):
     lattice = load(tmp_path, "c: rfcavity, l = 0.5, voltage = 1e6, harmon = 7")
     assert lattice["c"].rf_frequency == pytest.approx(7 * lattice.reference.beta * C / 40.5, rel=1e-15)
     assert "harmon" not in lattice["c"].metadata
-    lattice = load(tmp_path, "c: crab_cavity, l = 0.5, rf_frequency = 1e8, harmon = 7, harmon_master = F")
+    lattice = load(tmp_path, "c: crab_cavity, l = 0.5, harmon = 7, harmon_master = F, rf_frequency = 1e8")
     assert lattice["c"].rf_frequency == 1e8
-
-
-def test_frequency_and_harmonic_number_together_are_refused(tmp_path):
-    with pytest.raises(cv.LatticeError, match=r"ring.bmad:3:.*harmon and rf_frequency say the same"):
-        load(tmp_path, "c: rfcavity, l = 0.5, rf_frequency = 1e8, harmon = 7")
 
 
 def test_a_file_may_count_time_absolutely(tmp_path, caplog):

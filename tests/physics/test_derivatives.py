@@ -21,7 +21,7 @@ POINTS = 5
 """Pairs of settings ``+-h, ..., +-5 h`` for the fit: exact up to the ninth power in odd, the eighth in even terms."""
 
 BEND = {"length": 0.5, "angle": 0.2, "e1": 0.1, "e2": 0.05}
-CAVITY = {"length": 1.0, "rf_frequency": 1.3e9, "phi0": 0.05}
+CAVITY = {"length": 1.0, "rf_frequency": 1.3e9, "phi0": 0.05, "n_rf_steps": 3}
 
 # element, setting that goes through zero, and by what steps, a small part of the scale on which things change
 CASES = {
@@ -77,7 +77,7 @@ CASES = {
     "sad_mult_ks": (cv.SadMult(length=0.2, a1=0.05, b1=0.3), "ks", 0.05),
     "cavity_voltage": (cv.LCavity(**CAVITY), "voltage", 5e4),
     "cavity_voltage_traveling": (cv.LCavity(**CAVITY, cavity_type="traveling_wave"), "voltage", 5e4),
-    "cavity_phi0": (cv.LCavity(length=1.0, rf_frequency=1.3e9, voltage=5e6), "phi0", 0.01),
+    "cavity_phi0": (cv.LCavity(**{**CAVITY, "phi0": 0.0}, voltage=5e6), "phi0", 0.01),
     "cavity_voltage_err": (cv.LCavity(**CAVITY, voltage=5e6), "voltage_err", 5e4),
     "cavity_ks": (cv.LCavity(**CAVITY, voltage=5e6), "ks", 0.02),
 }
