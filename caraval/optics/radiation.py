@@ -24,6 +24,7 @@ from .longitudinal import slip_of
 from .table import Table
 from .twiss import begun, twiss
 
+
 class RadiationIntegrals(NamedTuple):
     """Integrals once around the ring, of the curvature ``g`` of the orbit, dispersion and Twiss parameters.
 
