@@ -12,7 +12,7 @@ from caraval.core.errors import InputError, UnknownNameError, suggest
 from caraval.core.lattice import Lattice
 from caraval.physics.match import COUPLINGS, DISPERSIONS
 from caraval.physics.shared.modes import Modes, columns_of, modes_of, periodic
-from caraval.physics.shared.upstream import at_beginning
+from caraval.physics.shared.upstream import ETA_Z, at_beginning
 
 from .along import Optics, columns, namespace_of, phases
 from .equations import jet, slope_of, solved_jets
@@ -69,8 +69,8 @@ def twiss(lattice: Lattice, start: Mapping[str, Any] | None = None, *, chromatic
         from ``lattice.beginning``, and the orbit from ``lattice.metadata["particle_start"]``, as in Bmad.
     start : mapping, optional
         Twiss parameters at the start instead: ``beta_a``, ``alpha_a``, ``beta_b``, ``alpha_b``, and what is not zero of
-        ``eta_x``, ``etap_x``, ``eta_y``, ``etap_y``, ``c11_mat`` to ``c22_mat``, ``mode_flip``, ``x``, ``px``, ``y``, ``py``,
-        ``z``, ``pz``.
+        ``eta_x``, ``etap_x``, ``eta_y``, ``etap_y``, ``eta_z``, ``c11_mat`` to ``c22_mat``, ``mode_flip``, ``x``, ``px``,
+        ``y``, ``py``, ``z``, ``pz``.
     chromatic : bool
         Whether to add derivatives by pz: of beta, alpha and phi (``dbeta_a_dpz``, ...), and second-order dispersion
         (``deta_x_dpz``: the second derivative of x). They are exact, and those of the periodic solution where there is one.
@@ -167,7 +167,7 @@ def begun(line: Line, start: Mapping[str, Any] | None, *, closed: bool = False) 
     if start is None:
         orbit = line.lattice.metadata.get("particle_start", {})
         return _given({**at_beginning(line.lattice), **{n: orbit[n] for n in Coordinates._fields if n in orbit}})
-    names = [*Modes._fields, *DISPERSIONS, *Coordinates._fields]
+    names = [*Modes._fields, *DISPERSIONS, ETA_Z, *Coordinates._fields]
     for name in start:
         if name not in names:
             raise UnknownNameError(f"start has no {name!r}{suggest(name, names)}")
@@ -176,7 +176,7 @@ def begun(line: Line, start: Mapping[str, Any] | None, *, closed: bool = False) 
 
 def _given(start: Mapping[str, Any]) -> Optics:
     """Return the optics of given Twiss parameters."""
-    full = {**dict.fromkeys((*COUPLINGS, *DISPERSIONS, *Coordinates._fields), 0.0), "mode_flip": False, **start}
+    full = {**dict.fromkeys((*COUPLINGS, *DISPERSIONS, ETA_Z, *Coordinates._fields), 0.0), "mode_flip": False, **start}
     for name in ("beta_a", "beta_b"):
         value = full.get(name, 0.0)
         if is_number(value) and not value > 0:
@@ -188,7 +188,7 @@ def _given(start: Mapping[str, Any]) -> Optics:
     xp = namespace(*(value for name, value in full.items() if name != "mode_flip" and value is not None))
     twiss = {"alpha_a": 0.0, "alpha_b": 0.0, **full}
     modes, _ = modes_of(columns_of(twiss, xp), full["mode_flip"], xp)
-    return Optics(modes, (0.0, 0.0), [*(full[name] for name in DISPERSIONS), 0.0], orbit)
+    return Optics(modes, (0.0, 0.0), [full[name] for name in (*DISPERSIONS, ETA_Z)], orbit)
 
 
 def _around(line: Line, orbit: Sequence[Any]) -> Optics:
