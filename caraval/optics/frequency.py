@@ -12,7 +12,7 @@ from caraval.core.lattice import Lattice
 from caraval.core.registry import backend_of
 from caraval.physics.shared.modes import columns_of
 
-from .line import Line, has_rf
+from .line import Line, has_longitudinal_focusing
 from .twiss import Tunes, begun
 
 LEAST = 16
@@ -165,7 +165,7 @@ def tracked_tunes(lattice: Lattice, *, turns: int = 1024, x: Any = 1e-6, y: Any 
     flat = motion[:4] - eta[:, None, None] * motion[5]
     normal = np.einsum("ij,jnt->int", np.linalg.inv(columns), flat)
     a, b = (_turning(normal[i] - 1j * normal[i + 1], alive) % 1.0 for i in (0, 2))
-    if not has_rf(lattice):
+    if not has_longitudinal_focusing(lattice):
         return Tunes(a[()] if a.size > 1 else float(a[0]), b if b.size > 1 else float(b[0]))
     c = _turning(motion[4] - motion[4].mean(axis=-1, keepdims=True) + 0j, alive)
     return Tunes(*(value if value.size > 1 else float(value[0]) for value in (a, b, np.where(pz != 0, -np.abs(c), np.nan))))

@@ -16,7 +16,7 @@ from caraval.physics.shared.upstream import ETA_Z, at_beginning
 
 from .along import Optics, columns, namespace_of, phases
 from .equations import jet, slope_of, solved_jets
-from .line import Line, has_rf, without_rf
+from .line import Line, has_longitudinal_focusing, has_rf, without_rf
 from .longitudinal import synchrotron_tune
 from .orbit import closed_on
 from .table import Table, column
@@ -36,7 +36,8 @@ class Tunes(NamedTuple):
     a, b : number
         Of the two transverse modes.
     c : number, optional
-        Of the longitudinal mode, where cavities are on; negative above transition, as in Bmad.
+        Of the longitudinal mode, where cavities (RFCavity, LCavity) are on; negative above transition, as in Bmad, and zero
+        where that mode is not stable.
     """
 
     a: Any
@@ -127,7 +128,7 @@ def tunes(lattice: Lattice) -> Tunes:
     line = Line(lattice)
     begin = begun(line, None, closed=True)
     a, b = (phase / (2 * pi) for phase in phases(line, begin))
-    return Tunes(a, b, synchrotron_tune(line.turn(begin.orbit)[0]) if has_rf(lattice) else None)
+    return Tunes(a, b, synchrotron_tune(line.turn(begin.orbit)[0]) if has_longitudinal_focusing(lattice) else None)
 
 
 def chromaticities(lattice: Lattice, *, exact: bool = False, delta: float = CHROM_DELTA_E) -> Chromaticities:
