@@ -223,7 +223,12 @@ def elegant() -> Iterator[Found]:
                 elegant_reference.as_run(lattice, matrices=False), expected, "exact", least=1.0
             ),
         }
-        yield Found(name, how, differences, explained(name) or _radiating(expected) or _of_cavities(lattice))
+        yield Found(name, how, differences, _about_elegant(name, expected, lattice))
+
+
+def _about_elegant(name: str, expected: dict[str, Any], lattice: cv.Lattice) -> str:
+    """Return what is known about a beamline's differences."""
+    return explained(name) or optics.KNOWN.get(name) or _radiating(expected) or _of_cavities(lattice)
 
 
 def _radiating(expected: dict[str, Any]) -> str:
@@ -260,7 +265,7 @@ def madx() -> Iterator[Found]:
                 "optics": optics.madx(case),
                 "particles": madx_comparison.particle_difference(case),
             }
-            yield Found(case.name, how, differences, KNOWN.get(case.name, ""))
+            yield Found(case.name, how, differences, KNOWN.get(case.name) or optics.KNOWN.get(case.name, ""))
 
 
 _CODES: dict[str, Callable[[], Iterator[Found]]] = {"Bmad": bmad, "elegant": elegant, "MAD-X": madx}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import caraval as cv
-from caraval.optics import Table, twiss
-from caraval.optics.line import has_rf
+from caraval.optics import Table, closed_orbit, twiss
+from caraval.optics.line import Line, has_rf
+from caraval.physics.shared.modes import periodic
 from tests.converters.elegant_reference import reference
 from tests.converters.madx_comparison import Case, symplectic
 
@@ -26,10 +27,33 @@ ELEGANT = {"beta_a": "betax", "alpha_a": "alphax", "phi_a": "psix", "beta_b": "b
            "eta_x": "etax", "deta_x_ds": "etaxp", "eta_y": "etay", "deta_y_ds": "etayp"}  # fmt: skip
 
 
+RADIATES = "recorded with radiation, whose loss of energy moves the orbit"
+PARAXIAL = "TWISS expands its maps to second order about the axis, and the orbit is off it"
+PITCHED = "as by maps of second order as far as the first pitched element; into those TWISS goes in a way of its own"
+
+FOCUSES = "elegant's matrix of a bend without gradient focuses a little across it"
+
+KNOWN = {
+    "beamline_contrib_sxfel_LTU_ltu": FOCUSES,
+    "beamline_contrib_sxfel_LTU_sxfel": FOCUSES,
+    "iota:iota": RADIATES,
+    "sirepo_elegant_import_data_slc": "elegant does not divide by the determinant of a matrix that damps",
+    "t_c6t_6:bend_seq": "thin slices of a bend that turn the reference by another angle than their field's, which is reported",
+    "t_emit_2:machine": RADIATES,
+    "t_permalign_3:myseq": PITCHED,
+    "t_permalign_4:myseq": "thin slices along the chord of a bend, which MAD-X displaces towards the arc",
+    "t_read_write_hex:seq": "fringe = 1: MAD-X's cavity has fringe fields, which focus",
+    "t_rotations:seq": PARAXIAL,
+    "t_survey_4:myseq": PITCHED,
+}
+"""Lattices whose optics are not as recorded, and why."""
+
+
 def madx(case: Case) -> float | None:
     """Return how far optics are from MAD-X's TWISS, with the closer of two methods; None if it recorded none.
 
-    Its phases are in turns, and its dispersions by ``dE / p0c``. With cavities on, those are left out.
+    Its phases are in turns, and its dispersions by ``dE / p0c``. With cavities on, those are left out, and what is periodic is
+    so in the transverse part of a map with cavities on, which here they are not, as in Bmad.
     """
     periodic = case.expected.get("twiss_periodic") or {}
     recorded = periodic if "betx" in periodic else case.expected.get("twiss_init") or {}
@@ -43,7 +67,17 @@ def madx(case: Case) -> float | None:
         theirs = {name: values for name, values in theirs.items() if not name.startswith("eta")}
     is_ring = recorded is periodic
     lattices = [one.replace(geometry="closed" if is_ring else "open") for one in (case.lattice, symplectic(case.lattice))]
-    return min(_off(lattice, None if is_ring else START, recorded["s"], theirs) for lattice in lattices)
+    start = _with_cavities if is_ring and has_rf(case.lattice) else lambda _: None if is_ring else START
+    return min(_off(lattice, start, recorded["s"], theirs) for lattice in lattices)
+
+
+def _with_cavities(lattice: cv.Lattice) -> dict[str, Any]:
+    """Return the Twiss parameters that are periodic in the transverse part of a turn with cavities on, and its orbit."""
+    line = Line(lattice)
+    orbit = closed_orbit(lattice, 6)
+    matrix, _ = line.turn(orbit)
+    modes = periodic([row[:4] for row in matrix[:4]], np)._asdict()
+    return {**{name: value for name, value in modes.items() if name != "gamma_c"}, **orbit._asdict()}
 
 
 def elegant(lattice: cv.Lattice, expected: Mapping[str, Any]) -> float | None:
@@ -56,14 +90,19 @@ def elegant(lattice: cv.Lattice, expected: Mapping[str, Any]) -> float | None:
         return None
     theirs = {mine: np.array(recorded[name], float) for mine, name in ELEGANT.items()}
     lattice = lattice.replace(geometry="open", reference=reference(expected))
-    return _off(lattice, START, recorded["s"], theirs)
+    return _off(lattice, lambda _: START, recorded["s"], theirs)
 
 
-def _off(lattice: cv.Lattice, start: Mapping[str, float] | None, s: Sequence[float], theirs: Mapping[str, np.ndarray]) -> float:
+def _off(
+    lattice: cv.Lattice,
+    start: Callable[[cv.Lattice], Mapping[str, float] | None],
+    s: Sequence[float],
+    theirs: Mapping[str, np.ndarray],
+) -> float:
     """Return the largest difference at common places, relative where values are large; infinite if there are no optics."""
     try:
         with np.errstate(all="ignore"):
-            table = twiss(lattice, start)
+            table = twiss(lattice, start(lattice))
     except (cv.CaravalError, ArithmeticError):
         return float("inf")
     pairs = _common(table, np.array(s, float))

@@ -152,7 +152,10 @@ def test_floor_of_own_lattices(name: str) -> None:
 
 # -------------------------------------------------------------------- MAD-X and elegant
 
-SEQUENCES = "impactx_fodo ng_fodo ng_ps_new pimms sirepo_compact_storage_ring t_coupling t_ptc_twiss_5Dt t_thick_dipole_3"
+SEQUENCES = """
+    impactx_fodo ng_fodo ng_ps_new pimms psb_injection sirepo_compact_storage_ring
+    t_coupling t_ptc_twiss_5Dt t_thick_dipole_3
+"""
 BEAMLINES = "ex_matching_betaMatching_one ex_PAR_synchrotronTune_parTrack ex_transportLineSteering_twoPlaneSteering_lattice"
 
 
