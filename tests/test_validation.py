@@ -12,14 +12,16 @@ from validation.records import REFERENCE
 def test_table_of_formats() -> None:
     found = [
         formats.Found("good", "yes", {"elements": 0.0, "floor": 1e-10, "matrix": None, "particles": 1e-11}),
-        formats.Found("off", "with losses", {"elements": float("inf"), "matrix": 0.5, "particles": 1e-9}, "for a reason"),
+        formats.Found(
+            "off", "with losses", {"elements": float("inf"), "matrix": 0.5, "optics": 2e-8, "particles": 1e-9}, "for a reason"
+        ),
         formats.Found("bad", "no such thing", {}),
     ]
     assert [one.agrees("Bmad", "particles") for one in found] == [True, False, None]
     assert [one.agrees("MAD-X", "particles") for one in found] == [True, True, None]
     text = "\n".join(report._formats({"Bmad": found}))
-    assert "| Bmad | 3 | 2 | 1 | 1 of 2 (50 %) | 1 of 1 (100 %) | 0 of 1 (0 %) | 1 of 2 (50 %) |" in text
-    assert "- off: elements differ, matrix 5.0e-01, particles 1.0e-09 (for a reason)" in text
+    assert "| Bmad | 3 | 2 | 1 | 1 of 2 (50 %) | 1 of 1 (100 %) | 0 of 1 (0 %) | 0 of 1 (0 %) | 1 of 2 (50 %) |" in text
+    assert "- off: elements differ, matrix 5.0e-01, optics 2.0e-08, particles 1.0e-09 (for a reason)" in text
     assert "- bad: not read: no such thing" in text
     assert "good" not in text
 

@@ -20,6 +20,8 @@ from tests.converters import test_bmad_reference as bmad_reference
 from tests.converters.test_elegant_reference import explained
 from tests.converters.test_madx_reference import KNOWN
 
+from . import optics
+
 SAME = 1e-9
 """Elements, floor coordinates [m] and transfer matrices agree to this, relatively where they are large."""
 
@@ -29,7 +31,10 @@ TRACKED = {"Bmad": 1e-10, "elegant": 1e-6, "MAD-X": 1e-8}
 FEW = 4
 """So many losses are named."""
 
-CHECKS = ("elements", "floor", "matrix", "particles")
+OPTICS = 1e-8
+"""Twiss parameters and dispersions agree to this along the line, relatively where they are large."""
+
+CHECKS = ("elements", "floor", "matrix", "optics", "particles")
 
 
 class Found(NamedTuple):
@@ -53,7 +58,7 @@ class Found(NamedTuple):
     def agrees(self, code: str, check: str) -> bool | None:
         """Return whether a check is passed; None: there is none."""
         difference = self.differences.get(check)
-        return None if difference is None else difference <= (TRACKED[code] if check == "particles" else SAME)
+        return None if difference is None else difference <= {"particles": TRACKED[code], "optics": OPTICS}.get(check, SAME)
 
 
 def outcomes(code: str) -> list[Found]:
@@ -115,6 +120,7 @@ def _of_branch(lattice: cv.Lattice, branch: dict[str, Any], expected: Any) -> di
         "elements": _off(elements),
         "floor": _floor(lattice, branch["elements"][: branch["n_ele_track"] + 1]) if same else float("inf"),
         "matrix": _matrix(lattice, branch.get("R_total")),
+        "optics": None,  # recorded about the axis, wherever the orbit is: tests compare those of rings where it is there
         "particles": None if radiates else _particles(lattice, expected),
     }
 
@@ -212,11 +218,17 @@ def elegant() -> Iterator[Found]:
             "elements": _off(elegant_reference.element_differences(lattice, expected)),
             "floor": floor_off / max(1.0, lattice.length),
             "matrix": elegant_reference.matrix_difference(elegant_reference.as_run(lattice, matrices=True), expected),
+            "optics": optics.elegant(elegant_reference.as_run(lattice, matrices=True), expected),
             "particles": elegant_reference.particle_difference(
                 elegant_reference.as_run(lattice, matrices=False), expected, "exact", least=1.0
             ),
         }
-        yield Found(name, how, differences, explained(name) or _radiating(expected) or _of_cavities(lattice))
+        yield Found(name, how, differences, _about_elegant(name, expected, lattice))
+
+
+def _about_elegant(name: str, expected: dict[str, Any], lattice: cv.Lattice) -> str:
+    """Return what is known about a beamline's differences."""
+    return explained(name) or optics.KNOWN.get(name) or _radiating(expected) or _of_cavities(lattice)
 
 
 def _radiating(expected: dict[str, Any]) -> str:
@@ -250,9 +262,10 @@ def madx() -> Iterator[Found]:
             differences: dict[str, float | None] = {
                 "elements": _off(different),
                 "matrix": madx_comparison.map_difference(case),
+                "optics": optics.madx(case),
                 "particles": madx_comparison.particle_difference(case),
             }
-            yield Found(case.name, how, differences, KNOWN.get(case.name, ""))
+            yield Found(case.name, how, differences, KNOWN.get(case.name) or optics.KNOWN.get(case.name, ""))
 
 
 _CODES: dict[str, Callable[[], Iterator[Found]]] = {"Bmad": bmad, "elegant": elegant, "MAD-X": madx}

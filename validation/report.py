@@ -205,8 +205,11 @@ EXPLANATION_OF_FORMATS = """## Lattice files against the codes that define their
 
 Of the files that each code accepts: how many load, without loss of physics or with losses allowed; and of those, how many
 agree in all elements (names, kinds, lengths, positions, strengths), floor coordinates, transfer matrix (to 1e-9, relative
-where they are large) and tracked particles (Bmad: 1e-10; elegant: 1e-6; PTC for MAD-X: 1e-8; relative where they exceed one).
-MAD-X's files are counted by sequence. A code recorded no floor, matrix or particles where there is no number for them.
+where they are large), optics and tracked particles (Bmad: 1e-10; elegant: 1e-6; PTC for MAD-X: 1e-8; relative where they exceed
+one). Optics are Twiss parameters, phases and dispersions after every element, to 1e-8: the periodic ones that MAD-X recorded,
+or those from beta functions of 10 m; not where elegant accelerates, and without dispersion where MAD-X has cavities, where what
+is periodic is so with cavities on, as in MAD-X. MAD-X's files are counted by sequence. A code recorded no floor, matrix or
+particles where there is no number for them.
 """
 
 

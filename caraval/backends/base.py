@@ -83,6 +83,10 @@ class Backend:
         """Return numbers, or an array of this library or NumPy, as an array here."""
         return self.xp.asarray(value, dtype=dtype, device=self.device(device))
 
+    def beside(self, value: Any, like: Any) -> Any:
+        """Return a number, or an array of NumPy or this library, in the precision of an array and where that is."""
+        return self.asarray(value, dtype=like.dtype)
+
     def to_numpy(self, array: Any) -> np.ndarray:
         """Return an array's values in NumPy."""
         return np.asarray(array)

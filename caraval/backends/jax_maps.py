@@ -73,14 +73,12 @@ class Way:
         return self._passed(self.table, start, self.order._replace(begins=once))[0]  # type: ignore[no-any-return]
 
     def _passed(self, table: Any, start: Sequence[Any], order: Rows) -> Any:
-        orbit = jnp.stack(jnp.broadcast_arrays(*(jnp.asarray(value, dtype=table.dtype) for value in start)))
-        shape = np.broadcast_shapes(orbit.shape[1:], table.shape[2:])
-        return program(self.kinds)(order, table, jnp.broadcast_to(orbit, (6, *shape)))
+        return program(self.kinds)(order, table, _spread(start, table.shape[2:], table.dtype))
 
     def improved(self, start: Sequence[Any], dimensions: int) -> Any:
         """Return an orbit after one step of Newton's method, ``(6, ...)``."""
         matrix, end = self.turn(start)
-        orbit = jnp.broadcast_to(jnp.stack(jnp.broadcast_arrays(*map(jnp.asarray, start))), end.shape)
+        orbit = _spread(start, end.shape[1:], end.dtype)
         return orbit.at[:dimensions].add(newton(matrix, end - orbit, dimensions))
 
     def closed(self, start: Sequence[Any], dimensions: int, steps: int, small: float, settled: float) -> tuple[Any, Any]:
@@ -118,6 +116,13 @@ class Way:
         while goes_on(state):
             state = improve(state)
         return state[:2]
+
+
+def _spread(start: Sequence[Any], shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return six numbers, or arrays of settings, as one array ``(6, ...)`` that has the shape of others as well."""
+    values = [jnp.asarray(value, dtype=dtype) for value in start]
+    whole = np.broadcast_shapes(shape, *(value.shape for value in values))
+    return jnp.stack([jnp.broadcast_to(value, whole) for value in values])
 
 
 def _fixed(array: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 
 from caraval.core.affine import taken
 from caraval.core.arrays import arrays, is_number, namespace, shape_of, stack
@@ -58,7 +58,7 @@ class Together:
             return values
         if self.like is None:
             return self.backend.asarray(values)
-        return self.backend.asarray(values, dtype=self.like.dtype, device=device(self.like))
+        return self.backend.beside(values, self.like)
 
     def _constants(self, variant: Variant, rows: Sequence[Row]) -> Any:
         columns = zip(*(row.values for row in rows), strict=True)

@@ -59,6 +59,10 @@ class TorchBackend(Backend):
             return torch.tensor(value, dtype=dtype, device=self.device(device))
         return torch.as_tensor(value, dtype=dtype, device=self.device(device))
 
+    def beside(self, value: Any, like: Any) -> Any:
+        """Return a number or an array like another, see :meth:`Backend.beside`."""
+        return self.asarray(value, dtype=like.dtype, device=like.device)
+
     def to_numpy(self, array: Any) -> np.ndarray:
         """Return a tensor's values in NumPy."""
         return array.detach().cpu().numpy()  # type: ignore[no-any-return]

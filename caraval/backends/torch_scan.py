@@ -86,7 +86,11 @@ def scan(step: Step, state: Any, things: torch.Tensor, values: Callable[[Any], A
         seen.append(_pytree.tree_leaves(begin))
     columns = [None if leaf is None else np.array([row[i] for row in seen]) for i, leaf in enumerate(nest.leaves)]
     path = torch.stack([things.new_tensor(columns[i]) for i in nest.places], dim=1)
-    others = [None if columns[i] is None else torch.from_numpy(columns[i]) for i in range(len(columns)) if i not in nest.places]
+    others = [
+        None if columns[i] is None else torch.from_numpy(columns[i]).to(things.device)
+        for i in range(len(columns))
+        if i not in nest.places
+    ]
     before, after = ([None if other is None else other[part] for other in others] for part in (slice(-1), slice(1, None)))
     along = torch.movedim(things, 0, 2)
 
@@ -106,7 +110,9 @@ def scan(step: Step, state: Any, things: torch.Tensor, values: Callable[[Any], A
 def _slopes(function: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor) -> torch.Tensor:
     """Return the derivatives ``(n, m, m, ...)`` of a function of arrays ``(n, m, ...)``, place by place."""
     size = at.shape[1]
-    unit = torch.eye(size, dtype=at.dtype).reshape(size, 1, size, *(1,) * (at.ndim - 2)).expand(size, *at.shape)
+    unit = (
+        torch.eye(size, dtype=at.dtype, device=at.device).reshape(size, 1, size, *(1,) * (at.ndim - 2)).expand(size, *at.shape)
+    )
     found = torch.func.vmap(lambda along: torch.func.jvp(function, (at,), (along,))[1])(unit)
     return torch.movedim(found, 0, 2).detach()
 

@@ -12,6 +12,7 @@ from .radiation import Equilibrium, RadiationIntegrals, equilibrium, radiation_i
 from .survey import survey
 from .table import Table
 from .twiss import Chromaticities, Tunes, chromaticities, tunes, twiss
+from .upstream import resolved
 
 __all__ = [
     "Chromaticities",
@@ -30,6 +31,7 @@ __all__ = [
     "match",
     "orbit_response",
     "radiation_integrals",
+    "resolved",
     "survey",
     "tracked_tunes",
     "transfer_matrix",

@@ -130,14 +130,15 @@ def _stacked(line: Line, start: Any) -> Optics:
     xp = namespace(matrices)
 
     def along(value: Any) -> Any:
-        truth = isinstance(value, (bool, np.bool_)) or getattr(value, "dtype", None) == xp.bool
-        return xp.broadcast_to(line.backend.asarray(value, dtype=xp.bool if truth else matrices.dtype), matrices.shape[3:])
+        is_truth = isinstance(value, (bool, np.bool_)) or getattr(value, "dtype", None) == xp.bool
+        found = line.backend.beside(value, matrices[0, 0, 0, ...] == 0 if is_truth else matrices)
+        return xp.broadcast_to(found, matrices.shape[3:])
 
     begin = _mapped((modes, [0.0, 0.0], dispersion), along)
 
     found = line.backend.scan(_followed, begin, matrices)
     senses = np.array([_sense(element) for element in line.lattice]).T.reshape(2, -1, *(1,) * (matrices.ndim - 3))
-    senses = line.backend.asarray(senses)
+    senses = line.backend.beside(senses, matrices)
     turned = [xp.cumulative_sum(_grown(phase, senses[0], senses[1], xp), axis=0) for phase in found[1]]
     modes, angles, eta = _preceded(begin, (found[0], turned, found[2]), xp)
     first = xp.stack(list(map(along, orbit)))

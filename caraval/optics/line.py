@@ -18,6 +18,7 @@ from caraval.core.plan import Prepared
 from caraval.core.reference import Reference
 from caraval.core.registry import backend_of, registry
 from caraval.core.tracking import refuse_orbits
+from caraval.physics.lcavity import LCavity
 from caraval.physics.match import Match, matrix_of
 from caraval.physics.rfcavity import RFCavity
 from caraval.physics.shared.modes import multiplied
@@ -139,6 +140,11 @@ def has_rf(lattice: Lattice) -> bool:
     return any(isinstance(element, RFCavity) and _acts(element) for element in lattice)
 
 
+def has_longitudinal_focusing(lattice: Lattice) -> bool:
+    """Whether cavities of any kind act; those that accelerate leave closed orbits in four dimensions, as in Bmad."""
+    return has_rf(lattice) or any(isinstance(element, LCavity) and _acts(element) for element in lattice)
+
+
 def without_rf(lattice: Lattice) -> Lattice:
     """Return the lattice with its storage-ring cavities switched off; always the same one, with its plans."""
     if not has_rf(lattice):
@@ -150,5 +156,5 @@ def without_rf(lattice: Lattice) -> Lattice:
     return flat
 
 
-def _acts(cavity: RFCavity) -> bool:
+def _acts(cavity: RFCavity | LCavity) -> bool:
     return cavity.is_on and not (is_number(cavity.voltage) and cavity.voltage == 0)

@@ -17,6 +17,9 @@ from .equations import solved
 UNIT = np.kron(np.eye(3), [[0.0, 1.0], [-1.0, 0.0]])
 """The symplectic form."""
 
+LEAST_SHARE = 0.3
+"""A mode with less than this in the plane of z and pz is not the longitudinal one, which then is not stable."""
+
 
 def synchrotron_tune(matrix: Sequence[Sequence[Any]]) -> Any:
     """Return the tune of the longitudinal mode of a one-turn map, negative where it turns backwards (above transition).
@@ -39,16 +42,20 @@ def synchrotron_tune(matrix: Sequence[Sequence[Any]]) -> Any:
 
 
 def _longitudinal(matrix: np.ndarray) -> np.ndarray:
-    """Return the tune of the mode that moves most in z and pz."""
+    """Return the tune of the mode that moves most in z and pz.
+
+    The parts that three stable modes have in the plane of z and pz are one together: one has a third at least.
+    """
     values, vectors = np.linalg.eig(matrix)
     sense = np.imag(np.einsum("...ij,ik,...kj->...j", np.conj(vectors), UNIT, vectors))
-    invariant = np.abs(np.imag(np.conj(vectors[..., 4, :]) * vectors[..., 5, :]))
+    invariant = 2 * np.abs(np.imag(np.conj(vectors[..., 4, :]) * vectors[..., 5, :]))
     share = np.where(np.abs(sense) > 1e-12, invariant / np.where(sense == 0, 1.0, np.abs(sense)), 0.0)
     share = np.where(np.imag(values) != 0, share, 0.0)
     best = np.argmax(share, axis=-1)[..., None]
     value = np.take_along_axis(values, best, axis=-1)[..., 0]
     orientation = np.sign(np.take_along_axis(sense, best, axis=-1)[..., 0])
-    return np.asarray(orientation * np.angle(value) / (2 * pi))
+    is_stable = np.take_along_axis(share, best, axis=-1)[..., 0] > LEAST_SHARE
+    return np.where(is_stable, orientation * np.angle(value) / (2 * pi), 0.0)
 
 
 def _attached(matrix: Sequence[Sequence[Any]], tune: Any) -> Any:
@@ -66,7 +73,8 @@ def _attached(matrix: Sequence[Sequence[Any]], tune: Any) -> Any:
     per_tune = -4 * pi * like.sin(2 * pi * tune)
     value = x * x * x - e1 * x * x + (e2 - 3) * x + 2 * e1 - e3
     derivative = 3 * x * x - 2 * e1 * x + e2 - 3
-    return tune - value / (derivative * per_tune)
+    is_still = tune == 0
+    return like.where(is_still, 0.0 * value, tune - value / like.where(is_still, 1.0, derivative * per_tune))
 
 
 def slip_of(matrix: Sequence[Sequence[Any]]) -> Any:

@@ -6,31 +6,23 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from math import cos, sin, sqrt, tan
+from math import sqrt, tan
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from caraval.core import scalar
 from caraval.core.element import Element
-from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.reference import C_LIGHT
-from caraval.physics.quadrupole import Quadrupole
 from caraval.physics.sbend import SBend
 from caraval.physics.shared.emission import QUANTUM, mean_loss, reduced_wavelength
-from caraval.physics.wiggler import Wiggler
 
+from .curvature import Bending, Look, bends
 from .line import Line, without_rf
 from .longitudinal import slip_of
 from .table import Table
 from .twiss import begun, twiss
-
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(6)
-"""Of Gauss and Legendre's quadrature inside of magnets: to 1e-9 in bends of a tenth of a radian."""
-
-ASIDE = 1e-12
-"""An orbit nearer to the axis of a quadrupole [m] than this is on it."""
 
 
 class RadiationIntegrals(NamedTuple):
@@ -97,30 +89,33 @@ class Equilibrium(NamedTuple):
 def radiation_integrals(lattice: Lattice) -> RadiationIntegrals:
     """Return the radiation integrals of a ring, or of a line.
 
-    Bends count, with their gradients and pole faces, and quadrupoles where the orbit is off their axis. What higher multipoles,
-    solenoids and correctors bend is left out.
+    What bends is what Bmad counts: bends with their gradients and pole faces, wigglers and undulators, correctors, everything
+    with `hkick` or `vkick`, and quadrupoles where the orbit is off their axis. What higher multipoles and solenoids bend is
+    left out.
+
+    A wiggler tracked by ``bmad_standard`` has the mean motion alone: as in Bmad, its Twiss parameters and dispersion are those
+    of that motion, and the first integrals are in closed form. (Bmad's own `i0` and `i1` lack the wiggler's length.) Tracked by
+    ``kick_drift_kick`` it has the dispersion of the wiggling as well.
 
     Parameters
     ----------
     lattice : Lattice
         With a reference; not a batch.
-
-    Raises
-    ------
-    InputError
-        If there are wigglers, whose radiation is not understood here.
     """
-    for element in lattice:
-        if isinstance(element, Wiggler) and element.is_on:
-            raise InputError(f"{element.label}: the radiation of wigglers is not understood")
     elements, magnets = _cut(lattice)
     table = twiss(lattice.replace(elements=elements))
     total = np.zeros(9)
-    for magnet, first in magnets:
-        for node, weight in enumerate(WEIGHTS):
-            total += weight * magnet.length / 2 * _density(magnet, table, first + node + 1)
+    for bending, first, edges in magnets:
+        part = np.sum(
+            [look.weight * _density(bending, look, table, first + edges.index(look.s)) for look in bending.looks], axis=0
+        )
+        if bending.is_mean:
+            part[:4] = bending.wiggled()
+        total += part
+        magnet = bending.magnet
         if isinstance(magnet, SBend):
-            total[[4, 5]] += _edge(magnet, magnet.e1, table, first) + _edge(magnet, magnet.e2, table, first + len(NODES) + 1)
+            ends = ((magnet.e1, first), (magnet.e2, first + len(edges) - 1))
+            total[[4, 5]] += np.sum([_edge(bending, angle, table, row) for angle, row in ends], axis=0)
     total[0] *= Line(lattice).reference.gamma
     return RadiationIntegrals(*map(float, total))
 
@@ -155,56 +150,40 @@ def equilibrium(lattice: Lattice) -> Equilibrium:
     )  # fmt: skip
 
 
-def _cut(lattice: Lattice) -> tuple[list[Element], list[tuple[Any, int]]]:
-    """Return the elements with magnets cut at the nodes, and the magnets with the rows of the table before them."""
+def _cut(lattice: Lattice) -> tuple[list[Element], list[tuple[Bending, int, list[float]]]]:
+    """Return the elements with magnets cut where one looks, and the magnets with the rows before them, and their cuts [m]."""
     line = Line(lattice)
     orbits = [(0.0, 0.0), *((piece.orbit[0], piece.orbit[2]) for piece in line.pieces(begun(line, None).orbit))]
     elements: list[Element] = []
-    magnets: list[tuple[Any, int]] = []
+    magnets: list[tuple[Bending, int, list[float]]] = []
     for place, element in enumerate(lattice):
-        magnet: Any = element.at(line.prepared.references[place], scalar).turned()
-        if not (element.is_on and magnet.length and _bends(magnet, orbits[place : place + 2])):
+        reference = line.prepared.references[place]
+        magnet: Any = element.at(reference, scalar).turned()
+        if not bends(magnet, orbits[place : place + 2]):
             elements.append(element)
             continue
-        magnets.append((magnet, len(elements)))
-        edges = [0.0, *(element.length * (1 + node) / 2 for node in NODES), element.length]
+        bending = Bending(magnet, reference)
+        edges = [0.0, *(edge for look in bending.looks for edge in look.edges), float(element.length)]
+        magnets.append((bending, len(elements), edges))
         elements += [element.cut(a, b) for a, b in pairwise(edges)]
     return elements, magnets
 
 
-def _bends(magnet: Any, orbits: list[tuple[Any, Any]]) -> bool:
-    """Whether a magnet bends the orbit."""
-    if isinstance(magnet, SBend):
-        return bool(magnet.g + magnet.dg)
-    aside = max(abs(magnet.x_offset), abs(magnet.y_offset), *(abs(value) for orbit in orbits for value in orbit))
-    return isinstance(magnet, Quadrupole) and bool(magnet.k1) and aside > ASIDE
-
-
-def _density(magnet: Any, table: Table, row: int) -> np.ndarray:
+def _density(bending: Bending, look: Look, table: Table, row: int) -> np.ndarray:
     """Return what is integrated, at a row of the table."""
-    along, across = _frame(magnet)
-    g, k1 = (magnet.g + magnet.dg, magnet.k1 or 0.0) if isinstance(magnet, SBend) else (0.0, magnet.k1)
-    orbit = np.array([table.x[row] - magnet.x_offset, table.y[row] - magnet.y_offset])
-    bend = np.array([g + k1 * (along @ orbit), -k1 * (across @ orbit)])
+    bend = bending.curvature(look, table, row)
+    slope = bending.gradient(bend)
     size = float(np.hypot(*bend))
-    etas = {mode: np.array([along @ eta, across @ eta]) for mode, eta in _dispersions(table, row).items()}
-    eta = etas["a"] + etas["b"]
-    fourth = [bend @ etas[m] * size**2 + 2 * k1 * (bend[0] * etas[m][0] - bend[1] * etas[m][1]) for m in "ab"]
-    return np.array([size, bend @ eta, size**2, size**3, *fourth, *(size**3 * _invariant(table, row, m) for m in "ab"),
-                     size**3 * table.beta_b[row]])  # fmt: skip
+    etas = _dispersions(table, row)
+    fourth = [size**2 * bend @ etas[mode] + slope @ etas[mode] for mode in "ab"]
+    return np.array([size, bend @ (etas["a"] + etas["b"]), size**2, size**3, *fourth,
+                     *(size**3 * _invariant(table, row, mode) for mode in "ab"), size**3 * table.beta_b[row]])  # fmt: skip
 
 
-def _edge(magnet: SBend, angle: Any, table: Table, row: int) -> np.ndarray:
+def _edge(bending: Bending, angle: Any, table: Table, row: int) -> np.ndarray:
     """Return what a pole face gives to the fourth integrals."""
-    along, _ = _frame(magnet)
-    g = magnet.g + magnet.dg
-    return np.array([-(g**2) * tan(angle) * (along @ eta) for eta in _dispersions(table, row).values()])
-
-
-def _frame(magnet: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the axes of a magnet, turned about the beam."""
-    c, s = cos(magnet.plane), sin(magnet.plane)
-    return np.array([c, s]), np.array([-s, c])
+    g = bending.magnet.g + bending.magnet.dg
+    return np.array([-(g**2) * tan(angle) * (bending.axes[0] @ eta) for eta in _dispersions(table, row).values()])
 
 
 def _dispersions(table: Table, row: int) -> dict[str, np.ndarray]:

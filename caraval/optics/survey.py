@@ -75,7 +75,7 @@ def _stacked(values: list[Any]) -> Any:
     if like is None:
         return np.stack(values)
     backend = backend_of(like)
-    return stack([backend.asarray(v, dtype=like.dtype) if isinstance(v, np.ndarray) else v for v in values], axis=0)
+    return stack([backend.beside(v, like) if isinstance(v, np.ndarray) else v for v in values], axis=0)
 
 
 def _oriented(axes: Any, near: Angles) -> list[Any]:
@@ -96,10 +96,10 @@ def _oriented(axes: Any, near: Angles) -> list[Any]:
     backend = backend_of(axes)
     values = [backend.value(angle) for angle in (theta, phi, psi)]
     overhead = np.cos(told[1]) < 0
-    phi = xp.where(backend.asarray(overhead), -phi, phi)
+    phi = phi * backend.beside(np.where(overhead, -1.0, 1.0), axes)
     values[1] = np.where(overhead, -values[1], values[1])
     return [
-        angle + backend.asarray(wanted - value, dtype=axes.dtype)
+        angle + backend.beside(wanted - value, axes)
         for angle, wanted, value in zip((theta, phi, psi), told, values, strict=True)
     ]
 

@@ -12,11 +12,11 @@ from caraval.core.errors import InputError, UnknownNameError, suggest
 from caraval.core.lattice import Lattice
 from caraval.physics.match import COUPLINGS, DISPERSIONS
 from caraval.physics.shared.modes import Modes, columns_of, modes_of, periodic
-from caraval.physics.shared.upstream import at_beginning
+from caraval.physics.shared.upstream import ETA_Z, at_beginning
 
 from .along import Optics, columns, namespace_of, phases
 from .equations import jet, slope_of, solved_jets
-from .line import Line, has_rf, without_rf
+from .line import Line, has_longitudinal_focusing, has_rf, without_rf
 from .longitudinal import synchrotron_tune
 from .orbit import closed_on
 from .table import Table, column
@@ -36,7 +36,8 @@ class Tunes(NamedTuple):
     a, b : number
         Of the two transverse modes.
     c : number, optional
-        Of the longitudinal mode, where cavities are on; negative above transition, as in Bmad.
+        Of the longitudinal mode, where cavities (RFCavity, LCavity) are on; negative above transition, as in Bmad, and zero
+        where that mode is not stable.
     """
 
     a: Any
@@ -69,8 +70,8 @@ def twiss(lattice: Lattice, start: Mapping[str, Any] | None = None, *, chromatic
         from ``lattice.beginning``, and the orbit from ``lattice.metadata["particle_start"]``, as in Bmad.
     start : mapping, optional
         Twiss parameters at the start instead: ``beta_a``, ``alpha_a``, ``beta_b``, ``alpha_b``, and what is not zero of
-        ``eta_x``, ``etap_x``, ``eta_y``, ``etap_y``, ``c11_mat`` to ``c22_mat``, ``mode_flip``, ``x``, ``px``, ``y``, ``py``,
-        ``z``, ``pz``.
+        ``eta_x``, ``etap_x``, ``eta_y``, ``etap_y``, ``eta_z``, ``c11_mat`` to ``c22_mat``, ``mode_flip``, ``x``, ``px``,
+        ``y``, ``py``, ``z``, ``pz``.
     chromatic : bool
         Whether to add derivatives by pz: of beta, alpha and phi (``dbeta_a_dpz``, ...), and second-order dispersion
         (``deta_x_dpz``: the second derivative of x). They are exact, and those of the periodic solution where there is one.
@@ -127,7 +128,7 @@ def tunes(lattice: Lattice) -> Tunes:
     line = Line(lattice)
     begin = begun(line, None, closed=True)
     a, b = (phase / (2 * pi) for phase in phases(line, begin))
-    return Tunes(a, b, synchrotron_tune(line.turn(begin.orbit)[0]) if has_rf(lattice) else None)
+    return Tunes(a, b, synchrotron_tune(line.turn(begin.orbit)[0]) if has_longitudinal_focusing(lattice) else None)
 
 
 def chromaticities(lattice: Lattice, *, exact: bool = False, delta: float = CHROM_DELTA_E) -> Chromaticities:
@@ -167,7 +168,7 @@ def begun(line: Line, start: Mapping[str, Any] | None, *, closed: bool = False) 
     if start is None:
         orbit = line.lattice.metadata.get("particle_start", {})
         return _given({**at_beginning(line.lattice), **{n: orbit[n] for n in Coordinates._fields if n in orbit}})
-    names = [*Modes._fields, *DISPERSIONS, *Coordinates._fields]
+    names = [*Modes._fields, *DISPERSIONS, ETA_Z, *Coordinates._fields]
     for name in start:
         if name not in names:
             raise UnknownNameError(f"start has no {name!r}{suggest(name, names)}")
@@ -176,7 +177,7 @@ def begun(line: Line, start: Mapping[str, Any] | None, *, closed: bool = False) 
 
 def _given(start: Mapping[str, Any]) -> Optics:
     """Return the optics of given Twiss parameters."""
-    full = {**dict.fromkeys((*COUPLINGS, *DISPERSIONS, *Coordinates._fields), 0.0), "mode_flip": False, **start}
+    full = {**dict.fromkeys((*COUPLINGS, *DISPERSIONS, ETA_Z, *Coordinates._fields), 0.0), "mode_flip": False, **start}
     for name in ("beta_a", "beta_b"):
         value = full.get(name, 0.0)
         if is_number(value) and not value > 0:
@@ -188,7 +189,7 @@ def _given(start: Mapping[str, Any]) -> Optics:
     xp = namespace(*(value for name, value in full.items() if name != "mode_flip" and value is not None))
     twiss = {"alpha_a": 0.0, "alpha_b": 0.0, **full}
     modes, _ = modes_of(columns_of(twiss, xp), full["mode_flip"], xp)
-    return Optics(modes, (0.0, 0.0), [*(full[name] for name in DISPERSIONS), 0.0], orbit)
+    return Optics(modes, (0.0, 0.0), [full[name] for name in (*DISPERSIONS, ETA_Z)], orbit)
 
 
 def _around(line: Line, orbit: Sequence[Any]) -> Optics:

@@ -40,7 +40,7 @@ def _beside(*arrays: Array) -> list[Array]:
     if other is None:
         return list(arrays)
     backend = backend_of(other)
-    return [backend.asarray(array, dtype=other.dtype) if isinstance(array, np.ndarray) else array for array in arrays]
+    return [backend.beside(array, other) if isinstance(array, np.ndarray) else array for array in arrays]
 
 
 class Standing(NamedTuple):

@@ -42,7 +42,7 @@ class Match(Element):
         How much later particles are [s].
     matrix : "standard", "identity", "match_twiss" or "phase_trombone"
         The last two take the Twiss parameters at the entrance from upstream; see
-        :func:`caraval.physics.shared.upstream.resolved`.
+        :func:`caraval.optics.resolved`.
     kick0 : "standard", "zero" or "match_orbit"
         The last takes every particle to the coordinates at the exit, wherever it comes from.
     recalc : bool
@@ -308,7 +308,7 @@ def bmad_standard(match: Match, method: Any, number: int) -> Sequence[Step]:
     if match.asks_upstream():
         raise InputError(
             f"{match.label}: {match.matrix} needs the Twiss parameters upstream; "
-            "use caraval.physics.shared.upstream.resolved(lattice), or give beta_a0, beta_b0, ... and recalc=False"
+            "use caraval.optics.resolved(lattice), or give beta_a0, beta_b0, ... and recalc=False"
         )
     if match.lands():
         return (Step((Routine(track=land, prepare=_prepare_landing),)),)

@@ -104,3 +104,9 @@ def test_photons(load: Load) -> None:
 def test_a_fork_to_nowhere(load: Load) -> None:
     with pytest.raises(LatticeError, match="fork 'f': no line 'sid' is defined; did you mean 'side'"):
         load(BASE + "f[to_line] = sid")
+
+
+def test_photons_do_not_go_round(tmp_path: Path) -> None:
+    path = tmp_path / "lattice.bmad"
+    path.write_text("parameter[particle] = photon; parameter[e_tot] = 100; d: drift, l = 1; m: line = (d); use, m")
+    assert cv.load(path, on_unsupported="drift").geometry == "open"

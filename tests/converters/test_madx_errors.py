@@ -172,6 +172,7 @@ def test_patterns(pattern: str, name: str, expected: bool) -> None:
     [
         ("d: rfmultipole, knl = {0, 1}, freq = 1;", "d: a rfmultipole cannot be carried; a marker", "Marker"),
         ("d: twcavity, l = 1, volt = 1;", "d: a twcavity cannot be carried; a drift", "Drift"),
+        ("d: rfcavity, volt = 1, freq = 1, fringe = 1;", "d: fringe = 1.0 cannot be carried; left out", "RFCavity"),
         ("d: nllens, knll = 1;", "d: a nllens cannot be carried; a marker", "Marker"),
         ("d: wire, current = {1};", "d: a wire cannot be carried; a marker", "Marker"),
         ("d: quadrupole, k1 := table(twiss, x);", "d: k1 = table\\(twiss, x\\) needs a result of MAD-X", "Quadrupole"),

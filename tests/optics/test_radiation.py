@@ -54,10 +54,70 @@ def test_quadrupoles_bend_where_the_orbit_is_off_their_axis():
     assert radiation_integrals(lattice).i2 == pytest.approx(expected, rel=1e-9)
 
 
-def test_wigglers_are_refused():
-    line = [*rings.ring(2), cv.Wiggler(length=1.0, b_max=1.0, l_period=0.1)]
-    with pytest.raises(cv.InputError, match="wigglers is not understood"):
-        radiation_integrals(cv.Lattice(line, reference=rings.REFERENCE, geometry="closed"))
+def wiggling(method, **more):
+    """A wiggler of ten periods in a line that begins with Twiss parameters."""
+    device = cv.Wiggler(name="w", length=2.0, g_max=0.05, l_period=0.2, tracking_method=method, **more)
+    beginning = {"beta_a": 4.0, "beta_b": 3.0, "eta_x": 0.1}
+    return radiation_integrals(cv.Lattice([device], reference=rings.REFERENCE, beginning=beginning))
+
+
+def test_wigglers_radiate_on_every_pole():
+    """Means of powers of a cosine, and for the mean of its third power by beta that of a drift, which focuses little."""
+    g, length, k = 0.05, 2.0, 2 * np.pi / 0.2
+    mean = wiggling("bmad_standard")
+    gamma = rings.REFERENCE.gamma
+    expected = [gamma * length * 2 * g / np.pi, -length * g**2 / (2 * k**2), length * g**2 / 2, length * 4 * g**3 / (3 * np.pi)]
+    np.testing.assert_allclose(mean[:4], expected, rtol=1e-14)
+    beta = 3.0 + length**2 / (3 * 3.0)
+    assert mean.i6_b == pytest.approx(4 * g**3 / (3 * np.pi) * length * beta, rel=3e-3)
+    assert mean.i5_a == pytest.approx(4 * g**3 / (3 * np.pi) * length * 0.1**2 / 4.0, rel=1e-2)
+
+
+def test_wigglers_in_their_field_radiate_as_their_mean_and_disperse_besides():
+    mean, whole = (wiggling(method) for method in ("bmad_standard", "kick_drift_kick"))
+    np.testing.assert_allclose(whole[0], mean[0], rtol=1e-6)
+    np.testing.assert_allclose(whole[2:4], mean[2:4], rtol=1e-6)
+    assert whole.i6_b == pytest.approx(mean.i6_b, rel=1e-4)
+    g, k = 0.05, 2 * np.pi / 0.2
+    line = cv.Lattice(
+        [cv.Wiggler(length=2.0, g_max=g, l_period=0.2, tracking_method="kick_drift_kick")],
+        reference=rings.REFERENCE,
+        beginning={"beta_a": 4.0, "beta_b": 3.0},
+    )
+    i = radiation_integrals(line)
+    # px wiggles with g sin(ks) / k, and so does the dispersion, with the opposite sign; from its entrance on it drifts
+    assert i.i1 == pytest.approx(-2.0 * g**2 / (2 * k**2), rel=0.05)
+    assert 0 < i.i5_a < 1e-2 * g**3
+
+
+def test_helical_undulators_radiate_all_along():
+    g = 0.05
+    device = cv.Undulator(length=2.0, g_max=g, l_period=0.2, field_calc="helical_model")
+    line = cv.Lattice([device], reference=rings.REFERENCE, beginning={"beta_a": 4.0, "beta_b": 3.0})
+    i = radiation_integrals(line)
+    assert (i.i2, i.i3) == pytest.approx((2.0 * g**2, 2.0 * g**3), rel=1e-14)
+    assert i.i6_b == pytest.approx(g**3 * 2.0 * (3.0 + 4.0 / 9.0), rel=5e-3)
+
+
+def test_correctors_radiate_as_weak_bends():
+    kick = 1e-3
+    beginning = {"beta_a": 2.0, "beta_b": 2.0, "eta_x": 0.3}
+    line = cv.Lattice([cv.Kicker(length=0.5, hkick=-kick)], reference=rings.REFERENCE, beginning=beginning)
+    i = radiation_integrals(line)
+    g = kick / 0.5
+    assert (i.i2, i.i3) == pytest.approx((g**2 * 0.5, g**3 * 0.5), rel=1e-8)
+    assert i.i1 == pytest.approx(g * 0.5 * 0.3, rel=1e-2)
+
+
+def test_kicks_in_bends_count_with_their_design():
+    bend = cv.SBend(length=1.0, angle=0.1, hkick=-1e-3)
+    lattices = [
+        cv.Lattice([one], reference=rings.REFERENCE, beginning={"beta_a": 2.0, "beta_b": 2.0})
+        for one in (bend, cv.SBend(length=1.0, angle=0.1, dg=1e-3))
+    ]
+    kicked, stronger = map(radiation_integrals, lattices)
+    assert kicked.i2 == pytest.approx(stronger.i2, rel=2e-4)
+    assert stronger.i2 == pytest.approx(0.101**2, rel=1e-12)
 
 
 # -------------------------------------------------------------------- matrices

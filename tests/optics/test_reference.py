@@ -16,6 +16,8 @@ import pytest
 
 import caraval as cv
 from caraval.optics import chromaticities, equilibrium, radiation_integrals, survey, tunes, twiss
+from tests.converters import elegant_reference, madx_comparison
+from validation import optics
 
 REFERENCE = Path(__file__).resolve().parents[2].parent / "shared" / "reference"
 pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")
@@ -146,3 +148,26 @@ def test_floor_of_own_lattices(name: str) -> None:
     for place, where in enumerate(floor):
         here = [found[name][place] for name in ("x", "y", "z", "theta", "phi", "psi")]
         assert here == pytest.approx([*where["r"], where["theta"], where["phi"], where["psi"]], abs=FLOOR)
+
+
+# -------------------------------------------------------------------- MAD-X and elegant
+
+SEQUENCES = """
+    impactx_fodo ng_fodo ng_ps_new pimms psb_injection sirepo_compact_storage_ring
+    t_coupling t_ptc_twiss_5Dt t_thick_dipole_3
+"""
+BEAMLINES = "ex_matching_betaMatching_one ex_PAR_synchrotronTune_parTrack ex_transportLineSteering_twoPlaneSteering_lattice"
+
+
+@pytest.mark.parametrize("name", SEQUENCES.split())
+def test_optics_of_madx(name: str) -> None:
+    for case in madx_comparison.cases(name):
+        assert optics.madx(case) == pytest.approx(0.0, abs=RELATIVE), case.name
+
+
+@pytest.mark.parametrize("name", BEAMLINES.split())
+def test_optics_of_elegant(name: str) -> None:
+    expected = elegant_reference.made(name)
+    lattice = cv.load(elegant_reference.corpus()[name], format="elegant", line=expected["beamline"], on_unsupported="drift")
+    found = optics.elegant(elegant_reference.as_run(lattice, matrices=True), expected)
+    assert found == pytest.approx(0.0, abs=RELATIVE)

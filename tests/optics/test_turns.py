@@ -227,3 +227,32 @@ def test_tunes_move_with_the_amplitude():
     footprint = tracked_tunes(rings.ring(4), turns=256, x=np.array([1e-6, 2e-3, 4e-3]), y=1e-6)
     shift = footprint.a - footprint.a[0]
     assert shift[2] / shift[1] == pytest.approx(4.0, rel=0.05)  # sextupoles act in second order
+
+
+SPECTRA = {
+    "far apart": ((1.0, 0.2231), (0.3, 0.3117), (0.1, 0.4431), (0.05, -0.2231)),
+    "five periods apart": ((1.0, 0.2231), (0.3, 0.2281)),
+    "near a half": ((1.0, 0.4951), (0.8, -0.4951)),
+    "slow, off the axis": ((1.0, 0.0061), (0.8, -0.0061), (3.0, 0.0)),
+}
+
+
+@pytest.mark.parametrize("lines", SPECTRA.values(), ids=SPECTRA)
+def test_the_strongest_of_several_lines_has_all_its_digits(lines):
+    turns, phases = np.arange(1000), np.random.default_rng(3).random(len(lines))
+    signal = sum(a * np.exp(2j * np.pi * (f * turns + phase)) for (a, f), phase in zip(lines, phases, strict=True))
+    assert frequency(signal) == pytest.approx(lines[0][1], abs=1e-13)
+
+
+def test_more_lines_than_are_fitted_and_noise_do_little():
+    turns = np.arange(1000)
+    many = sum(0.9**k * np.exp(2j * np.pi * (0.05 + 0.037 * k) * turns) for k in range(10))
+    assert frequency(many) == pytest.approx(0.05, abs=1e-11)
+    noise = np.random.default_rng(4).normal(size=(2, 1000))
+    noisy = np.exp(2j * np.pi * 0.1234 * turns) + 1e-3 * (noise[0] + 1j * noise[1])
+    assert frequency(noisy) == pytest.approx(0.1234, abs=1e-6)
+    assert frequency(noisy.real) == pytest.approx(0.1234, abs=1e-6)
+
+
+def test_no_motion_has_no_frequency_but_zero():
+    assert frequency(np.zeros(64)) == 0.0

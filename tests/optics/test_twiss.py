@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -332,3 +334,18 @@ def test_tables_have_columns_places_and_files(tmp_path):
     read = np.genfromtxt(tmp_path / "t.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
     np.testing.assert_array_equal(read["beta_a"], table.beta_a)
     assert list(read["name"]) == list(table.name)
+
+
+def accelerated(phi0: float, voltage: Any = 2e5) -> cv.Lattice:
+    """A ring in which an LCavity gives the reference nothing, and others that come at another time something."""
+    cavity = cv.LCavity(name="c", length=0.4, rf_frequency=1e8, voltage=voltage, phi0=phi0)
+    return cv.Lattice([*rings.ring(), cavity], reference=rings.REFERENCE, geometry="closed")
+
+
+def test_cavities_that_accelerate_make_a_longitudinal_tune():
+    """That of the storage-ring cavity of the same slope; none, where the slope is the other one."""
+    assert tunes(accelerated(0.25)).c == pytest.approx(tunes(rings.ring(rf=True)).c, rel=1e-6)
+    assert tunes(accelerated(-0.25)).c == 0
+    assert tunes(accelerated(0.25, 0.0)).c is None
+    both = tunes(accelerated(0.25, np.array([2e5, -2e5, 1e5]))).c
+    assert both == pytest.approx([tunes(accelerated(0.25)).c, 0.0, tunes(accelerated(0.25, 1e5)).c], rel=1e-12)

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 import caraval as cv
 from caraval.core.reference import C_LIGHT
 from caraval.core.registry import registry
+from caraval.optics import Table, twiss
 from caraval.physics.fiducial import Fiducial
 from caraval.physics.fixer import Fixer
 from caraval.physics.floor_shift import FloorShift
@@ -16,7 +17,8 @@ from caraval.physics.fork import Fork, PhotonFork
 from caraval.physics.mask import Mask
 from caraval.physics.match import Match
 from caraval.physics.patch import Patch
-from caraval.physics.shared import upstream
+from caraval.physics.shared.modes import columns_of
+from caraval.physics.shared.upstream import TWISS as NAMES
 from caraval.physics.taylor import Taylor
 from caraval.testing.derivatives import S
 
@@ -168,21 +170,25 @@ MORE = {"eta_x0": 0.1, "etap_x0": 0.02, "eta_y1": -0.3, "etap_y1": 0.01, "c12_ma
 ORBIT = {"x0": 1e-3, "px0": 2e-4, "y1": 1e-3, "py1": -3e-4, "z1": 2e-3, "pz1": 1e-3, "pz0": -2e-3}
 
 
+def at(table: Table, row: int) -> dict[str, float]:
+    """Return the optics at a place by their names in a match."""
+    return {name: table[name][row] for name in (*NAMES, "mode_flip")}
+
+
 def carried(match: Match, start: dict[str, float]) -> dict[str, float]:
-    return upstream.carried(start, cv.Lattice([match], reference=REFERENCE).transfer_map())
+    return at(twiss(cv.Lattice([match], reference=REFERENCE), start), -1)
 
 
 @pytest.mark.parametrize("flips", [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("more", [{}, MORE])
 def test_a_match_carries_its_parameters_at_the_entrance_to_those_at_the_exit(more, flips):
     match = Match(**TWISS, **more, mode_flip0=flips[0], mode_flip1=flips[1])
-    names = ("beta_a", "alpha_a", "beta_b", "alpha_b", "mode_flip", *upstream.DISPERSIONS, *upstream.COUPLINGS)
-    start, end = ({name: getattr(match, name + which) for name in names} for which in "01")
+    start, end = ({name: getattr(match, name + which) for name in (*NAMES, "mode_flip")} for which in "01")
     found = carried(match, start)
     if found["mode_flip"] == end["mode_flip"]:  # else the same modes have other names
         assert found == pytest.approx(end, abs=1e-13)
-    columns = cv.Lattice([match], reference=REFERENCE).transfer_matrix()[:4, :4] @ upstream.normal_modes(start)
-    turn = np.linalg.inv(upstream.normal_modes(end)) @ columns
+    columns = cv.Lattice([match], reference=REFERENCE).transfer_matrix()[:4, :4] @ np.array(columns_of(start, np))
+    turn = np.linalg.inv(columns_of(end, np)) @ columns
     for number, phase in enumerate((0.3, 1.1)):
         block = turn[2 * number : 2 * number + 2, 2 * number : 2 * number + 2]
         c, s = np.cos(phase), np.sin(phase)
@@ -252,10 +258,8 @@ BEGINNING = (
 
 def at_match(lattice: cv.Lattice) -> tuple[dict[str, float], dict[str, float]]:
     """Return the Twiss parameters before and after the match of :func:`written`."""
-    start = upstream.at_beginning(lattice)
-    parts = (cv.Lattice(lattice.elements[:n], reference=lattice.reference).transfer_map() for n in (4, 5))
-    before, after = (upstream.carried(start, part) for part in parts)
-    return before, after
+    table = twiss(lattice)
+    return at(table, 4), at(table, 5)
 
 
 def test_reading_matches_the_optics_upstream(tmp_path):

@@ -6,13 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from caraval.core.errors import suggest
+from caraval.physics.shared.upstream import OTHERWISE, TWISS
 
+from . import start
 from .definitions import Beamline, Branch, Element, Origin
 
 if TYPE_CHECKING:
     from .state import State
 
 FORKS = ("fork", "photon_fork")
+
+OPTICS = frozenset({*TWISS, *OTHERWISE.values(), "mode_flip"})
+"""Twiss parameters that may be said of a line."""
 
 MOST = 10_000
 """How many branches a lattice may have."""
@@ -68,6 +73,13 @@ def is_at_beginning(fork: Element) -> bool:
     to, direction = fork.settings.get("to_element"), fork.settings.get("direction")
     forwards = direction is None or direction.number("direction") > 0
     return forwards if to is None else to.word("to_element") in ("", "beginning", "0")
+
+
+def inherits(line: Beamline, fork: Element) -> bool:
+    """Whether a branch has the optics of the fork at its beginning: if its line says neither an energy nor its own."""
+    said = line.settings.get("inherit_from_fork")
+    own = line.settings.keys() & OPTICS.union(start.ENERGIES)
+    return is_at_beginning(fork) and (not own if said is None else said.logical("inherit_from_fork"))
 
 
 def place_of(branch: Branch, fork: Element) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element as CaravalElement
-from caraval.core.errors import InputError
+from caraval.core.errors import CaravalError, InputError
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
-from caraval.physics.shared import upstream
+from caraval.optics import resolved
+from caraval.optics.upstream import arriving, named
 from caraval.physics.shared.rf.cavity import Cavity
 
-from . import cavities, directions, flexible, girders, overlaps, passes, radiation, start
+from . import cavities, directions, flexible, forks, girders, overlaps, passes, radiation, start
 from .arrivals import Arrivals, settings_of
 from .definitions import LOGICALS, Branch, Lord, Setting, Settings
 from .elements import Converter
@@ -57,18 +59,33 @@ def lattice(state: State, branch: Branch, losses: Losses) -> Lattice:
     elements = overlaps.told(branch, elements, reference, known, losses)
     elements = radiation.told(state.parameters["bmad_com"], elements, losses)
     at_start = {name: setting for name, setting in settings.items() if name in BEGINNING - {*start.ENERGIES, "s", "ref_time"}}
+    optics, orbit = _inherited(state, branch, geometry, losses)
     lattice = Lattice(
         elements,
         reference=reference,
         geometry=geometry,
         name=branch.name,
-        beginning=_plain(at_start),
-        metadata=_metadata(state),
+        beginning={**_plain(at_start), **optics},
+        metadata={**_metadata(state), **orbit},
     )
     try:
-        return upstream.resolved(lattice)
+        return resolved(lattice)
     except InputError as error:
         raise branch.place.error(str(error)) from None
+
+
+def _inherited(state: State, branch: Branch, geometry: str, losses: Losses) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the Twiss parameters and the orbit that come to an open branch from the fork where it begins."""
+    if branch.origin is None or geometry == "closed" or not forks.inherits(state.lines[branch.name], branch.origin.fork):
+        return {}, {}
+    base, fork = branch.origin
+    try:
+        optics = arriving(lattice(state, base, Losses("drift")), forks.place_of(base, fork))
+    except CaravalError as error:
+        losses.note(fork.name, "to_line", branch.name, f"without optics and orbit of {base.name!r}: {error}", place=fork.place)
+        return {}, {}
+    orbit = dict(zip(Coordinates._fields, optics.orbit, strict=True))
+    return named(optics), {"particle_start": orbit}
 
 
 def _fill_bunches(state: State, branch: Branch) -> None:
@@ -112,14 +129,15 @@ def _plain(settings: Settings) -> dict[str, Any]:
 
 
 def _geometry(branch: Branch, settings: Settings) -> Literal["open", "closed"]:
-    """Return the geometry: as it is said, else open where the energy changes and closed where it does not."""
+    """Return the geometry: as it is said, else open where the energy changes or photons go, and closed where neither is."""
     for name in ("geometry", "lattice_type"):
         if name in settings:
             word = settings[name].word(name)
             if word not in GEOMETRIES:
                 raise settings[name].place.error(f"{name} must be open or closed, not {word!r}")
             return GEOMETRIES[word]
-    return "open" if any(element.keyword == "lcavity" for element in branch.elements) else "closed"
+    is_photons = "particle" in settings and settings["particle"].word("particle") == "photon"
+    return "open" if is_photons or any(element.keyword == "lcavity" for element in branch.elements) else "closed"
 
 
 def _check_switches(state: State, elements: list[CaravalElement], losses: Losses) -> Setting | None:

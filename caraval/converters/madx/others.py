@@ -21,7 +21,7 @@ _LONG_BUNCHES = (
 
 def rfcavity(v: Values) -> Made:
     """Cavity: a particle that comes later sees a later phase, which Bmad counts the other way round."""
-    v.refuse("volterr", "lagerr", "lagtap")
+    v.refuse("volterr", "lagerr", "lagtap", "fringe")
     lag = v.number("lag")
     if v.around.direction < 0:
         lag = 0.5 - lag
