@@ -8,7 +8,6 @@ compiled from their own source, with :mod:`caraval.core.scalar` as their namespa
 from __future__ import annotations
 
 import dis
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
@@ -31,6 +30,7 @@ from caraval.core.transport import carried, moved
 
 from .base import Backend
 from .numpy import NumpyBackend
+from .threads import CORES
 
 BLOCK = 512
 """Particles at a time: seven numbers each are 28 kB, less than a core's first cache."""
@@ -114,7 +114,7 @@ def _table(rows: Sequence[Row], batch: tuple[int, ...], dtype: Any) -> np.ndarra
 def _in_threads(run: Callable[..., None], codes: Any, offsets: Any, first: int, flat: np.ndarray, state: np.ndarray) -> None:
     """Share settings and particles among the cores."""
     _, settings, n = state.shape
-    cores = os.cpu_count() or 1
+    cores = CORES
     pieces = max(1, min(-(-cores // settings), n // WORTH_A_THREAD))
     edges = np.linspace(0, n, pieces + 1).astype(int)
     work = [

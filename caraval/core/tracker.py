@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from .lattice import Lattice
 
 
+EFFECTS_AT_ONCE = 2
+"""Effects of the whole bunch that are compiled in one program with all else; with more of them that would take minutes."""
+
+
 class Varying:
     """Stands in a plan for a setting that calls will give; nothing is known of its value, nor of its share in a slice."""
 
@@ -135,7 +139,7 @@ class Tracker:
         return evaluate
 
     def _derivatives(self, key: Any, function: Callable[[Any], Any], beam: Beam) -> Callable[..., Any]:
-        in_pieces = self._plan(beam).is_collective()
+        in_pieces = self._plan(beam).effects > EFFECTS_AT_ONCE
         if (key, in_pieces) not in self._differentiated:
             backend = registry().backend(self.backend)
             objective = partial(self._objective, function)
