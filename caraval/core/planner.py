@@ -18,7 +18,7 @@ from .errors import BackendError, InputError, MethodError
 from .particles import Keep, Looks, everything
 from .plan import Plan, Prepared, build, reference_pass
 from .reference import Reference
-from .registry import backend_of, registry
+from .registry import backend_of, registry, value_of
 from .tracking import Beam, first_array, track
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ class Planner:
         own = self.lattice.reference
         if which == "beam" or own is None or given is own:
             return
-        mine, yours = _known(own.p0c), _known(given.p0c)
+        mine, yours = value_of(own.p0c), value_of(given.p0c)
         differs = mine is not None and yours is not None and np.any(np.abs(mine - yours) > SAME_MOMENTUM * np.abs(mine))
         if given.species != own.species or differs:
             raise InputError(
@@ -366,8 +366,3 @@ def check_array(label: str, array: Any, wanted: str | None = None) -> None:
 @cache
 def _is_floating(xp: Any, dtype: Any) -> bool:
     return bool(xp.isdtype(dtype, "real floating"))
-
-
-def _known(value: Any) -> Any:
-    """Return a number or an array's values, or None where a trace hides them."""
-    return value if is_number(value) else backend_of(value).value(value)
