@@ -15,8 +15,10 @@ FLATTEST = 1e-8
 """Of the largest spacing: where a bunch has no size in some direction, cells still have one."""
 
 SMALLEST = 1e-15
-"""Spacing [m] where it has no size at all."""
+"""Spacing [m] of a bunch that has no size at all."""
 
+INSTEAD = 1.0
+"""Spacing [m] that it has instead: particles at one place do not push each other, and in such cells neither does rounding."""
 
 MARGIN = 2
 """Nodes without charge on every side: as many as the difference needs that the field is made of."""
@@ -64,8 +66,8 @@ def around(places: Sequence[Any], beam: cv.ParticleBeam, grid: Grid, extent: Ext
         low = [centre - half for centre, half in zip(centres, halves, strict=True)]
         high = [centre + half for centre, half in zip(centres, halves, strict=True)]
     spacing = [(b - a) / (nodes - 1) for a, b, nodes in zip(low, high, grid, strict=True)]
-    least = FLATTEST * xp.maximum(xp.maximum(spacing[0], spacing[1]), spacing[2])
-    least = xp.maximum(least, xp.full_like(least, SMALLEST))
+    largest = xp.maximum(xp.maximum(spacing[0], spacing[1]), spacing[2])
+    least = xp.where(largest < SMALLEST, xp.full_like(largest, INSTEAD), FLATTEST * largest)
     spacing = [xp.maximum(h, least) for h in spacing]
     return Box(tuple(a - MARGIN * h for a, h in zip(low, spacing, strict=True)), tuple(spacing))
 
