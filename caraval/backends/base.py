@@ -15,6 +15,7 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, suggest
 from caraval.core.loss import ALIVE
 from caraval.core.maps import LinearMap
+from caraval.core.routine import name_of
 from caraval.core.rows import NOTHING, Row, Undo, Variant, mapped, unflatten
 
 from . import clouds
@@ -342,6 +343,10 @@ class Backend:
             tracks, check, constants = row.variant.tracks, row.variant.check, row.constants
             for track, c in zip(tracks, constants, strict=False):
                 q = track(c, q, self.xp)
+                if not isinstance(q, Coordinates):
+                    raise InputError(
+                        f"the routine {name_of(track)} returned {type(q).__name__}, not coordinates: return q._replace(px=...)"
+                    )
             if check is None:
                 continue
             passed = check(constants[len(tracks)], q, self.xp)

@@ -120,7 +120,10 @@ class Registry:
         chosen = element.tracking_method
         if chosen is None:
             if not names:
-                raise MethodError(f"{element.label} has no tracking method; register one for {element.kind}")
+                raise MethodError(
+                    f"{element.label} has no tracking method; register one for {element.kind}: a plugin returns "
+                    f'{{({element.kind}, "kick_drift_kick"): cv.Routine(track=...)}} from register_tracking_methods'
+                )
             return as_method("bmad_standard" if "bmad_standard" in names else names[0])
         if not isinstance(chosen, TrackingMethod):
             chosen = as_method(chosen)
