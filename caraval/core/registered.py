@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from .element import Element
@@ -59,7 +58,7 @@ class Registry:
     beam_writers: Mapping[str, Entry[BeamWriter]]
     effects: Mapping[str, Entry[Callable[..., Any]]]
     wrappers: tuple[Entry[Callable[..., Any]], ...]
-    examples: tuple[Entry[Element | Path], ...]
+    examples: tuple[Entry[Any], ...]
     plugins: tuple[str, ...]
     blocked: tuple[str, ...]
     failed: Mapping[str, str]
