@@ -38,6 +38,8 @@ class Backend:
         How many particles are taken through the whole line at a time, so that they stay in the cache; 0: all.
     settings : int
         How many settings of moments are taken through the whole line at a time.
+    lanes : int
+        How many particles, those of every setting counted, are taken through the whole line at a time.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Backend:
     planes = 8
     """Planes of a grid at a time: what is made of them on the way stays in a core's cache, and takes no new memory."""
     settings = 16384
+    lanes = 2**22
     has_chains = False
     """Whether :meth:`composed` may know what to do."""
     has_derivatives = False
@@ -289,7 +292,7 @@ class Backend:
         return [function(thing) for thing in things]
 
     def for_turns(self, particles: int, steps: int) -> Backend:
-        """Return the backend that takes so many particles through so many steps, turns together, the quickest way."""
+        """Return the backend that takes so many particles through so many steps, all turns or settings counted, quickest."""
         return self
 
     def run_turns(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any, Any]:

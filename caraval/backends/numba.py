@@ -47,6 +47,7 @@ class NumbaBackend(NumpyBackend):
     """NumPy with everything run as compiled loops."""
 
     has_chains = True
+    lanes = Backend.lanes
 
     def composed(self, chain: Chain) -> LinearMap | None:
         """Return the map of a run of elements, see :meth:`Backend.composed`."""

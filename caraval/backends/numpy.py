@@ -52,6 +52,8 @@ class NumpyBackend(Backend):
     xp = xp
     chunk = 16_384
     """Particles at a time: seven arrays of this size and a few intermediate ones fit in a core's own cache."""
+    lanes = 2**17
+    """With several settings more of them: every part of the settings has its numbers filled in anew."""
 
     @property
     def fft(self) -> Any:

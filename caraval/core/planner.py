@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import accumulate
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -267,7 +268,9 @@ class Planner:
         self.libraries()
         settings = batches.settings_of({*self._shapes, *(tuple(np.shape(value)) for value in given)}, beam)
         moments = backend.chain_settings if backend.has_chains and plan.is_linear() else backend.settings
-        most = batches.most_at_a_time(beam, moments)
+        if settings and isinstance(beam, ParticleBeam):
+            backend = backend.for_turns(prod(settings) * beam.x.shape[-1], len(plan.stages))
+        most = batches.most_at_a_time(beam, moments, backend.lanes)
         if not settings or settings[0] <= most or keep is not everything or backend.value(first_array(beam)) is None:
             prepared = self.prepare(plan, beam, which, backend=backend)
             if elements is not None:
