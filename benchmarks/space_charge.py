@@ -70,7 +70,7 @@ def backward_by_beam(backend: str, n: int, nodes: int) -> Callable[[], Any]:
         import jax
 
         tracker = lattice.compile("jax")
-        derive = jax.grad(lambda q: tracker(incoming.replace(**q._asdict()), {}).sigma_px)
+        derive = jax.jit(jax.grad(lambda q: tracker(incoming.replace(**q._asdict()), {}).sigma_px))
         return lambda: jax.block_until_ready(derive(incoming.coordinates))
     leaves = {name: a.clone().requires_grad_() for name, a in incoming.coordinates._asdict().items()}
 

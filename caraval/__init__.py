@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from .backends.base import Backend
+from .core.arrays import expand, is_number
 from .core.beam import ParticleBeam
 from .core.coordinates import Coordinates
 from .core.element import Element
@@ -26,7 +28,7 @@ from .core.maps import LinearMap, SecondOrderMap
 from .core.methods import BmadStandard, CenterPhase, KickDriftKick, Linear, RungeKutta, SecondOrder, TrackingMethod
 from .core.moments import MomentBeam
 from .core.reference import Reference, Species
-from .core.registry import register_plugin
+from .core.registry import register_plugin, value_of
 from .core.routine import Collective, Composite, Routine, Step
 from .core.schema import ArrayTree, Parameter
 from .io import load, load_beam, save, save_beam
@@ -77,6 +79,7 @@ __all__ = [
     "ABMultipole",
     "ACKicker",
     "ArrayTree",
+    "Backend",
     "BackendError",
     "BeamBeam",
     "BeamReader",
@@ -152,14 +155,17 @@ __all__ = [
     "VKicker",
     "Wiggler",
     "Writer",
+    "expand",
     "grid",
     "hookimpl",
+    "is_number",
     "load",
     "load_beam",
     "register_plugin",
     "save",
     "save_beam",
     "scan",
+    "value_of",
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .core.beam import ParticleBeam
-from .core.errors import InputError, LatticeError, UnknownNameError, suggest
+from .core.errors import InputError, LatticeError, PluginError, UnknownNameError, suggest
 from .core.formats import BeamReader, BeamWriter, Beside, Reader, Writer
 from .core.lattice import Lattice
 from .core.losses import Loss, Losses, OnUnsupported
@@ -59,6 +59,12 @@ def load(
     path = _existing(path)
     reader = _reader(path, format)
     _check_options(reader.read, options, reader.format)
+    missing = [name for name in ("line", "branch") if name not in _taken(reader.read, line=line, branch=branch)]
+    if missing and not _takes_all(reader.read):
+        raise PluginError(
+            f"the reader of format {reader.format!r} takes no {' and no '.join(missing)}; write it as "
+            "read(path, line=None, branch=None), and refuse what is not in the file"
+        )
     losses = Losses(on_unsupported)
     lattice = reader.read(path, line=line, branch=branch, **options, **_taken(reader.read, losses=losses))
     if not isinstance(lattice, Lattice):
@@ -175,10 +181,14 @@ def _taken(function: Callable[..., Any], **offered: Any) -> dict[str, Any]:
     return {name: value for name, value in offered.items() if name in known}
 
 
+def _takes_all(function: Callable[..., Any]) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
+
+
 def _check_options(function: Callable[..., Any], options: Mapping[str, Any], format: str) -> None:
-    known = inspect.signature(function).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+    if _takes_all(function):
         return
+    known = inspect.signature(function).parameters
     taken = [name for name, p in known.items() if p.kind is p.KEYWORD_ONLY and name not in OFFERED]
     for name in options:
         if name not in taken:

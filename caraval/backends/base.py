@@ -15,6 +15,7 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, suggest
 from caraval.core.loss import ALIVE
 from caraval.core.maps import LinearMap
+from caraval.core.routine import name_of
 from caraval.core.rows import NOTHING, Row, Undo, Variant, mapped, unflatten
 
 from . import clouds
@@ -37,6 +38,8 @@ class Backend:
         How many particles are taken through the whole line at a time, so that they stay in the cache; 0: all.
     settings : int
         How many settings of moments are taken through the whole line at a time.
+    lanes : int
+        How many particles, those of every setting counted, are taken through the whole line at a time.
     """
 
     name: str
@@ -44,7 +47,10 @@ class Backend:
     in_parts = True
     """Whether loops over parts of the particles are worth while, rather than left to a compiler."""
     chunk = 0
+    planes = 8
+    """Planes of a grid at a time: what is made of them on the way stays in a core's cache, and takes no new memory."""
     settings = 16384
+    lanes = 2**22
     has_chains = False
     """Whether :meth:`composed` may know what to do."""
     has_derivatives = False
@@ -180,6 +186,21 @@ class Backend:
         """
         return partial(function, self)
 
+    def by_planes(self, function: Callable[..., Sequence[Any]], arrays: Sequence[Any], axis: int) -> list[Any]:
+        """Return what a function makes of arrays, a few planes at a time.
+
+        Parameters
+        ----------
+        function : callable
+        arrays : sequence of array
+        axis : int
+            Along which planes are taken; negative, of the arrays and of what is made of them.
+        """
+        n, after = arrays[0].shape[axis], (slice(None),) * (-axis - 1)
+        parts = [slice(start, min(start + self.planes, n)) for start in range(0, n, self.planes)]
+        found = [function(*(a[(..., part, *after)] for a in arrays)) for part in parts]
+        return [self.xp.concat(pieces, axis=axis) for pieces in zip(*found, strict=True)]
+
     def cosine_transform(self, array: Any, axes: Sequence[int]) -> Any:
         """Return the transform of what is even and periodic in some dimensions, given its first half with both ends."""
         for axis in axes:
@@ -279,7 +300,7 @@ class Backend:
         return function(*arrays)
 
     def for_turns(self, particles: int, steps: int) -> Backend:
-        """Return the backend that takes so many particles through so many steps, turns together, the quickest way."""
+        """Return the backend that takes so many particles through so many steps, all turns or settings counted, quickest."""
         return self
 
     def run_turns(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any, Any]:
@@ -333,6 +354,10 @@ class Backend:
             tracks, check, constants = row.variant.tracks, row.variant.check, row.constants
             for track, c in zip(tracks, constants, strict=False):
                 q = track(c, q, self.xp)
+                if not isinstance(q, Coordinates):
+                    raise InputError(
+                        f"the routine {name_of(track)} returned {type(q).__name__}, not coordinates: return q._replace(px=...)"
+                    )
             if check is None:
                 continue
             passed = check(constants[len(tracks)], q, self.xp)

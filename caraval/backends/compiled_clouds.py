@@ -5,7 +5,6 @@ Grids of three dimensions, which take the time; of fewer dimensions what arrays 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -15,6 +14,7 @@ import numba
 import numpy as np
 
 from .clouds import Clouds
+from .threads import CORES
 
 DIMENSIONS = 3
 
@@ -74,7 +74,7 @@ class CompiledClouds(Clouds):
 
 def _in_threads(function: Callable[[slice], Any], n: int) -> list[Any]:
     """Return what a function makes of parts of the particles, one for each core."""
-    pieces = max(1, min(os.cpu_count() or 1, n // PIECE))
+    pieces = max(1, min(CORES, n // PIECE))
     edges = np.linspace(0, n, pieces + 1).astype(int)
     parts = [slice(a, b) for a, b in pairwise(edges)]
     if pieces == 1:

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
 from caraval.core.arrays import is_number
@@ -28,6 +29,9 @@ from .clouds import Clouds
 from .jax_clouds import JaxClouds
 from .jax_vectors import enable_x64
 from .numpy import NumpyBackend, has_compiler
+
+DERIVED = "derived"
+"""The name by which results of functions with derivatives of their own are kept where the rest of an effect is repeated."""
 
 EAGER_WORK = 100_000
 """Particles times steps below which running operation by operation beats compiling."""
@@ -101,6 +105,10 @@ class JaxBackend(Backend):
         """Return the arrays that a function makes of others in double precision, whether or not it is switched on elsewhere."""
         with enable_x64(True):
             return super().in_double(function, *arrays)
+
+    def by_planes(self, function: Callable[..., Sequence[Any]], arrays: Sequence[Any], axis: int) -> list[Any]:
+        """Return what a function makes of a few planes at a time, see :meth:`Backend.by_planes`, in a loop."""
+        return list(jax_line.by_chunks(lambda _, some: (None, function(*some)), None, arrays, 0.0, self.planes, axis)[1])
 
     def clouds(self, places: Sequence[Any]) -> Clouds:
         """Return what shares and reads clouds, some particles at a time."""
@@ -280,7 +288,7 @@ class CompiledJax(TurningJax):
         """Return a function with derivatives of its own, see :meth:`Backend.derived`; reverse and first ones only."""
         run = jax.custom_vjp(partial(function, self))
         run.defvjp(lambda *arrays: (run(*arrays), arrays), lambda arrays, slopes: tuple(pull(self, arrays, slopes)))
-        return run  # type: ignore[no-any-return]
+        return lambda *arrays: [checkpoint_name(a, DERIVED) for a in run(*arrays)]
 
     def act(self, effect: Callable[..., Any], constants: Any, beam: Any) -> Any:
         """Return an effect of the whole bunch; its derivatives are reverse and first ones only."""
@@ -308,29 +316,33 @@ def _checkpointed(effect: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def _repeated(effect: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the same with a program for its derivatives, which keeps the input alone and repeats the effect.
+    """Return the same with programs there and back, which keep the input and what took long to make, and repeat the rest.
 
     Derivatives by what nobody differentiates by are not made: the bunch that comes into a line may be such.
     """
     run = _effect(effect, CompiledJax)
+    kept = jax.checkpoint(run, policy=jax.checkpoint_policies.save_only_these_names(DERIVED))
 
     @jax.jit  # type: ignore[untyped-decorator]
-    def back(moving: Any, fixed: Any, slopes: Any) -> Any:
+    def there(moving: Any, fixed: Any) -> Any:
         def of_moving(moving: Any) -> Any:
-            return run(*jax.tree.map(lambda a, b: b if a is None else a, moving, fixed, is_leaf=_is_none))
+            return kept(*jax.tree.map(lambda a, b: b if a is None else a, moving, fixed, is_leaf=_is_none))
 
-        return jax.vjp(of_moving, moving)[1](slopes)[0]
+        return jax.vjp(of_moving, moving)
+
+    @jax.jit  # type: ignore[untyped-decorator]
+    def back(pull: Any, slopes: Any) -> Any:
+        return pull(slopes)[0]
 
     def forward(*arguments: Any) -> Any:
         moving, fixed = (
             jax.tree.map(lambda a, now=now: a.value if a.perturbed is now else None, arguments, is_leaf=_is_primal)
             for now in (True, False)
         )
-        return run(*jax.tree.map(lambda a: a.value, arguments, is_leaf=_is_primal)), (moving, fixed)
+        return there(moving, fixed)
 
-    def backward(kept: Any, slopes: Any) -> Any:
-        moving, fixed = kept
-        return back(moving, fixed, jax.tree.map(_filled, slopes, is_leaf=_is_zero))
+    def backward(pull: Any, slopes: Any) -> Any:
+        return back(pull, jax.tree.map(_filled, slopes, is_leaf=_is_zero))
 
     repeated = jax.custom_vjp(run)
     repeated.defvjp(forward, backward, symbolic_zeros=True)

@@ -220,27 +220,33 @@ def _forwards(kind: Kind) -> Callable[..., Any]:
     return lambda row, stage, q, lost: step(list(row), stage, q, lost)
 
 
-def by_chunks(function: Callable[..., Any], carry: Any, arrays: Any, padding: Any, chunk: int) -> tuple[Any, Any]:
+def by_chunks(
+    function: Callable[..., Any], carry: Any, arrays: Any, padding: Any, chunk: int, axis: int = -1
+) -> tuple[Any, Any]:
     """Return ``(carry, results)`` of ``function(carry, part) -> (carry, result)`` over parts of the particles.
 
     Parameters
     ----------
     arrays, padding : tree
         Arrays ``(..., n)``, and the number that fills up the last part of each.
+    axis : int
+        Negative, of arrays and results; the last one is that of particles.
     """
     leaves = jax.tree.leaves(arrays)
-    n = leaves[0].shape[-1]
+    n = leaves[0].shape[axis]
     if n <= chunk:
         return function(carry, arrays)  # type: ignore[no-any-return]
     pieces = -(-n // chunk)
 
     def cut(a: Any, fill: float) -> Any:
+        last = jnp.moveaxis(a, axis, -1)
         widths = [(0, 0)] * (a.ndim - 1) + [(0, pieces * chunk - n)]
-        padded = jnp.pad(a, widths, constant_values=fill)
-        return jnp.moveaxis(padded.reshape(*a.shape[:-1], pieces, chunk), -2, 0)
+        padded = jnp.pad(last, widths, constant_values=fill).reshape(*last.shape[:-1], pieces, chunk)
+        return jnp.moveaxis(jnp.moveaxis(padded, -2, 0), -1, axis)
 
     def joined(a: Any) -> Any:
-        return jnp.moveaxis(a, 0, -2).reshape(*a.shape[1:-1], pieces * chunk)[..., :n]
+        last = jnp.moveaxis(jnp.moveaxis(a, axis, -1), 0, -2)
+        return jnp.moveaxis(last.reshape(*last.shape[:-2], pieces * chunk)[..., :n], -1, axis)
 
     spread = jax.tree.map(cut, arrays, _spread(padding, arrays))
     carry, results = jax.lax.scan(function, carry, spread)

@@ -8,7 +8,6 @@ compiled from their own source, with :mod:`caraval.core.scalar` as their namespa
 from __future__ import annotations
 
 import dis
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
@@ -32,6 +31,7 @@ from caraval.core.transport import carried, moved
 from .base import Backend
 from .numba_single import in_single, single
 from .numpy import NumpyBackend
+from .threads import CORES
 
 BLOCK = 512
 """Particles at a time: seven numbers each are 28 kB, less than a core's first cache."""
@@ -53,6 +53,7 @@ class NumbaBackend(NumpyBackend):
     """NumPy with everything run as compiled loops."""
 
     has_chains = True
+    lanes = Backend.lanes
 
     def composed(self, chain: Chain) -> LinearMap | None:
         """Return the map of a run of elements, see :meth:`Backend.composed`."""
@@ -139,7 +140,7 @@ def _table(rows: Sequence[Row], batch: tuple[int, ...], dtype: Any) -> np.ndarra
 
 def _in_threads(piece: Callable[[int, int, int], int], settings: int, n: int) -> int:
     """Share settings and particles among the cores: ``piece(setting, low, high)``; return the sum of what it returns."""
-    cores = os.cpu_count() or 1
+    cores = CORES
     pieces = max(1, min(-(-cores // settings), n // WORTH_A_THREAD))
     edges = np.linspace(0, n, pieces + 1).astype(int).tolist()
     work = [(setting, low, high) for setting in range(settings) for low, high in pairwise(edges)]

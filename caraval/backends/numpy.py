@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ from caraval.core.rows import Row
 
 from .base import Backend
 from .clouds import Clouds
+from .threads import CORES
 
 WORTH_COMPILING = 100_000_000
 """Particles times steps from which compiling, which takes seconds, pays at once."""
@@ -34,7 +34,7 @@ WORTH_THREADS = 500_000
 
 
 def _workers(array: Any) -> int:
-    return (os.cpu_count() or 1) if array.size >= WORTH_THREADS else 1
+    return CORES if array.size >= WORTH_THREADS else 1
 
 
 def _on_all_cores(name: str) -> Callable[..., Any]:
@@ -52,6 +52,8 @@ class NumpyBackend(Backend):
     xp = xp
     chunk = 16_384
     """Particles at a time: seven arrays of this size and a few intermediate ones fit in a core's own cache."""
+    lanes = 2**17
+    """With several settings more of them: every part of the settings has its numbers filled in anew."""
 
     @property
     def fft(self) -> Any:
@@ -105,7 +107,7 @@ class NumpyBackend(Backend):
 
     def each(self, function: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
         """Return what a function makes of things, on several cores."""
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(CORES) as pool:
             return list(pool.map(function, things))
 
 

@@ -19,9 +19,6 @@ Beam = ParticleBeam | MomentBeam
 OWN_AXES: dict[type, tuple[int, ...]] = {ParticleBeam: (1, 0, 1, 1, 1, 1), MomentBeam: (1, 2, 0, 0)}
 """How many axes the parts of a beam (of its tree) have beside those of settings: for particles, or for moments."""
 
-LANES = 2**22
-"""Particles times settings at a time."""
-
 
 def settings_of(shapes: set[tuple[int, ...]], beam: Beam) -> tuple[int, ...]:
     """Return the shape of all settings together: of elements, whose `shapes` are given, and of the beam."""
@@ -64,9 +61,9 @@ def joined(beams: Sequence[Beam], settings: tuple[int, ...]) -> Beam:
     return _each(join, *beams)
 
 
-def most_at_a_time(beam: Beam, moments: int) -> int:
-    """Return how many settings to take at a time: so many `moments`, or as many as their particles allow."""
-    return max(1, LANES // beam.x.shape[-1]) if isinstance(beam, ParticleBeam) else moments
+def most_at_a_time(beam: Beam, moments: int, lanes: int) -> int:
+    """Return how many settings to take at a time: so many `moments`, or with `lanes` particles in all of them together."""
+    return max(1, lanes // beam.x.shape[-1]) if isinstance(beam, ParticleBeam) else moments
 
 
 def _is_split(value: Any, own: int, settings: tuple[int, ...]) -> bool:

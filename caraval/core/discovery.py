@@ -171,11 +171,15 @@ def _wrappers(manager: pluggy.PluginManager) -> Iterator[Entry[Callable[..., Any
             yield Entry(wrapper, plugin)
 
 
-def _examples(manager: pluggy.PluginManager) -> Iterator[Entry[Element | Path]]:
+def _examples(manager: pluggy.PluginManager) -> Iterator[Entry[Any]]:
+    from .lattice import Lattice  # which needs what is here
+
     for plugin, found in _results(manager, "register_examples", Iterable):
         for example in found:
-            if not isinstance(example, (Element, Path)):
-                raise PluginError(f"plugin {plugin!r}: register_examples returns elements and paths of files, not {example!r}")
+            if not isinstance(example, (Element, Lattice, Path)):
+                raise PluginError(
+                    f"plugin {plugin!r}: register_examples returns elements, lattices and paths of files, not {example!r}"
+                )
             yield Entry(example, plugin)
 
 

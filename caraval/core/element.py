@@ -338,6 +338,11 @@ class Element:
             values = plain
         for name in values:
             if name not in known:
+                if name in vars(type(self)) and not callable(getattr(type(self), name)):
+                    raise UnknownNameError(
+                        f"{self._where(values)} has no parameter {name!r}, for it has no type: write {name}: cv.Parameter = "
+                        f"{vars(type(self))[name]!r} in the class"
+                    )
                 raise UnknownNameError(
                     f"{self._where(values)} has no parameter {name!r}{suggest(name, [*known, *self.shorthands])}"
                 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .element import Element
     from .formats import BeamReader, BeamWriter, Reader, Writer
+    from .lattice import Lattice
     from .routine import Composite, Routine, Step
 
 PROJECT = "caraval"
@@ -68,8 +69,8 @@ def register_effects() -> Mapping[str, Callable[..., Any]]:  # type: ignore[empt
 
 
 @hookspec
-def register_examples() -> Iterable[Element | Path]:  # type: ignore[empty-body]
-    """Return what `caraval check` tries out: elements with settings with which they do something, and files for readers."""
+def register_examples() -> Iterable[Element | Lattice | Path]:  # type: ignore[empty-body]
+    """Return what `caraval check` tries out: elements that do something, short lines with effects, and files for readers."""
 
 
 @hookspec

@@ -13,9 +13,11 @@ from array_api_compat import array_namespace, device
 from .arrays import as_index, is_number, stack
 from .beam import ParticleBeam, beam_from
 from .coordinates import Coordinates
+from .errors import InputError
 from .loss import ALIVE, LOST_BEFORE, sane
 from .plan import Act, Prepared
 from .reference import Reference
+from .routine import name_of
 from .rows import Row, map_row
 
 Keep = Callable[[Any], Any]
@@ -131,6 +133,11 @@ class Course:
         reference = self._reference(act.place, beam)
         bunch = beam_from(there, reference, charge, alive, spread(beam.lost_s), spread(beam.lost_turn))
         after = self.backend.act(act.effect.track, act.constants, bunch)
+        if not isinstance(after, Coordinates):
+            raise InputError(
+                f"the collective effect {name_of(act.effect.track)} returned {type(after).__name__}, not coordinates: "
+                "return beam.coordinates._replace(px=...)"
+            )
         if lost is None:
             return Coordinates(*after)
         return Coordinates(*(xp.where(alive, a, b) for a, b in zip(after, q, strict=True)))

@@ -133,9 +133,10 @@ class Plan:
     given: tuple[tuple[str, ...], ...] = ()
     runs: dict[tuple[int, bool], Run | None] = field(default_factory=dict, repr=False, compare=False)
 
-    def is_collective(self) -> bool:
-        """Whether something in it needs the whole bunch."""
-        return any(isinstance(stage, CollectiveStage) for stage in self.stages)
+    @property
+    def effects(self) -> int:
+        """How many times something in it needs the whole bunch."""
+        return sum(isinstance(stage, CollectiveStage) for stage in self.stages)
 
     def is_linear(self) -> bool:
         """Whether there is nothing but linear maps, and looks."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import accumulate
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from .errors import BackendError, InputError, MethodError
 from .particles import Keep, Looks, everything
 from .plan import Plan, Prepared, build, reference_pass
 from .reference import Reference
-from .registry import backend_of, registry
+from .registry import backend_of, registry, value_of
 from .tracking import Beam, first_array, track
 
 if TYPE_CHECKING:
@@ -269,7 +270,9 @@ class Planner:
             {*self._shapes, *(tuple(np.shape(value)) for value in given if not is_number(value))}, beam
         )
         moments = backend.chain_settings if backend.has_chains and plan.is_linear() else backend.settings
-        most = batches.most_at_a_time(beam, moments)
+        if settings and isinstance(beam, ParticleBeam):
+            backend = backend.for_turns(prod(settings) * beam.x.shape[-1], len(plan.stages))
+        most = batches.most_at_a_time(beam, moments, backend.lanes)
         if not settings or settings[0] <= most or keep is not everything or backend.value(first_array(beam)) is None:
             prepared = self.prepare(plan, beam, which, backend=backend)
             if elements is not None:
@@ -300,7 +303,7 @@ class Planner:
         own = self.lattice.reference
         if which == "beam" or own is None or given is own:
             return
-        mine, yours = _known(own.p0c), _known(given.p0c)
+        mine, yours = value_of(own.p0c), value_of(given.p0c)
         differs = mine is not None and yours is not None and np.any(np.abs(mine - yours) > SAME_MOMENTUM * np.abs(mine))
         if given.species != own.species or differs:
             raise InputError(
@@ -368,8 +371,3 @@ def check_array(label: str, array: Any, wanted: str | None = None) -> None:
 @cache
 def _is_floating(xp: Any, dtype: Any) -> bool:
     return bool(xp.isdtype(dtype, "real floating"))
-
-
-def _known(value: Any) -> Any:
-    """Return a number or an array's values, or None where a trace hides them."""
-    return value if is_number(value) else backend_of(value).value(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from .element import Element
@@ -59,7 +58,7 @@ class Registry:
     beam_writers: Mapping[str, Entry[BeamWriter]]
     effects: Mapping[str, Entry[Callable[..., Any]]]
     wrappers: tuple[Entry[Callable[..., Any]], ...]
-    examples: tuple[Entry[Element | Path], ...]
+    examples: tuple[Entry[Any], ...]
     plugins: tuple[str, ...]
     blocked: tuple[str, ...]
     failed: Mapping[str, str]
@@ -120,7 +119,10 @@ class Registry:
         chosen = element.tracking_method
         if chosen is None:
             if not names:
-                raise MethodError(f"{element.label} has no tracking method; register one for {element.kind}")
+                raise MethodError(
+                    f"{element.label} has no tracking method; register one for {element.kind}: a plugin returns "
+                    f'{{({element.kind}, "kick_drift_kick"): cv.Routine(track=...)}} from register_tracking_methods'
+                )
             return as_method("bmad_standard" if "bmad_standard" in names else names[0])
         if not isinstance(chosen, TrackingMethod):
             chosen = as_method(chosen)

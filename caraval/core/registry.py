@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arrays import library
+from .arrays import is_number, library
 from .discovery import discover
 from .errors import BackendError, PluginError, UnknownNameError, suggest
 from .registered import Registry
@@ -78,3 +78,8 @@ def backend_of(array: Any) -> Any:
         kind = f"{type(array).__module__}.{type(array).__qualname__}"
         raise BackendError(f"no backend for values of type {kind}; there are {', '.join(registry().backends)}")
     return registry().backend(name)
+
+
+def value_of(value: Any) -> Any:
+    """Return a number, or an array's values in NumPy; None where a trace hides them (`jax.jit`, `torch.compile`)."""
+    return value if is_number(value) else backend_of(value).value(value)

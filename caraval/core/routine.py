@@ -152,6 +152,12 @@ class Composite:
     reference: Callable[[Any, Reference, Any], Reference] | None = None
 
 
+def name_of(function: Callable[..., Any]) -> str:
+    """Return what to call the function of a routine or an effect in messages."""
+    function = getattr(function, "func", function)
+    return f"{function.__module__}.{getattr(function, '__qualname__', function)}"
+
+
 class UnknownValueError(Exception):
     """A number is needed that a trace hides."""
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from .lattice import Lattice
 
 
+EFFECTS_AT_ONCE = 2
+"""Effects of the whole bunch that are compiled in one program with all else; with more of them that would take minutes."""
+
+
 class Tracker:
     """A lattice compiled for a backend. Made by :meth:`Lattice.compile`.
 
@@ -124,7 +128,7 @@ class Tracker:
         return evaluate
 
     def _derivatives(self, key: Any, function: Callable[[Any], Any], beam: Beam) -> Callable[..., Any]:
-        in_pieces = self._plan(beam).is_collective()
+        in_pieces = self._plan(beam).effects > EFFECTS_AT_ONCE
         if (key, in_pieces) not in self._differentiated:
             backend = registry().backend(self.backend)
             objective = partial(self._objective, function)

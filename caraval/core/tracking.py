@@ -18,6 +18,7 @@ from .maps import LinearMap, Map, SecondOrderMap, apply, congruent, contracted, 
 from .moments import MomentBeam, moments_from
 from .particles import Course, Keep, Looks, everything, on_backend
 from .plan import Act, Prepared
+from .routine import name_of
 from .rows import Row, map_row
 
 Beam = ParticleBeam | MomentBeam
@@ -80,15 +81,9 @@ def _act_on_moments(act: Act, beam: MomentBeam, backend: Any) -> tuple[Any, Any]
         after = act.effect.moments(act.constants, beam, backend)
         return after.mean, after.covariance
     if act.effect.orbit is None:
-        raise InputError(f"{name_of(act)} acts on ParticleBeams alone, not on a MomentBeam")
+        raise InputError(f"the collective effect {name_of(act.effect.track)} acts on ParticleBeams alone, not on a MomentBeam")
     matrix, mean = act.effect.orbit(act.constants, beam, backend)
     return mean, matrix @ beam.covariance @ array_namespace(matrix).matrix_transpose(matrix)
-
-
-def name_of(act: Act) -> str:
-    """Return what to call an effect in messages."""
-    function = getattr(act.effect.track, "func", act.effect.track)
-    return f"the collective effect {function.__module__}.{function.__qualname__}"
 
 
 def _transported(jacobian: LinearMap, covariance: Any, backend: Any) -> Any:
@@ -145,7 +140,8 @@ def refuse_orbits(prepared: Prepared) -> None:
     for stage in prepared.stages:
         if isinstance(stage, Act) and stage.effect.orbit is not None:
             raise InputError(
-                f"{name_of(stage)} has a first derivative alone: lattice.transfer_map() has it, order=2 and optics not"
+                f"the collective effect {name_of(stage.effect.track)} has a first derivative alone: lattice.transfer_map() has "
+                "it, order=2 and optics not"
             )
 
 

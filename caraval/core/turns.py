@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import is_number
 from .beam import ParticleBeam, beam_from
 from .errors import InputError
 from .moments import MomentBeam, moments_from
 from .particles import Course, Keep, Looks
 from .plan import Prepared
 from .planner import SAME_MOMENTUM
-from .registry import backend_of
+from .registry import value_of
 from .tracking import Beam, track_moments
 
 ObserveTurns = int | Sequence[int] | None
@@ -160,9 +159,7 @@ def _at(prepared: Prepared, beam: Any) -> Any:
 
 
 def _check_closes(prepared: Prepared) -> None:
-    before, after = (
-        p if is_number(p) else backend_of(p).value(p) for p in (prepared.references[0].p0c, prepared.references[-1].p0c)
-    )
+    before, after = (value_of(prepared.references[place].p0c) for place in (0, -1))
     if before is None or after is None:
         return
     if np.any(np.abs(np.asarray(after) - before) > SAME_MOMENTUM * np.abs(before)):

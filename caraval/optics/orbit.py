@@ -14,7 +14,7 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.errors import BackendError, InputError, LatticeError
 from caraval.core.lattice import Lattice
 from caraval.core.reference import C_LIGHT
-from caraval.core.registry import backend_of, registry
+from caraval.core.registry import backend_of, registry, value_of
 from caraval.physics.rfcavity import RFCavity
 
 from .equations import solved
@@ -200,7 +200,7 @@ def _improved(line: Line, orbit: Sequence[Any], dimensions: int) -> tuple[Coordi
 
 
 def _known(value: Any) -> Any:
-    known = value if is_number(value) else backend_of(value).value(value)
+    known = value_of(value)
     return 0.0 if known is None else known
 
 

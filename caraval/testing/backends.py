@@ -44,7 +44,7 @@ SINGLE = 2e-6
 NODES = (9, 8, 7)
 """Nodes of the grid that charges are shared on."""
 
-PROTOCOL = "see caraval.backends.base.Backend for what each method returns"
+PROTOCOL = "see caraval.Backend for what each method returns"
 
 
 def backend_checks(name: str) -> list[Check]:

@@ -126,6 +126,7 @@ def _structure(case: Case, check: Callable[..., Check], promised: bool) -> Itera
     yield check("symplectic", derivatives.is_symplectic, promised)
     if case.element.can_be_cut and case.element.length and (routine is None or not case.is_map()):
         yield check("splits", structure.splits)
+    yield check("reverses", structure.reverses)
     if not case.is_map():
         yield check("undoes", structure.undoes)
     yield check("is kept in files", structure.is_kept_in_files, advice=structure.PLAIN)

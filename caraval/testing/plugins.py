@@ -16,14 +16,16 @@ from caraval.core.registry import register_plugin, registry
 from caraval.io import LOOK_AT
 
 from .backends import LINE, backend_checks
+from .bunches import beam_reader_checks, beam_writer_checks
 from .checks import Check, CheckFailedError
+from .effects import effect_checks
 from .elements import REFERENCE, element_checks
 from .readers import reader_checks
 from .writers import writer_checks
 
 HOW_TO_GIVE_EXAMPLES = (
-    "give one with the hook register_examples: an element with settings with which it does something, "
-    "or the Path of a file beside the module"
+    "give one with the hook register_examples: an element with settings with which it does something, a short Lattice with an "
+    "effect in it, or the Path of a file beside the module"
 )
 
 
@@ -74,7 +76,7 @@ def _registered(name: str) -> str:
 
 
 def plugin_checks(name: str, *, compiled: bool = True) -> list[Check]:
-    """Return the checks of all elements, backends, readers and writers that a plugin brings.
+    """Return the checks of all elements, effects, backends, readers and writers that a plugin brings.
 
     Parameters
     ----------
@@ -102,17 +104,28 @@ def _checks(known: Registry, plugin: str, compiled: bool) -> Iterator[Check]:
             yield _missing(f"element {kind.__name__}")
         for element in own:
             yield from element_checks(element, compiled=compiled)
+    lattices = [example for example in examples if isinstance(example, Lattice)]
+    for name, effect in known.effects.items():
+        if effect.plugin == plugin:
+            yield from _of_effect(name, [lattice for lattice in lattices if any(name in e.effects for e in lattice)])
     for name, backend in known.backends.items():
         if backend.plugin == plugin:
             yield from backend_checks(name)
     yield from _of_files(known, plugin, [example for example in examples if isinstance(example, Path)])
     for format, writer in known.writers.items():
         if writer.plugin == plugin:
-            lattices = [Lattice(elements, reference=REFERENCE)] if elements else []
-            yield from writer_checks(format, [LINE.replace(reference=REFERENCE), *lattices])
+            lines = [Lattice(elements, reference=REFERENCE)] if elements else []
+            yield from writer_checks(format, [LINE.replace(reference=REFERENCE), *lines])
+    for format, beam_writer in known.beam_writers.items():
+        if beam_writer.plugin == plugin:
+            yield from beam_writer_checks(format)
 
 
 def _of_files(known: Registry, plugin: str, files: list[Path]) -> Iterator[Check]:
+    for format, beam_reader in known.beam_readers.items():
+        if beam_reader.plugin == plugin:
+            own = [file for file in files if file.name.lower().endswith(beam_reader.value.suffixes)]
+            yield from beam_reader_checks(format, own) if own else [_missing(f"reader {format}")]
     for format, reader in known.readers.items():
         if reader.plugin != plugin:
             continue
@@ -123,6 +136,13 @@ def _of_files(known: Registry, plugin: str, files: list[Path]) -> Iterator[Check
         if not own:
             yield _missing(f"reader {format}")
         yield from reader_checks(format, own)
+
+
+def _of_effect(name: str, lattices: list[Lattice]) -> Iterator[Check]:
+    if not lattices:
+        yield _missing(f"effect {name}")
+    for lattice in lattices:
+        yield from effect_checks(lattice)
 
 
 def _missing(what: str) -> Check:

@@ -11,6 +11,7 @@ import numpy as np
 from caraval.core import scalar
 from caraval.core.arrays import mixed
 from caraval.core.coordinates import Coordinates
+from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.plan import StepStage, build, reference_pass
 from caraval.core.registry import registry
@@ -24,6 +25,9 @@ from .checks import CheckFailedError
 PLACES = (0.0, 0.2, 0.5, 1.0)
 """Where an element is cut, as shares of its length."""
 
+MIRRORED = 2.0
+"""How much more the slices of a reversed element may differ from the whole than those of the same one forwards."""
+
 STEPS = 40
 """Number of steps where slices are compared of an element that is taken in steps."""
 
@@ -32,6 +36,11 @@ SECOND_ORDER = 3.0
 
 UNDONE = 20 * 3e-16
 """How far rounding leads away from where a particle was, at amplitudes of a centimetre and ten milliradian."""
+
+TURNED = (
+    "name parameters that change sign in a reversed element in `odd`, and say at which end things are by `fringe_at`; or raise "
+    "InputError in `validate` if `orientation` is not 1"
+)
 
 PLAIN = "fields must be numbers, text, choices or nested tuples of them, annotated as such"
 
@@ -63,6 +72,30 @@ def _difference(case: Case, tolerance: float, advice: str) -> float:
     whole, pieces = (lattice.track(case.beam()) for lattice in (case.lattice, slices))
     both = whole.alive & pieces.alive
     return compare(values(pieces.coordinates), values(whole.coordinates), tolerance, advice, both)
+
+
+def reverses(case: Case) -> str:
+    """Entered from the other end, particles come through, and slices are the whole as they are forwards; or it is refused."""
+    try:
+        other = case.with_element(orientation=-1)
+        out = other.lattice.track(case.beam())
+    except InputError as error:
+        return f"is refused: {error}"
+    if not np.isfinite(values(out.coordinates)[:, out.alive]).all():
+        raise CheckFailedError(f"reversed, some coordinates are not finite; {TURNED}")
+    if not out.alive.any():
+        return "no particle comes through"
+    if not (case.element.can_be_cut and case.element.length and can_be_exact(case)):
+        return "comes through"
+    allowed = max(EAGER, MIRRORED * _difference(case, float("inf"), TURNED))  # where slices differ, they do so backwards
+    return f"slices within {_difference(other, allowed, TURNED):.1e}"
+
+
+def can_be_exact(case: Case) -> bool:
+    """Whether slices are the whole to rounding: nothing is taken in steps, and no map is derived of the whole."""
+    kind = type(case.element)
+    found = registry().methods_of(kind).get(case.method.name)
+    return not isinstance(found, Composite) and (registry().particle_method(kind) is None or not case.is_map())
 
 
 def is_kept_in_files(case: Case) -> None:

@@ -52,7 +52,7 @@ def test_some_at_a_time_as_all_at_once(backend, moments, observe, monkeypatch):
 
     whole = track()
     monkeypatch.setattr(type(registry().backend(backend)), "settings", 3)
-    monkeypatch.setattr("caraval.core.batches.LANES", 3 * 40)
+    monkeypatch.setattr(type(registry().backend(backend)), "lanes", 3 * 40)
     parts = track()
     for a, b in zip(whole, parts, strict=True):
         for one, other in zip(numbers(a), numbers(b), strict=True):
@@ -63,12 +63,31 @@ def test_settings_of_the_beam_are_settings_too(monkeypatch):
     several = [beam(n=30, scale=scale) for scale in (0.2, 0.4, 0.6, 0.8, 1.0)]
     stacked = (np.stack([getattr(b, name) for b in several]) for name in several[0].coordinates._fields)
     together = cv.ParticleBeam(*stacked, reference=several[0].reference)
-    monkeypatch.setattr("caraval.core.batches.LANES", 2 * 30)
+    monkeypatch.setattr(type(registry().backend("numpy")), "lanes", 2 * 30)
     out = cv.Lattice(LINE).track(together)
     for i, single in enumerate(several):
         alone = cv.Lattice(LINE).track(single)
         np.testing.assert_allclose(out.x[i], alone.x, rtol=1e-13, atol=1e-16)
         assert np.array_equal(out.alive[i], alone.alive)
+
+
+def test_many_settings_are_compiled_as_many_particles_are(monkeypatch):
+    """Those of every setting count: what goes through compiled loops is what a loop over settings makes of each."""
+    numba = pytest.importorskip("caraval.backends.numba", exc_type=ImportError)
+    numpy, seen = registry().backend("numpy"), []
+    monkeypatch.setattr("caraval.backends.numpy.WORTH_COMPILING", 7 * 40 * len(LINE))
+    monkeypatch.setattr(type(numpy), "compiled", lambda self: seen.append(self) or numba.NumbaBackend())
+    incoming = beam(n=40)
+    out = cv.Lattice(LINE).replace(SETTINGS).track(incoming)
+    assert seen
+    seen.clear()
+    for i in range(7):
+        single = {key: float(np.broadcast_to(value, 7)[i]) for key, value in SETTINGS.items()}
+        alone = cv.Lattice(LINE).replace(single).track(incoming)
+        assert np.array_equal(out.alive[i], alone.alive)
+        for several, one in zip(out.coordinates, alone.coordinates, strict=True):
+            np.testing.assert_allclose(several[i], one, rtol=1e-12, atol=1e-16)
+    assert not seen
 
 
 def test_what_is_kept_of_a_look_sees_all_settings(monkeypatch):

@@ -124,5 +124,5 @@ def test_checking_what_is_not_there():
 
 
 def test_examples_are_elements_and_files(plugin):
-    with pytest.raises(cv.PluginError, match="register_examples returns elements and paths of files, not 3"):
+    with pytest.raises(cv.PluginError, match="register_examples returns elements, lattices and paths of files, not 3"):
         plugin("wrong", register_examples=lambda: [3])

@@ -32,6 +32,9 @@ COLUMNS = ("x", "xp", "y", "yp", "t", "p")
 UNITS = {"x": "m", "xp": None, "y": "m", "yp": None, "t": "s", "p": "m$be$nc"}
 """Units of the columns; some programs leave them out."""
 
+SAID = ("caravalP0c", "caravalS", "caravalT", "caravalMass", "caravalCharge", "caravalSpecies")
+"""Parameters that Caraval writes besides."""
+
 SAME_CHARGE = 1e-9
 """Charges that differ relatively by less are equal."""
 
@@ -119,6 +122,9 @@ def _own(parameters: dict[str, Any]) -> Said:
     """Return what Caraval says besides; nothing, in files of other programs."""
     if "caravalT" not in parameters:
         return Said()
+    missing = [name for name in SAID if name not in parameters]
+    if missing:
+        raise InputError(f"there is a parameter caravalT, and no {', '.join(missing)}: Caraval writes all of them, or none")
     p0c, s, t, mass, charge = (float(parameters[f"caraval{name}"]) for name in ("P0c", "S", "T", "Mass", "Charge"))
     return Said(p0c, s, t, Species(str(parameters["caravalSpecies"]), mass, charge))
 

@@ -64,7 +64,7 @@ def carry_moments(model: Model, constants: Constants, beam: cv.MomentBeam, backe
     weights, settings, arrays = constants
     beam = model.after_base(arrays, beam)
     seen, fitting = model.seen(settings, beam), _fitting(weights, beam.mean)
-    slopes, mean = jacobian(lambda values: model.acted(fitting, seen, values), beam.mean, model.label)
+    slopes, mean = model.expanded(fitting, seen, beam.mean)
     return _moments(mean, slopes @ beam.covariance @ array_namespace(slopes).matrix_transpose(slopes), beam)
 
 
@@ -73,6 +73,9 @@ def act_on_orbit(model: Model, constants: Constants, beam: cv.MomentBeam, backen
     weights, settings, arrays = constants
     seen, fitting = model.seen(settings, model.after_base(arrays, beam)), _fitting(weights, beam.mean)
 
+    if model.base is None:
+        return model.expanded(fitting, seen, beam.mean)
+
     def moved(values: Any) -> Any:
         return model.acted(fitting, seen, _particle_after_base(model, arrays, values, beam.reference))
 
@@ -80,8 +83,6 @@ def act_on_orbit(model: Model, constants: Constants, beam: cv.MomentBeam, backen
 
 
 def _particle_after_base(model: Model, arrays: tuple[Any, ...], values: Any, reference: cv.Reference) -> Any:
-    if model.base is None:
-        return values
     particle = cv.ParticleBeam(*(values[..., i : i + 1] for i in range(6)), reference=reference)
     return array_namespace(values).stack([q[..., 0] for q in model.after_base(arrays, particle).coordinates], axis=-1)
 

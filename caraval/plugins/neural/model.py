@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from array_api_compat import is_numpy_array
+
 import caraval as cv
 
 from .networks import Network
 from .scaling import Scaling, beside, like
+from .slopes import jacobian, no_derivatives
 
 if TYPE_CHECKING:
     from .element import NeuralElement
@@ -118,6 +122,28 @@ class Model:
             )
         centre, scale = (like(part, values) for part in self.outputs.of(self.moments))
         return (values if self.adds else centre) + scale * out
+
+    def expanded(self, weights: tuple[Any, ...], seen: list[Any], values: Any) -> tuple[Any, Any]:
+        """Return the derivatives (..., 6, 6) of what becomes of coordinates, and that itself (..., 6).
+
+        Raises
+        ------
+        BackendError
+            If neither the library nor the network knows derivatives.
+        """
+        if not is_numpy_array(values):
+            return jacobian(lambda q: self.acted(weights, seen, q), values, self.label)
+        size = values.shape[-1]
+        same = np.eye(size, dtype=values.dtype)
+        if self.network is None:
+            return np.broadcast_to(same, (*values.shape, size)), values
+        centre, scale = (like(part, values) for part in self.inputs.of(self.moments))
+        named = dict(zip(self.network.names, weights, strict=True))
+        found = self.network.slopes(named, beside((values - centre) / scale, seen))
+        if found is None:
+            raise no_derivatives(self.label)
+        found = like(self.outputs.of(self.moments)[1], values)[:, None] * found[..., :size] / scale
+        return (found + same if self.adds else found), self.acted(weights, seen, values)
 
 
 def _number_of(beam: Any, name: str) -> Any:

@@ -31,6 +31,10 @@ class Network(ABC):
     def __call__(self, weights: Weights, values: Any) -> Any:
         """Return what it makes of values ``(..., inputs)``: an array ``(..., outputs)``."""
 
+    def slopes(self, weights: Weights, values: Any) -> Any:
+        """Return the derivatives ``(..., outputs, inputs)`` at values ``(..., inputs)``; None: the library has to find them."""
+        return None
+
     @abstractmethod
     def module(self, weights: Weights) -> Any:
         """Return it with these weights, as its author knows it."""

@@ -23,6 +23,14 @@ ACTIVATIONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 """Functions between layers."""
 
+SLOPES: dict[str, Callable[[Any, Any], Any]] = {
+    "tanh": lambda xp, v: 1 - xp.tanh(v) ** 2,
+    "sin": lambda xp, v: xp.cos(v),
+    "relu": lambda xp, v: xp.where(v > 0, xp.ones_like(v), xp.zeros_like(v)),
+    "softplus": lambda xp, v: (1 + xp.tanh(v / 2)) / 2,
+}
+"""And their derivatives."""
+
 
 @dataclass(frozen=True)
 class Perceptron(Network):
@@ -90,6 +98,16 @@ class Perceptron(Network):
             if i < last:
                 values = ACTIVATIONS[self.activation](xp, values)
         return values
+
+    def slopes(self, weights: Weights, values: Any) -> Any:
+        """Return the derivatives ``(..., outputs, inputs)``: the product of the layers' own."""
+        xp = array_namespace(values)
+        found = weights["0.weight"]
+        for i in range(1, len(self.sizes) - 1):
+            values = values @ xp.matrix_transpose(weights[f"{i - 1}.weight"]) + weights[f"{i - 1}.bias"]
+            found = weights[f"{i}.weight"] @ (SLOPES[self.activation](xp, values)[..., None] * found)
+            values = ACTIVATIONS[self.activation](xp, values)
+        return found
 
     def module(self, weights: Weights) -> Any:
         """Return the function ``values -> values``."""

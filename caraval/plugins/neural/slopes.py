@@ -36,6 +36,12 @@ def _forward_derivative(point: Any, label: str) -> Callable[..., Any]:
         import jax
 
         return jax.jvp  # type: ignore[no-any-return]
-    raise cv.BackendError(
-        f"{label} takes moments, and has a map, by its derivative, which NumPy has not; use beam.to('torch') or beam.to('jax')"
+    raise no_derivatives(label)
+
+
+def no_derivatives(label: str) -> cv.BackendError:
+    """Return the error of an element whose network has no derivative on NumPy."""
+    return cv.BackendError(
+        f"{label} takes moments, and has a map, by its derivative, which NumPy has not, but of a perceptron alone; "
+        "use beam.to('torch') or beam.to('jax')"
     )

@@ -16,9 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from caraval.core.element import Element
-from caraval.core.hookspecs import hookimpl
-from caraval.core.routine import Composite
+import caraval as cv
 
 from .along import EFFECT, with_space_charge, wrap
 from .element import SpaceChargeKick, steps
@@ -26,19 +24,19 @@ from .element import SpaceChargeKick, steps
 __all__ = ["SpaceChargeKick", "with_space_charge"]
 
 
-@hookimpl
-def register_tracking_methods() -> dict[tuple[type[Element], str], Any]:
+@cv.hookimpl
+def register_tracking_methods() -> dict[tuple[type[cv.Element], str], Any]:
     """The same kick whatever the method."""
-    return {(SpaceChargeKick, "bmad_standard"): Composite(steps), (SpaceChargeKick, "kick_drift_kick"): Composite(steps)}
+    return {(SpaceChargeKick, "bmad_standard"): cv.Composite(steps), (SpaceChargeKick, "kick_drift_kick"): cv.Composite(steps)}
 
 
-@hookimpl
+@cv.hookimpl
 def register_effects() -> dict[str, Callable[..., Any]]:
     """``lattice.with_space_charge(...)``."""
     return {EFFECT: with_space_charge}
 
 
-@hookimpl
+@cv.hookimpl
 def plan_steps() -> list[Any]:
     """Kicks at both ends of the slices of elements with space charge."""
     return [wrap]

@@ -8,13 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from caraval.core.arrays import is_number
-from caraval.core.element import Element
-from caraval.core.errors import InputError
-from caraval.core.lattice import Lattice
-from caraval.core.reference import Reference
-from caraval.core.registry import backend_of
-from caraval.core.routine import Step
+import caraval as cv
 
 from .kick import kick_of
 from .options import checked
@@ -26,12 +20,12 @@ WHOLE = 1e-9
 
 
 def with_space_charge(
-    lattice: Lattice,
+    lattice: cv.Lattice,
     every: float = 0.02,
     grid: Sequence[int] = (32, 32, 32),
     extent: float | Sequence[float] | None = None,
     where: Any = None,
-) -> Lattice:
+) -> cv.Lattice:
     """Return the lattice with space charge in its elements, whatever their kind and method.
 
     An element is taken in slices of equal length, and the bunch is kicked for half of it at both ends of each: second order in
@@ -55,8 +49,8 @@ def with_space_charge(
     InputError
         If a value cannot be used, or the length of an element is hidden by a trace.
     """
-    if not is_number(every) or not 0 < every < float("inf"):
-        raise InputError(f"with_space_charge: every must be a length in m, not {every!r}")
+    if not cv.is_number(every) or not 0 < every < float("inf"):
+        raise cv.InputError(f"with_space_charge: every must be a length in m, not {every!r}")
     nodes, sizes = checked(grid, extent, "with_space_charge")
     options = {"grid": nodes, "extent": sizes}
     elements = list(lattice.elements)
@@ -69,28 +63,26 @@ def with_space_charge(
     return lattice.replace(elements=elements)
 
 
-def _longest(element: Element) -> float:
+def _longest(element: cv.Element) -> float:
     """Return the length [m], of several settings the longest."""
-    if is_number(element.length):
-        return abs(element.length)
-    values = backend_of(element.length).value(element.length)
+    values = cv.value_of(element.length)
     if values is None:
-        raise InputError(f"{element.label}: its length decides about its slices, and a trace hides it")
+        raise cv.InputError(f"{element.label}: its length decides about its slices, and a trace hides it")
     return float(np.abs(values).max())
 
 
-def _half(element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> tuple[Any]:
+def _half(element: cv.Element, reference_in: cv.Reference, reference_out: cv.Reference, xp: Any) -> tuple[Any]:
     return (element.length / 2,)
 
 
-def wrap(element: Element, steps: Sequence[Step]) -> Sequence[Step]:
+def wrap(element: cv.Element, steps: Sequence[cv.Step]) -> Sequence[cv.Step]:
     """Put half a kick at both ends of an element that has space charge."""
     if EFFECT not in element.effects:
         return steps
     kick = kick_of(_half, *checked(*_given(element), element.label))
-    return [Step(collective=kick, at_entrance=True), *steps, Step(collective=kick)]
+    return [cv.Step(collective=kick, at_entrance=True), *steps, cv.Step(collective=kick)]
 
 
-def _given(element: Element) -> tuple[Any, Any]:
+def _given(element: cv.Element) -> tuple[Any, Any]:
     options = element.effects[EFFECT]
     return options.get("grid", (32, 32, 32)), options.get("extent")

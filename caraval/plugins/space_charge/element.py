@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from caraval.core.element import Element
-from caraval.core.reference import Reference
-from caraval.core.routine import Step
-from caraval.core.schema import Parameter
+import caraval as cv
 
 from .kick import kick_of
 from .options import checked
 
 
-class SpaceChargeKick(Element):
+class SpaceChargeKick(cv.Element):
     """What space charge does along a length, at one place.
 
     Attributes
@@ -28,7 +25,7 @@ class SpaceChargeKick(Element):
         all particles are inside.
     """
 
-    effect_length: Parameter = 0.0
+    effect_length: cv.Parameter = 0.0
     grid: tuple = (32, 32, 32)  # type: ignore[type-arg]
     extent: float | int | tuple | list | None = None  # type: ignore[type-arg]
 
@@ -37,12 +34,12 @@ class SpaceChargeKick(Element):
         checked(self.grid, self.extent, self.label)
 
 
-def _length(element: SpaceChargeKick, reference_in: Reference, reference_out: Reference, xp: Any) -> tuple[Any]:
+def _length(element: SpaceChargeKick, reference_in: cv.Reference, reference_out: cv.Reference, xp: Any) -> tuple[Any]:
     return (element.effect_length,)
 
 
-def steps(element: SpaceChargeKick, method: Any, number: int) -> Sequence[Step]:
+def steps(element: SpaceChargeKick, method: Any, number: int) -> Sequence[cv.Step]:
     """Return the kick."""
     if not element.is_on:
         return ()
-    return (Step(collective=kick_of(_length, *checked(element.grid, element.extent, element.label))),)
+    return (cv.Step(collective=kick_of(_length, *checked(element.grid, element.extent, element.label))),)

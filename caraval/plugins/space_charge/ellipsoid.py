@@ -15,7 +15,7 @@ from typing import Any
 
 from array_api_compat import array_namespace, device
 
-from caraval.core.moments import MomentBeam, moments_from
+import caraval as cv
 
 NODES = 161
 """Of the trapezoidal rule in ln u, which converges like exp(-2 pi^2 / step)."""
@@ -57,7 +57,7 @@ def _inverse(a: list[list[Any]]) -> tuple[list[list[Any]], Any]:
     return [[cofactors[i][j] / determinant for j in range(3)] for i in range(3)], determinant
 
 
-def kicked_moments(constants: tuple[Any], beam: MomentBeam, backend: Any) -> MomentBeam:
+def kicked_moments(constants: tuple[Any], beam: cv.MomentBeam, backend: Any) -> cv.MomentBeam:
     """Return the moments after the push of a uniform ellipsoid along a length [m]."""
     from .kick import COULOMB  # which needs what is here
 
@@ -81,7 +81,8 @@ def kicked_moments(constants: tuple[Any], beam: MomentBeam, backend: Any) -> Mom
             matrix[2 * i + 1][2 * j] = rows[i][j]
         matrix[4][2 * j] = matrix[4][2 * j] + faster * rows[2][j]
     r = xp.stack([xp.stack(row, axis=-1) for row in matrix], axis=-2)
-    return moments_from(beam.mean, r @ beam.covariance @ xp.matrix_transpose(r), reference, beam.charge)
+    covariance = r @ beam.covariance @ xp.matrix_transpose(r)
+    return cv.MomentBeam(beam.mean, covariance, reference=reference, charge=beam.charge)
 
 
 __all__ = ["form_factors", "kicked_moments"]

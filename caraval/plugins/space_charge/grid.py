@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace
 
-from caraval.core.beam import ParticleBeam
+import caraval as cv
 
 from .options import Extent, Grid
 
@@ -15,8 +15,10 @@ FLATTEST = 1e-8
 """Of the largest spacing: where a bunch has no size in some direction, cells still have one."""
 
 SMALLEST = 1e-15
-"""Spacing [m] where it has no size at all."""
+"""Spacing [m] of a bunch that has no size at all."""
 
+INSTEAD = 1.0
+"""Spacing [m] that it has instead: particles at one place do not push each other, and in such cells neither does rounding."""
 
 MARGIN = 2
 """Nodes without charge on every side: as many as the difference needs that the field is made of."""
@@ -44,7 +46,7 @@ class Box(NamedTuple):
         return (x >= MARGIN) & (x <= nx) & (y >= MARGIN) & (y <= ny) & (z >= MARGIN) & (z <= nz)
 
 
-def around(places: Sequence[Any], beam: ParticleBeam, grid: Grid, extent: Extent, backend: Any) -> Box:
+def around(places: Sequence[Any], beam: cv.ParticleBeam, grid: Grid, extent: Extent, backend: Any) -> Box:
     """Return the grid around the living, or around some standard deviations of them.
 
     There is a margin of nodes without charge, so that the field inside is made of central differences alone: what particles
@@ -53,22 +55,40 @@ def around(places: Sequence[Any], beam: ParticleBeam, grid: Grid, extent: Extent
     xp = array_namespace(places[0])
     total = xp.sum(beam.charge, axis=-1, keepdims=True)
     weight = beam.charge / xp.where(total > 0, total, xp.ones_like(total))
-    low, high = [], []
-    for i, place in enumerate(places):
-        centre = xp.sum(weight * place, axis=-1, keepdims=True)
-        if extent is None:
-            living = xp.where(beam.alive, place, centre)
-            low.append(xp.min(living, axis=-1, keepdims=True))
-            high.append(xp.max(living, axis=-1, keepdims=True))
-        else:
-            half = extent[i] * _root(xp.sum(weight * (place - centre) ** 2, axis=-1, keepdims=True), xp)
-            low.append(centre - half)
-            high.append(centre + half)
+    centres = [xp.sum(weight * place, axis=-1, keepdims=True) for place in places]
+    if extent is None:
+        living = [xp.where(beam.alive, place, centre) for place, centre in zip(places, centres, strict=True)]
+        edges = backend.derived(_edges, _edge_slopes)(*living)
+        low, high = edges[: len(places)], edges[len(places) :]
+    else:
+        variances = [xp.sum(weight * (p - c) ** 2, axis=-1, keepdims=True) for p, c in zip(places, centres, strict=True)]
+        halves = [sigmas * _root(variance, xp) for sigmas, variance in zip(extent, variances, strict=True)]
+        low = [centre - half for centre, half in zip(centres, halves, strict=True)]
+        high = [centre + half for centre, half in zip(centres, halves, strict=True)]
     spacing = [(b - a) / (nodes - 1) for a, b, nodes in zip(low, high, grid, strict=True)]
-    least = FLATTEST * xp.maximum(xp.maximum(spacing[0], spacing[1]), spacing[2])
-    least = xp.maximum(least, xp.full_like(least, SMALLEST))
+    largest = xp.maximum(xp.maximum(spacing[0], spacing[1]), spacing[2])
+    least = xp.where(largest < SMALLEST, xp.full_like(largest, INSTEAD), FLATTEST * largest)
     spacing = [xp.maximum(h, least) for h in spacing]
     return Box(tuple(a - MARGIN * h for a, h in zip(low, spacing, strict=True)), tuple(spacing))
+
+
+def _edges(backend: Any, *places: Any) -> list[Any]:
+    """Return the smallest and then the largest places in each dimension."""
+    xp = backend.xp
+    return [extreme(place, axis=-1, keepdims=True) for extreme in (xp.min, xp.max) for place in places]
+
+
+def _edge_slopes(backend: Any, places: Sequence[Any], slopes: Sequence[Any]) -> list[Any]:
+    """Return derivatives by places from those by :func:`_edges`: those of the outermost, who share if they are several."""
+    xp, edges = backend.xp, _edges(backend, *places)
+
+    def at(place: Any, edge: Any, slope: Any) -> Any:
+        there = xp.astype(place == edge, place.dtype)
+        return there * (slope / xp.sum(there, axis=-1, keepdims=True))
+
+    n = len(places)
+    lower, upper = (list(map(at, places, edges[part], slopes[part])) for part in (slice(0, n), slice(n, None)))
+    return [a + b for a, b in zip(lower, upper, strict=True)]
 
 
 def _root(variance: Any, xp: Any) -> Any:

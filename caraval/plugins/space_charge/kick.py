@@ -10,10 +10,7 @@ from typing import Any, NamedTuple
 from array_api_compat import array_namespace
 from scipy.constants import epsilon_0
 
-from caraval.core.arrays import expand
-from caraval.core.beam import ParticleBeam
-from caraval.core.coordinates import Coordinates
-from caraval.core.routine import Collective
+import caraval as cv
 
 from .ellipsoid import kicked_moments
 from .grid import MARGIN, Box, around
@@ -47,7 +44,7 @@ class Bunch(NamedTuple):
     forward: Any
 
 
-def at_one_time(beam: ParticleBeam) -> Bunch:
+def at_one_time(beam: cv.ParticleBeam) -> Bunch:
     """Return where the particles of a beam are at one time. They pass a place one after the other, and move freely on."""
     xp, q, reference = array_namespace(beam.x), beam.coordinates, beam.reference.expanded()
     mass = reference.species.mass / reference.p0c
@@ -56,7 +53,7 @@ def at_one_time(beam: ParticleBeam) -> Bunch:
     momentum = 1 + q.pz
     forward2 = momentum * momentum - q.px * q.px - q.py * q.py
     # a kick may be so strong that a particle flies off sideways: it is lost where the next test is
-    forward = xp.sqrt(xp.maximum(forward2, xp.full_like(forward2, SIDEWAYS)))
+    forward = xp.sqrt(xp.clip(forward2, SIDEWAYS, None))
     beta = momentum / xp.sqrt(momentum * momentum + mass * mass)
     passage = xp.sum(weight * q.z / beta, axis=-1, keepdims=True)  # -c (t - t_ref) [m] of the centre
     s = forward / momentum * (q.z - beta * passage)
@@ -66,7 +63,7 @@ def at_one_time(beam: ParticleBeam) -> Bunch:
     return Bunch((q.x + q.px / forward * s, q.y + q.py / forward * s, s), mean / gamma, gamma, forward)
 
 
-def kick(grid: Grid, extent: Extent, constants: tuple[Any], beam: ParticleBeam, backend: Any) -> Coordinates:
+def kick(grid: Grid, extent: Extent, constants: tuple[Any], beam: cv.ParticleBeam, backend: Any) -> cv.Coordinates:
     """Return the coordinates after the push along a length [m]."""
     bunch = at_one_time(beam)
     x, y, s = bunch.places
@@ -83,12 +80,12 @@ def kick(grid: Grid, extent: Extent, constants: tuple[Any], beam: ParticleBeam, 
     if extent is not None:
         e = [xp.where(inside, part, xp.zeros_like(part)) for part in e]
     # momentum over the reference's, per V/m: F ds / (beta c); across, the magnetic field leaves 1 / gamma^2 of gamma E
-    push = COULOMB * abs(reference.species.charge) * expand(constants[0]) / (bunch.beta * reference.p0c)
+    push = COULOMB * abs(reference.species.charge) * cv.expand(constants[0]) / (bunch.beta * reference.p0c)
     across = push / bunch.gamma
     return pushed(beam, bunch.forward, (across * e[0], across * e[1], push * e[2]))
 
 
-def pushed(beam: ParticleBeam, forward: Any, push: tuple[Any, Any, Any]) -> Coordinates:
+def pushed(beam: cv.ParticleBeam, forward: Any, push: tuple[Any, Any, Any]) -> cv.Coordinates:
     """Return the coordinates after momenta [of the reference's] are added in x, y and s, at the same time and place."""
     xp, q, reference = array_namespace(beam.x), beam.coordinates, beam.reference.expanded()
     mass2 = (reference.species.mass / reference.p0c) ** 2
@@ -102,9 +99,9 @@ def pushed(beam: ParticleBeam, forward: Any, push: tuple[Any, Any, Any]) -> Coor
 
 
 @lru_cache(maxsize=256)
-def kick_of(length: Callable[..., tuple[Any]], grid: Grid, extent: Extent) -> Collective:
+def kick_of(length: Callable[..., tuple[Any]], grid: Grid, extent: Extent) -> cv.Collective:
     """Return the effect along what `length` says of an element; of the same options it is one object."""
-    return Collective(partial(kick, grid, extent), prepare=length, moments=kicked_moments, joined=_together)
+    return cv.Collective(partial(kick, grid, extent), prepare=length, moments=kicked_moments, joined=_together)
 
 
 def _together(first: tuple[Any], second: tuple[Any]) -> tuple[Any]:

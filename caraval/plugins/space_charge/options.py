@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from caraval.core.arrays import is_number
-from caraval.core.errors import InputError
+import caraval as cv
 
 Grid = tuple[int, int, int]
 Extent = tuple[float, float, float] | None
@@ -24,14 +23,14 @@ def checked(grid: Any, extent: Any, where: str) -> tuple[Grid, Extent]:
     """
     nodes = tuple(grid) if isinstance(grid, (tuple, list)) else ()
     if len(nodes) != 3 or not all(isinstance(n, int) and not isinstance(n, bool) and n >= LEAST for n in nodes):
-        raise InputError(
+        raise cv.InputError(
             f"{where}: grid must be three numbers of nodes, of {LEAST} or more, such as (32, 32, 32), not {grid!r}"
         )
     if extent is None:
         return nodes, None
-    sizes = (extent,) * 3 if is_number(extent) else tuple(extent) if isinstance(extent, (tuple, list)) else ()
-    if len(sizes) != 3 or not all(is_number(size) and 0 < size < float("inf") for size in sizes):
-        raise InputError(
+    sizes = (extent,) * 3 if cv.is_number(extent) else tuple(extent) if isinstance(extent, (tuple, list)) else ()
+    if len(sizes) != 3 or not all(cv.is_number(size) and 0 < size < float("inf") for size in sizes):
+        raise cv.InputError(
             f"{where}: extent must be a positive number of standard deviations, or three, or None for all particles, "
             f"not {extent!r}"
         )

@@ -6,17 +6,14 @@ R. W. Hockney, Methods Comput. Phys. 9, 136 (1970), for the grid of twice the si
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from math import pi, prod
+from math import cos, pi, prod
 from typing import Any
 
 from array_api_compat import device
 
 AXES = (-3, -2, -1)
-
-PLANES = 8
-"""Of a spectrum that are transformed at a time."""
 
 QUICK = (2, 3, 5, 7, 11)
 """Factors that libraries of Fourier transforms have programs for."""
@@ -25,7 +22,7 @@ SMOOTHING = 1 / 6 + 1 / 6 + 1 / 12
 """Variance in units of the spacing squared, see :func:`sharpening`."""
 
 
-def green(spacing: Sequence[Any], grid: Sequence[int], xp: Any) -> Any:
+def green(spacing: Sequence[Any], grid: Sequence[int], backend: Any) -> Any:
     """Return the potential of cells that are uniformly filled with a charge of one: the mean of 1 / r over each [1/m].
 
     Parameters
@@ -34,29 +31,54 @@ def green(spacing: Sequence[Any], grid: Sequence[int], xp: Any) -> Any:
         Sides of a cell [m].
     grid : sequence of int
         Cells in each dimension.
-    xp : namespace
+    backend : Backend
 
     Returns
     -------
     array (..., nx + 1, ny + 1, nz + 1)
         By how many cells away, from none to as many as there are.
     """
-    logarithms, angles = _terms(spacing, grid, xp)
-    return _mean(sum(logarithms) - 0.5 * sum(angles), spacing, xp)
+
+    def whole(logarithms: list[Any], angles: list[Any]) -> list[Any]:
+        return [sum(logarithms) - 0.5 * sum(angles)]
+
+    return _means(whole, spacing, grid, backend)[0]
 
 
-def green_slopes(spacing: Sequence[Any], grid: Sequence[int], xp: Any) -> tuple[Any, list[Any]]:
+def green_slopes(spacing: Sequence[Any], grid: Sequence[int], backend: Any) -> tuple[Any, list[Any]]:
     """Return the potential of cells as :func:`green` does, and its derivatives by the logarithm of each side.
 
     The derivative of the antiderivative by x is the potential of a plate: the same terms once more.
     """
-    logarithms, angles = _terms(spacing, grid, xp)
-    whole = _mean(sum(logarithms) - 0.5 * sum(angles), spacing, xp)
-    slopes = [_mean(sum(logarithms) - a - b, spacing, xp) - whole for a, b in zip(logarithms, angles, strict=True)]
-    return whole, slopes
+
+    def each(logarithms: list[Any], angles: list[Any]) -> list[Any]:
+        total = sum(logarithms)
+        return [total - 0.5 * sum(angles), *(total - a - b for a, b in zip(logarithms, angles, strict=True))]
+
+    whole, *slopes = _means(each, spacing, grid, backend)
+    return whole, [slope - whole for slope in slopes]
 
 
-def _terms(spacing: Sequence[Any], grid: Sequence[int], xp: Any) -> tuple[list[Any], list[Any]]:
+def _means(
+    made: Callable[[list[Any], list[Any]], list[Any]], spacing: Sequence[Any], grid: Sequence[int], backend: Any
+) -> list[Any]:
+    """Return the means over cells of antiderivatives, which are odd in every direction, made of what :func:`_terms` returns."""
+    x, *across = _corners(spacing, grid, backend.xp)
+    whole = backend.by_planes(lambda x: made(*_terms((x, *across), backend.xp)), [x], -3)
+    volume = (spacing[0] * spacing[1] * spacing[2])[..., None, None]
+    return [_over_cells(a, backend.xp) / volume for a in whole]
+
+
+def _corners(spacing: Sequence[Any], grid: Sequence[int], xp: Any) -> list[Any]:
+    """Return the far corners of cells, counted from the middle of the first, each dimension along an axis of its own."""
+    corners = []
+    for axis, h, n in zip(AXES, spacing, grid, strict=True):
+        numbers = xp.arange(n + 1, dtype=h.dtype, device=device(h)) + 0.5
+        corners.append(h[..., None, None] * xp.reshape(numbers, (-1, *(1,) * (-axis - 1))))
+    return corners
+
+
+def _terms(corners: Sequence[Any], xp: Any) -> tuple[list[Any], list[Any]]:
     """Return what the integral of 1 / r over the box from the origin to the corners of cells is made of.
 
     It is the sum of the first three terms less half the sum of the others::
@@ -66,12 +88,6 @@ def _terms(spacing: Sequence[Any], grid: Sequence[int], xp: Any) -> tuple[list[A
     Integrals over a box are differences of it between the corners. In Qiang's form with ln(x + r) - ln sqrt(y^2 + z^2), which
     is odd in x, for ln(x + r): their difference does not depend on x.
     """
-    corners = []
-    for axis, (h, n) in enumerate(zip(spacing, grid, strict=True)):
-        numbers = xp.arange(n + 1, dtype=h.dtype, device=device(h)) + 0.5
-        shape = [1, 1, 1]
-        shape[axis] = n + 1
-        corners.append(xp.reshape(h * numbers, (*h.shape[:-1], *shape)))
     x, y, z = corners
     xx, yy, zz = x * x, y * y, z * z
     r = xp.sqrt(xx + yy + zz)
@@ -85,20 +101,16 @@ def _terms(spacing: Sequence[Any], grid: Sequence[int], xp: Any) -> tuple[list[A
     return logarithms, [xx * across_x, yy * across_y, zz * across_z]
 
 
-def _mean(whole: Any, spacing: Sequence[Any], xp: Any) -> Any:
-    """Return the mean over cells of what an antiderivative is given of, which is odd in every direction."""
-    for axis in AXES:  # the corner before the first is the first, negative
-        whole = _differences(whole, axis, xp)
-    return whole / (spacing[0] * spacing[1] * spacing[2])[..., None, None]
+def _over_cells(a: Any, xp: Any) -> Any:
+    """Return the differences over cells in each direction; the corner before the first is the first, negative."""
+    for axis in AXES:
+        rest = _part(a, axis, slice(1, None)) - _part(a, axis, slice(None, -1))
+        a = xp.concat((2 * _part(a, axis, slice(0, 1)), rest), axis=axis)
+    return a
 
 
 def _part(a: Any, axis: int, part: slice) -> Any:
     return a[(..., part, *(slice(None),) * (-axis - 1))]
-
-
-def _differences(a: Any, axis: int, xp: Any) -> Any:
-    first = _part(a, axis, slice(0, 1))
-    return xp.concat((2 * first, _part(a, axis, slice(1, None)) - _part(a, axis, slice(None, -1))), axis=axis)
 
 
 def sharpening(cells: Sequence[int], like: Any, xp: Any) -> Any:
@@ -111,8 +123,9 @@ def sharpening(cells: Sequence[int], like: Any, xp: Any) -> Any:
     """
     factor = 1.0
     for axis, n in zip(AXES, cells, strict=True):
-        angles = xp.arange(n + 1, dtype=like.dtype, device=device(like)) * (pi / n)
-        factor = factor + SMOOTHING * xp.reshape(1 - xp.cos(angles), (-1, *(1,) * (-axis - 1)))
+        rises = [1 - cos(pi * i / n) for i in range(n + 1)]
+        along = xp.asarray(rises, dtype=like.dtype, device=device(like))
+        factor = factor + SMOOTHING * xp.reshape(along, (-1, *(1,) * (-axis - 1)))
     return factor
 
 
@@ -137,14 +150,14 @@ def potential(charge: Any, spacing: Sequence[Any], grid: Sequence[int], backend:
     cells = tuple(_quick((nodes + charged) // 2) for nodes, charged in zip(charge.shape[-3:], grid, strict=True))
 
     def solved(backend: Any, charge: Any, *spacing: Any) -> tuple[Any]:
-        (kernel,) = backend.in_double(lambda *h: [green(h, cells, backend.xp)], *spacing)
+        (kernel,) = backend.in_double(lambda *h: [green(h, cells, backend)], *spacing)
         return (convolved(charge, backend.cosine_transform(kernel, AXES) * sharpening(cells, charge, backend.xp), backend),)
 
     def pulled(backend: Any, given: Sequence[Any], slopes: Sequence[Any]) -> list[Any]:
         xp, (charge, *spacing), (slope,) = backend.xp, given, slopes
 
         def kernels(*h: Any) -> list[Any]:
-            whole, parts = green_slopes(h, cells, xp)
+            whole, parts = green_slopes(h, cells, backend)
             return [whole, *parts]
 
         kernel, *parts = backend.in_double(kernels, *spacing)
@@ -159,8 +172,8 @@ def potential(charge: Any, spacing: Sequence[Any], grid: Sequence[int], backend:
 
 # -------------------------------------------------------------------- convolutions
 
-# Twice the size in each dimension, but what is empty or not looked at is not transformed; and the last transforms are done
-# some planes at a time.
+# Twice the size in each dimension, but what is empty or not looked at is not transformed; and between the transforms along z,
+# planes of a spectrum are worked on one after the other.
 
 
 def convolved(charge: Any, spectrum: Any, backend: Any) -> Any:
@@ -173,16 +186,16 @@ def convolved(charge: Any, spectrum: Any, backend: Any) -> Any:
         Cosine transform of the function, from no nodes away to m, which is more than half of n.
     """
     xp, fft = backend.xp, backend.fft
-    cells = tuple(n - 1 for n in spectrum.shape[-3:])
-    spectrum = _mirrored(spectrum, -3, xp)
-    rows = _of_rows(charge, cells, backend)
-    planes = []
-    for part in _planes(rows.shape[-2], backend):
-        factor = xp.concat([_part(spectrum, -2, slice(i, i + 1)) for i in (min(y, 2 * cells[1] - y) for y in part)], axis=-2)
-        some = fft.fft(_part(rows, -2, slice(part[0], part[-1] + 1)), n=2 * cells[0], axis=-3) * factor
-        planes.append(_part(fft.ifft(some, axis=-3), -3, slice(0, charge.shape[-3])))
-    columns = fft.ifft(_joined(planes, xp), axis=-2)
-    return fft.irfft(_part(columns, -2, slice(0, charge.shape[-2])), n=2 * cells[2], axis=-1)[..., : charge.shape[-1]]
+    (nx, ny, nz), cells = charge.shape[-3:], tuple(n - 1 for n in spectrum.shape[-3:])
+    along = fft.rfft(charge, n=2 * cells[2], axis=-1)
+
+    def across(some: Any, factor: Any) -> list[Any]:
+        factor = _mirrored(_mirrored(factor, -3, xp), -2, xp)
+        some = fft.ifft(_across(some, cells, fft) * factor, axis=-3)
+        return [_part(fft.ifft(_part(some, -3, slice(0, nx)), axis=-2), -2, slice(0, ny))]
+
+    (planes,) = backend.by_planes(across, [along, spectrum], -1)
+    return fft.irfft(planes, n=2 * cells[2], axis=-1)[..., :nz]
 
 
 def correlated(charge: Any, other: Any, factor: Any, backend: Any) -> Any:
@@ -202,12 +215,13 @@ def correlated(charge: Any, other: Any, factor: Any, backend: Any) -> Any:
     """
     xp, fft = backend.xp, backend.fft
     cells = tuple(n - 1 for n in factor.shape)
-    rows, others = (_of_rows(a, cells, backend) for a in (charge, other))
-    planes = []
-    for part in _planes(rows.shape[-2], backend):
-        a, b = (fft.fft(_part(both, -2, slice(part[0], part[-1] + 1)), n=2 * cells[0], axis=-3) for both in (rows, others))
-        planes.append(_folded(xp.real(xp.conj(a) * b), -3, xp))
-    spectrum = _folded(_joined(planes, xp), -2, xp)
+    rows = [fft.rfft(both, n=2 * cells[2], axis=-1) for both in (charge, other)]
+
+    def across(*some: Any) -> list[Any]:
+        a, b = (_across(part, cells, fft) for part in some)
+        return [_folded(_folded(xp.real(xp.conj(a) * b), -3, xp), -2, xp)]
+
+    (spectrum,) = backend.by_planes(across, rows, -1)
     found = backend.cosine_transform(spectrum * (factor / (8 * prod(cells))), AXES)
     for axis, n in zip(AXES, cells, strict=True):  # all but the ends stand for both directions
         ends = _part(found, axis, slice(0, 1)), _part(found, axis, slice(n, n + 1))
@@ -215,20 +229,9 @@ def correlated(charge: Any, other: Any, factor: Any, backend: Any) -> Any:
     return found
 
 
-def _of_rows(a: Any, cells: Sequence[int], backend: Any) -> Any:
-    """Return the transform in two dimensions out of three."""
-    fft = backend.fft
-    return fft.fft(fft.rfft(a, n=2 * cells[2], axis=-1), n=2 * cells[1], axis=-2)
-
-
-def _planes(n: int, backend: Any) -> list[range]:
-    """Return parts of the planes that fit into the cache, or all where a compiler sees to that."""
-    some = PLANES if backend.in_parts else n
-    return [range(start, min(start + some, n)) for start in range(0, n, some)]
-
-
-def _joined(planes: list[Any], xp: Any) -> Any:
-    return planes[0] if len(planes) == 1 else xp.concat(planes, axis=-2)
+def _across(a: Any, cells: Sequence[int], fft: Any) -> Any:
+    """Return the transform in x and y of grids of twice the size."""
+    return fft.fft(fft.fft(a, n=2 * cells[1], axis=-2), n=2 * cells[0], axis=-3)
 
 
 def _folded(a: Any, axis: int, xp: Any) -> Any:

