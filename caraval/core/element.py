@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from math import isfinite
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, dataclass_transform
 
 import numpy as np
 
-from .arrays import arrays, is_number, same
+from .arrays import arrays, is_number, library, same
 from .errors import InputError, UnknownNameError, suggest
 from .methods import TrackingMethod
 from .reference import Reference
@@ -408,3 +408,13 @@ def _remaining_ends(ends: str, has_entrance: bool, has_exit: bool, nowhere: str)
     if entrance and leaves:
         return ends
     return "entrance_end" if entrance else "exit_end" if leaves else nowhere
+
+
+def deciding(elements: Iterable[Element]) -> list[Any]:
+    """Return the arrays in elements that decide the library: all but weights of NumPy, which every library takes."""
+    return [
+        value
+        for element in elements
+        for name, value in element.arrays()
+        if library(value) != "numpy" or name not in element.trees or isinstance(element.trees[name], Element)
+    ]

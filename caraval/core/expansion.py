@@ -10,8 +10,8 @@ from .errors import InputError
 from .jet import Jet, expansion, jet_namespace, lifted, seed
 from .maps import Entries
 from .plan import Act, Prepared
+from .responses import is_felt, response
 from .rows import Row, map_row
-from .tracking import refuse_orbits
 
 Vector = tuple[Any, ...]
 """Six coordinates: plain numbers, arrays of settings, or jets of such."""
@@ -35,7 +35,7 @@ class Piece(NamedTuple):
     orbit: Vector
 
 
-def pieces(prepared: Prepared, start: Sequence[Any], backend: Any = None) -> Iterator[Piece]:
+def pieces(prepared: Prepared, start: Sequence[Any], backend: Any) -> Iterator[Piece]:
     """Yield the maps between the looks of a plan, expanded about the orbit that begins at `start`.
 
     Parameters
@@ -44,24 +44,23 @@ def pieces(prepared: Prepared, start: Sequence[Any], backend: Any = None) -> Ite
         For a single orbit (``particles=False``), ending with a look.
     start : six numbers
         Plain numbers, arrays of settings, or jets with one derivative; then the maps and the orbit are such jets, too.
-    backend : Backend, optional
+    backend : Backend
         Of arrays, which may have a quicker way to run what is run again and again.
 
     Raises
     ------
     InputError
-        If the orbit leaves the region where the routines have values, or something has no values but on its own library.
+        If the orbit leaves the region where the routines have values, or something has no second derivatives on NumPy.
     """
-    refuse_orbits(prepared)
     order = 2 if any(isinstance(value, Jet) for value in start) else 1
-    xp = jet_namespace(_library(prepared, start), order)
+    xp = jet_namespace(_library(prepared, start, backend), order)
     orbit = tuple(start)
     ready: dict[int, _Ready] = {}
     known: dict[Any, tuple[Vector, Entries]] = {}
     for stages, place in _stretches(prepared):
         for stage in stages:
             if id(stage) not in ready:
-                ready[id(stage)] = _ready(stage, order, backend)
+                ready[id(stage)] = _ready(stage, prepared, order, backend)
         rows = [ready[id(stage)] for stage in stages]
         key = (orbit, *(row.key for row in rows)) if all(map(is_number, orbit)) and all(row.key for row in rows) else None
         if key not in known or key is None:  # rings repeat what they are made of, and their orbits often do
@@ -78,9 +77,11 @@ class _Ready(NamedTuple):
     key: Any
 
 
-def _ready(stage: Any, order: int, backend: Any) -> _Ready:
+def _ready(stage: Any, prepared: Prepared, order: int, backend: Any) -> _Ready:
+    if isinstance(stage, Act):
+        return _Ready([lambda _, q, xp: response(stage, prepared, backend, q)], ((),), None)
     row = stage if isinstance(stage, Row) else map_row(stage, particles=False)
-    tracks = row.variant.tracks if backend is None else [backend.program(track) for track in row.variant.tracks]
+    tracks = [backend.program(track) for track in row.variant.tracks]
     return _Ready(tracks, tuple(lifted(c, order) for c in row.constants), (row.variant, row.values) if row.is_plain else None)
 
 
@@ -99,7 +100,9 @@ def _stretches(prepared: Prepared) -> Iterator[tuple[list[Any], int]]:
         if isinstance(stage, int):
             yield stages, stage
             stages = []
-        elif not isinstance(stage, Act):  # what a bunch does to itself is nothing that a single particle feels
+        elif not isinstance(stage, Act) or is_felt(
+            stage
+        ):  # what a bunch does to itself is nothing that a single particle feels
             stages.append(stage)
 
 
@@ -124,10 +127,11 @@ def expanded(q: Any) -> tuple[Vector, Entries]:
     return tuple(values), tuple(map(tuple, rows))
 
 
-def _library(prepared: Prepared, start: Sequence[Any]) -> Any:
+def _library(prepared: Prepared, start: Sequence[Any], backend: Any) -> Any:
     """Return the namespace of all numbers that come together."""
     stages = (stage for stage in prepared.stages if not isinstance(stage, (int, Act)))
     rows = (stage if isinstance(stage, Row) else map_row(stage, False) for stage in stages)
     inner = (value.value if isinstance(value, Jet) else value for value in start)
     slopes = (s for value in start if isinstance(value, Jet) for s in value.slopes if s is not None)
-    return namespace(*(v for row in rows if not row.is_plain for v in row.values if not is_number(v)), *inner, *slopes)
+    made = [backend.asarray(0.0)] if any(map(is_felt, prepared.stages)) else []  # effects return arrays
+    return namespace(*(v for row in rows if not row.is_plain for v in row.values if not is_number(v)), *inner, *slopes, *made)

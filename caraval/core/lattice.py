@@ -12,7 +12,7 @@ import numpy as np
 from . import names as naming
 from . import tracking
 from .arrays import arrays, is_number, library, same
-from .element import Element
+from .element import Element, deciding
 from .errors import InputError, LatticeError, UnknownNameError, suggest
 from .losses import Loss
 from .maps import LinearMap, Map, SecondOrderMap
@@ -371,8 +371,7 @@ class Lattice:
             )
         self.planner.libraries()
         prepared = self.planner.plan([], start).prepare(self.planner.pieces(), start, particles=False)
-        settings = (value for element in self.elements for _, value in element.arrays())
-        found = arrays([*settings, start.p0c, start.s, start.t])
+        found = arrays([*deciding(self.elements), start.p0c, start.s, start.t])
         backend = backend_of(found[0]) if found else registry().backend("numpy")
         zero = backend.asarray(np.zeros(6), dtype=backend.dtype("float64"))
         expand = tracking.transfer_map if order == 1 else tracking.second_order_map_of

@@ -18,6 +18,7 @@ from .maps import LinearMap, Map, SecondOrderMap, apply, congruent, contracted, 
 from .moments import MomentBeam, moments_from
 from .particles import Course, Keep, Looks, everything, on_backend
 from .plan import Act, Prepared
+from .responses import is_felt, response
 from .routine import name_of
 from .rows import Row, map_row
 
@@ -121,28 +122,16 @@ def second_order_map_of(prepared: Prepared, backend: Any, start: Any) -> SecondO
     Raises
     ------
     InputError
-        If something acts on every particle by itself, and has no second derivative.
+        If something acts on every particle by itself, and the library has no derivatives of it.
     """
-    refuse_orbits(prepared)
-    stages = (stage for stage in prepared.stages if not isinstance(stage, (int, Act)))
-    rows = [stage if isinstance(stage, Row) else map_row(stage, particles=False) for stage in stages]
-    found = second_order_map(_jets(rows, start, backend, order=2))
-    return SecondOrderMap(*(_like(part, start, backend) for part in found))
-
-
-def refuse_orbits(prepared: Prepared) -> None:
-    """Refuse a plan with something that acts on every particle by itself, and is no routine.
-
-    Raises
-    ------
-    InputError
-    """
-    for stage in prepared.stages:
-        if isinstance(stage, Act) and stage.effect.orbit is not None:
-            raise InputError(
-                f"the collective effect {name_of(stage.effect.track)} has a first derivative alone: lattice.transfer_map() has "
-                "it, order=2 and optics not"
-            )
+    q = seed((start[..., i] for i in range(6)), order=2)
+    for piece in _pieces(prepared):
+        if is_felt(piece):
+            q = response(piece, prepared, backend, q)  # type: ignore[arg-type]
+        elif not isinstance(piece, (int, Act)):
+            rows = piece if isinstance(piece, list) else [map_row(piece, particles=False)]
+            q = _through(rows, q, start, backend, order=2)
+    return SecondOrderMap(*(_like(part, start, backend) for part in second_order_map(q)))
 
 
 def _moments(prepared: Prepared, beam: MomentBeam, backend: Any, mean: Any, covariance: Any, index: int) -> MomentBeam:
@@ -167,7 +156,7 @@ def _pieces(prepared: Prepared) -> Iterator[list[Row] | Map | Act | int]:
 def _expanded(piece: list[Row] | Map, orbit: Any, backend: Any) -> tuple[LinearMap, Any]:
     """Return the Jacobian of rows or a map at a point, in the point's library, and where the point goes."""
     if isinstance(piece, list):
-        values, slopes = expansion(_jets(piece, orbit, backend))
+        values, slopes = expansion(_through(piece, seed(orbit[..., i] for i in range(6)), orbit, backend))
         m = LinearMap.from_entries(slopes, values)
         return _map_like(m, orbit, backend), _like(m.offset, orbit, backend)
     if isinstance(piece, LinearMap):
@@ -190,12 +179,11 @@ def _map_like(m: LinearMap, other: Any, backend: Any) -> LinearMap:
     return LinearMap.from_entries(brought[:6], brought[6])
 
 
-def _jets(rows: Sequence[Row], orbit: Any, backend: Any, order: int = 1) -> Coordinates:
+def _through(rows: Sequence[Row], q: Coordinates, like: Any, backend: Any, order: int = 1) -> Coordinates:
     """Take coordinates with their derivatives through rows; checks do not act on them."""
-    q = seed((orbit[..., i] for i in range(6)), order)
-    xp = jet_namespace(mixed(array_namespace(orbit)), order)
+    xp = jet_namespace(mixed(array_namespace(like)), order)
     for row in rows:
-        constants = backend.cast(row, orbit.dtype, device(orbit)).constants
+        constants = backend.cast(row, like.dtype, device(like)).constants
         for track, c in zip(row.variant.tracks, constants, strict=False):
             q = track(lifted(c, order), q, xp)
     return q

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from caraval.core.arrays import arrays, is_number, namespace
+from caraval.core.element import deciding
 from caraval.core.errors import InputError
 from caraval.core.expansion import Piece, pieces, rows_of
 from caraval.core.jet import Jet
@@ -17,7 +18,7 @@ from caraval.core.maps import IDENTITY
 from caraval.core.plan import Prepared
 from caraval.core.reference import Reference
 from caraval.core.registry import backend_of, registry
-from caraval.core.tracking import refuse_orbits
+from caraval.core.responses import is_felt
 from caraval.physics.lcavity import LCavity
 from caraval.physics.match import Match, matrix_of
 from caraval.physics.rfcavity import RFCavity
@@ -57,9 +58,9 @@ class Line:
 
     @cached_property
     def arrays(self) -> list[Any]:
-        """The arrays among its settings and in its reference."""
-        settings = (value for element in self.lattice for value in element.parameters.values())
-        return arrays([*settings, self.reference.p0c, self.reference.s, self.reference.t])
+        """The arrays among its settings and weights and in its reference; weights of NumPy go with every library."""
+        found = deciding(self.lattice)
+        return arrays([*found, self.reference.p0c, self.reference.s, self.reference.t])
 
     @cached_property
     def backend(self) -> Any:
@@ -77,11 +78,15 @@ class Line:
         return any(self.backend.shown(value) is None for value in self.arrays)
 
     @cached_property
+    def is_felt(self) -> bool:
+        """Whether something in it acts on every particle by itself, and is no routine: a network."""
+        return any(map(is_felt, self.prepared.stages))
+
+    @cached_property
     def way(self) -> Any:
-        """What expands all elements at once; None if one has a map of its own, beside its tracking."""
-        if any(isinstance(element, Match) and element.lands() for element in self.lattice):
+        """What expands all elements at once; None if one has a map of its own, beside its tracking, or is no routine."""
+        if self.is_felt or any(isinstance(element, Match) and element.lands() for element in self.lattice):
             return None
-        refuse_orbits(self.prepared)
         return self.backend.way(rows_of(self.prepared))
 
     def goes_at_once(self, start: Sequence[Any]) -> bool:
@@ -100,7 +105,7 @@ class Line:
             matrices, orbits = self.way.maps(start)
             yield from map(Piece, range(len(self.lattice)), _nested(matrices, 3), _nested(orbits, 2))
             return
-        for piece in pieces(self.prepared, start, None if self.is_plain else self.backend):
+        for piece in pieces(self.prepared, start, self.backend):
             element = self.lattice.elements[piece.place]
             if isinstance(element, Match) and element.lands():
                 piece = piece._replace(matrix=tuple(map(tuple, matrix_of(element, namespace(*element.parameter_values())))))

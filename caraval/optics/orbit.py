@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
-from caraval.core.arrays import is_number, namespace
+from caraval.core.arrays import arrays, is_number, namespace
 from caraval.core.beam import ParticleBeam
 from caraval.core.coordinates import Coordinates
+from caraval.core.element import Element
 from caraval.core.errors import BackendError, InputError, LatticeError
 from caraval.core.lattice import Lattice
 from caraval.core.reference import C_LIGHT
@@ -78,7 +80,7 @@ def closed_on(line: Line, dimensions: int, pz: Any = 0.0) -> Coordinates:
     if at_once and (dimensions == 4 or line.is_hidden):
         known = _at_once(line, dimensions, pz)
     else:
-        known = _found(Line(values_of(line)), dimensions, pz if is_number(pz) else _shown(pz))
+        known = _found(Line(values_of(line)), dimensions, _shown(line, pz))
     start = [value if is_number(value) else line.backend.asarray(value) for value in known]
     if dimensions == 4:
         start[5] = pz
@@ -131,36 +133,41 @@ def _endless(size: Any) -> LatticeError:
 
 def values_of(line: Line) -> Lattice:
     """Return a lattice with the values of its arrays alone: nothing is recorded of what is done with them."""
-    lattice = line.lattice
-
-    def value(array: Any) -> Any:
-        return array if array is None or is_number(array) else _shown(array)
-
-    elements = [
-        element.with_values({name: value(v) for name, v in element.parameters.items() if not (v is None or is_number(v))})
-        for element in lattice
-    ]
+    value = partial(_shown, line)
     reference = type(line.reference).tree_unflatten(
         line.reference.species, [value(v) for v in (line.reference.p0c, line.reference.s, line.reference.t)]
     )
-    return lattice.replace(elements=elements, reference=reference)
+    return line.lattice.replace(elements=[_valued(element, value) for element in line.lattice], reference=reference)
 
 
-def _shown(array: Any) -> Any:
-    """Return the values of an array, plain numbers or of NumPy.
+def _valued(element: Element, value: Callable[[Any], Any]) -> Element:
+    """Return an element with the values of its arrays, and of those that it holds."""
+    changes = {name: value(v) for name, v in element.parameters.items() if arrays([v])}
+    for name, held in element.trees.items():
+        if isinstance(held, Element):
+            changes[name] = _valued(held, value)
+        elif held is not None:
+            changes[name] = {key: value(v) for key, v in held.items()}
+    return element.with_values(changes) if changes else element
+
+
+def _shown(line: Line, array: Any) -> Any:
+    """Return the values of a number or an array: plain numbers, or of NumPy; of the line's library where that alone will do.
 
     Raises
     ------
     BackendError
         If a trace hides them.
     """
+    if array is None or is_number(array):
+        return array
     value = backend_of(array).shown(array)
     if value is None:
         raise BackendError(
-            "this orbit is searched for with values, which jax.jit, vmap and torch.compile hide: the lattice has a match that "
-            "takes all particles to one orbit, or arrays of another library"
+            "this orbit is searched for with values, which jax.jit, vmap and torch.compile hide: the lattice has a network, a "
+            "match that takes all particles to one orbit, or arrays of another library"
         )
-    return _plain(value)
+    return line.backend.asarray(value) if line.is_felt else _plain(value)
 
 
 def _plain(value: Any) -> Any:

@@ -214,7 +214,7 @@ def test_all_elements_at_once_are_as_one_by_one():
         line = Line(lattice)
         start = (1e-3, 2e-4, -1e-3, 1e-4, 0.0, 1e-3)
         assert line.goes_at_once(start)
-        alone = pieces(line.prepared, start, None if line.is_plain else line.backend)
+        alone = pieces(line.prepared, start, line.backend)
         for one, other in zip(line.pieces(start), alone, strict=True):
             for mine, theirs in ((one.matrix, other.matrix), ([one.orbit], [other.orbit])):
                 np.testing.assert_allclose(*np.broadcast_arrays(*map(stack_entries, (mine, theirs))), rtol=0, atol=1e-13)
