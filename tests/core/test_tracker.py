@@ -337,3 +337,17 @@ def test_derivatives_by_something_unknown(cell, make_beam):
     tracker = cell.compile("jax", parameters=["qf.k1"])
     with pytest.raises(UnknownNameError, match=r"not compiled for 'qd\.k1'"):
         tracker.value_and_grad(sigma2)(make_beam("jax"), {"qd.k1": 1.0})
+
+
+def test_the_lattice_decides_into_how_many_steps_elements_are_divided():
+    """Those of a kicker go by its kick: without one it is one step, whatever a call gives; `num_steps` makes all the same."""
+    beam = cv.ParticleBeam.gaussian(10, p0c=1e8, seed=1, sigma_x=1e-3, sigma_px=1e-3)
+    lattice = cv.Lattice([cv.Kicker(name="k", length=0.3, hkick=0.0)])
+
+    def apart(lattice):
+        called = lattice.compile(parameters=["k.hkick"])(beam, {"k.hkick": 1e-3})
+        return np.abs(called.z - lattice.replace({"k.hkick": 1e-3}).track(beam).z).max()
+
+    assert 5e-9 < apart(lattice) < 2e-8
+    assert apart(lattice.replace({"k.hkick": 1e-3})) < 1e-15
+    assert apart(lattice.with_tracking(cv.BmadStandard(num_steps=3))) < 1e-15
