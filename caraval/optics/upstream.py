@@ -13,6 +13,7 @@ from caraval.core.element import Element
 from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.registry import backend_of
+from caraval.physics.marker import Marker
 from caraval.physics.match import COUPLINGS, DISPERSIONS, Match
 from caraval.physics.shared.upstream import ETA_Z, at_beginning
 
@@ -58,7 +59,7 @@ def _resolved(match: Match, upstream: Sequence[Element], lattice: Lattice) -> El
     start = at_beginning(lattice)
     if is_zero(start["beta_a"]) or is_zero(start["beta_b"]):  # Bmad has nothing to match from, then
         return match.replace(matrix="identity")
-    here = _taken(match, arriving(_with(lattice, upstream)))
+    here = _taken(match, arriving(_with(lattice, upstream or [Marker()])))
     ends = "01" if match.matrix == "phase_trombone" else "0"
     return match.replace(matrix="standard", **{f"{name}{end}": value for name, value in here.items() for end in ends})
 

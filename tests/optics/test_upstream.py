@@ -175,6 +175,15 @@ def test_a_fork_in_a_ring_takes_the_periodic_optics(tmp_path: Path) -> None:
         assert side[name][0] == pytest.approx(ring[name][6], rel=1e-12, abs=1e-15), name
 
 
+def test_a_match_at_the_beginning(tmp_path: Path) -> None:
+    text = """
+        parameter[e_tot] = 1e9; parameter[geometry] = open; beginning[beta_a] = 8; beginning[beta_b] = 5
+        m: match, matrix = match_twiss, beta_a1 = 3, beta_b1 = 4; l: line = (m); use, l
+    """
+    table = twiss(read(tmp_path, text))
+    assert [table.beta_a[1], table.beta_b[1]] == pytest.approx([3, 4], rel=1e-14)
+
+
 # -------------------------------------------------------------------- multipass
 
 
