@@ -31,6 +31,14 @@ def test_readme_runs(tmp_path, monkeypatch, capsys):
     assert "(1000,)" in capsys.readouterr().out
 
 
+def test_elements_and_their_methods_run(capsys):
+    namespace: dict[str, object] = {}
+    for language, text in blocks(ROOT / "docs" / "elements.md"):
+        assert language == "python"
+        exec(compile(text, "elements.md", "exec"), namespace)
+    assert "runge_kutta" in capsys.readouterr().out
+
+
 def test_collective_effects_run():
     namespace: dict[str, object] = {}
     for language, text in blocks(ROOT / "docs" / "collective.md"):
