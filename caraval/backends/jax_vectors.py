@@ -2,13 +2,10 @@
 
 Where a processor has registers of 512 bits, programs that use them do half as much again. But the functions that the compiler
 has for them have been seen to be wrong: ``atan`` is, in 0.10.2, by as much as 0.7. So it is replaced, and all are tried once.
-
-Loops with several results: left alone, the compiler makes a loop of its own for every result, which repeats what they share.
 """
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import Any
 
@@ -23,13 +20,6 @@ enable_x64: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experime
 
 WIDE = {"xla_cpu_prefer_vector_width": 512}
 """Option of the compiler, in bits. Processors that have none so wide take what they have."""
-
-SEVERAL_RESULTS = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion"
-"""Flag of the compiler, for a whole process, which counts if it is there before the first program. Composed maps take half the
-time with it. Who has other options of this kind keeps them."""
-
-if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {SEVERAL_RESULTS}".strip()
 
 ROUNDING = 8
 """Units in the last place by which a function may differ from NumPy's."""
