@@ -302,7 +302,7 @@ def known(lattice: cv.Lattice, name: str) -> tuple[float, str]:
     return max(of_radiation(lattice, name), of_fields(lattice))
 
 
-LONG = ("sad_sher_5764",)
+LONG = ("sad_sher_5764", "sad_sher_5768")
 """Lattices of thousands of elements that have a sister among the others."""
 
 REAL = [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in (MUST_AGREE + WITH_LORDS).split()]

@@ -73,7 +73,7 @@ def test_maps_of_second_order(differentiable, to_numpy):
         np.testing.assert_allclose(to_numpy(part), known, rtol=1e-12, atol=1e-12 * np.abs(known).max())
 
 
-@pytest.mark.parametrize("rf", [False, True])
+@pytest.mark.parametrize("rf", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_optics(differentiable, rf):
     found, expected = (ring(magnet, rf=rf) for magnet in (network(differentiable), MAGNET))
     dimensions = 6 if rf else 4
@@ -91,7 +91,7 @@ def test_optics(differentiable, rf):
         np.testing.assert_allclose(column, truth[name], rtol=1e-8, atol=1e-11)
 
 
-@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("exact", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_chromaticities(differentiable, exact):
     found, expected = (cv.optics.chromaticities(ring(m), exact=exact) for m in (network(differentiable), MAGNET))
     np.testing.assert_allclose(list(map(number, found)), expected, rtol=1e-8)

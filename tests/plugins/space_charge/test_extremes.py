@@ -63,7 +63,7 @@ def test_every_shell_of_a_sphere():
 
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("extent", [None, 3.0])
+@pytest.mark.parametrize("extent", [None, pytest.param(3.0, marks=pytest.mark.slow)])
 def test_those_that_are_hardly_there(library, dtype, extent, to_numpy):
     """A few particles, one, all at one place, none with a charge, all lost: in magnets that are misaligned."""
     if library != "numpy":
