@@ -303,7 +303,7 @@ def known(lattice: cv.Lattice, name: str) -> tuple[float, str]:
 
 
 LONG = ("sad_sher_5764", "sad_sher_5768")
-"""Lattices of thousands of elements that have a sister among the others."""
+"""Lattices of thousands of elements, which take long."""
 
 REAL = [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in (MUST_AGREE + WITH_LORDS).split()]
 
