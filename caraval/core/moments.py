@@ -33,7 +33,7 @@ class MomentBeam(Statistics):
     -----
     Tracked, the mean moves like a particle, and the covariance by the Jacobian at the mean. Of an element's curvature only
     ``second_order`` knows: there the mean gets ``T_ijk covariance_jk`` as well. What third and fourth moments would add to the
-    covariance is left out.
+    covariance is left out. A mean that is lost, as a particle there would be, leaves NaN.
 
     Raises
     ------

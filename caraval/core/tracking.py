@@ -14,6 +14,7 @@ from .chains import Composed
 from .coordinates import Coordinates
 from .errors import InputError
 from .jet import expansion, jet_namespace, lifted, second_order_map, seed
+from .loss import MAXIMUM_ORBIT
 from .maps import LinearMap, Map, SecondOrderMap, apply, congruent, contracted, entries_of, image, stack_entries
 from .moments import MomentBeam, moments_from
 from .particles import Course, Keep, Looks, everything, on_backend
@@ -135,6 +136,12 @@ def second_order_map_of(prepared: Prepared, backend: Any, start: Any) -> SecondO
 
 
 def _moments(prepared: Prepared, beam: MomentBeam, backend: Any, mean: Any, covariance: Any, index: int) -> MomentBeam:
+    """Return the moments there; a bunch whose mean is lost has none."""
+    xp = array_namespace(mean)
+    lost = ~((xp.abs(mean[..., 0]) <= MAXIMUM_ORBIT) & (xp.abs(mean[..., 2]) <= MAXIMUM_ORBIT))
+    mean = xp.where(lost[..., None], xp.nan, mean)
+    if covariance.ndim > mean.ndim:
+        covariance = xp.where(lost[..., None, None], xp.nan, covariance)
     return moments_from(mean, covariance, on_backend(prepared.references[index], beam, backend), beam.charge)
 
 

@@ -35,7 +35,7 @@ LOST = {
         orientation phi0_err tilt tracking_method vkick voltage_err x_pitch y_pitch z_offset""",
     "Marker": "tracking_method",
     "Mask": "Mask",
-    "Match": "Match orientation",
+    "Match": "Match",
     "Monitor": "hkick tracking_method vkick",
     "Multipole": "Multipole tracking_method z_offset",
     "Octupole": "elec hkick multipoles tracking_method vkick x_pitch y_pitch",

@@ -35,7 +35,7 @@ LOST = {
     "LCavity": "LCavity orientation",
     "Marker": "tracking_method",
     "Mask": "Mask",
-    "Match": "Match orientation",
+    "Match": "Match",
     "Monitor": "hkick tracking_method vkick",
     "Multipole": "Multipole tracking_method",
     "Octupole": "elec tracking_method",

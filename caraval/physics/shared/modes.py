@@ -84,8 +84,16 @@ def modes_of(columns: Matrix, flipped: Any, xp: Any) -> tuple[Modes, tuple[Any, 
     Modes
     phases : two numbers
         By how much the normalised coordinates are turned [rad], in (-pi, pi].
+
+    Raises
+    ------
+    LatticeError
+        If the map turns space inside out, as derivatives far from any orbit may; in arrays of settings, those get NaN.
     """
-    shrink = determinant(columns) ** -0.25
+    volume = determinant(columns)
+    if is_number(volume) and not volume > 0:
+        raise LatticeError(f"there are no normal modes: the determinant of the transverse map is {volume:.3g}, not about one")
+    shrink = 1 / xp.sqrt(xp.sqrt(volume))
     (p, q), (r, s) = ([_scaled(_block(columns, i, j), shrink) for j in (0, 1)] for i in (0, 1))
     flipped = _flipped(p, q, flipped)
     over, other = _either(flipped, (q, p), (p, q), xp)
