@@ -270,9 +270,9 @@ def floor_of(name: str) -> list[dict[str, Any]]:
 
 
 RADIATION = {
-    "tutorial_ring_design": (2e-9, "in straight elements Bmad's particles have the velocity from before the last loss"),
-    "fixer_test": (5e-6, "at rotated pole faces Bmad's losses have a term that changes sign with y"),
-    "radiation_test_sigma": (2e-5, "at rotated pole faces Bmad's losses have a term that changes sign with y"),
+    "tutorial_ring_design": (2e-9, "as if in straight elements Bmad's particles had the velocity from before the last loss"),
+    "fixer_test": (5e-6, "at rotated pole faces Bmad's losses have a term that changes sign with y; y itself is not explained"),
+    "radiation_test_sigma": (2e-5, "not explained"),
 }
 """How far particles that radiate are off, and why, by the beginning of the lattice's name."""
 
@@ -286,7 +286,7 @@ def of_radiation(lattice: cv.Lattice, name: str) -> tuple[float, str]:
 INTEGRATED = (1e-9, "Bmad integrates with a tolerance of 1e-8, and its matrices are differences of what that gives")
 """How far particles are off that go through fields in Bmad's own, adaptive steps, and why."""
 
-CUT = (1e-3, "Bmad's wigglers are Taylor maps that are cut after the third order")
+CUT = (2e-4, "Bmad's wigglers are Taylor maps cut after the third order; whether that is all was not shown")
 """How far particles are off that go through such a map, and why; Caraval does all the steps that it is made from."""
 
 
