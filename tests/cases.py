@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import pytest
 
 import caraval as cv
 from caraval.physics.shared import electric
@@ -223,3 +227,13 @@ def every_method(*, integrated: bool = False) -> list[tuple[str, str]]:
     """Return (case, method) for all elements and all their methods, or those cases that others stand for."""
     pairs = [(name, method) for name, element in ELEMENTS.items() for method in methods(element)]
     return [(name, method) for name, method in pairs if (method == "runge_kutta" and name not in INTEGRATED) == integrated]
+
+
+def some(cases: Sequence[Any], every: int) -> list[Any]:
+    """Return test cases, one in `every` as it is and the others marked slow: they show the same at other points."""
+    return [
+        pytest.param(
+            *getattr(case, "values", case), id=getattr(case, "id", None), marks=[pytest.mark.slow] if i % every else []
+        )
+        for i, case in enumerate(cases)
+    ]

@@ -6,7 +6,7 @@ divides by the setting, and a special case takes over at zero, the value there i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pytest
 
 import caraval as cv
 
-from ..cases import REFERENCES, methods, particles
+from ..cases import REFERENCES, methods, particles, some
 
 REFERENCE = REFERENCES["electron_10MeV"]
 POINTS = 5
@@ -89,16 +89,11 @@ SINGULAR = {("bend_fint", "kick_drift_kick"), ("bend_hgap_exact_edges", "kick_dr
 """PTC's edge of finite extent, whose octupole goes as one over it, and which has none at zero."""
 
 
-def cases(slow: str = "") -> list[Any]:
-    """Return (element, setting, step) for every method; those of the method `slow` marked so."""
-    found = [(case, method) for case in CASES for method in METHODS if method.name in methods(CASES[case][0])]
+def cases(of: Sequence[Any] = METHODS) -> list[Any]:
+    """Return (element, setting, step) for methods."""
+    found = [(case, method) for case in CASES for method in of if method.name in methods(CASES[case][0])]
     return [
-        pytest.param(
-            CASES[case][0].replace(tracking_method=method),
-            *CASES[case][1:],
-            id=f"{case}-{method.name}",
-            marks=[pytest.mark.slow] if method.name == slow else [],
-        )
+        pytest.param(CASES[case][0].replace(tracking_method=method), *CASES[case][1:], id=f"{case}-{method.name}")
         for case, method in found
         if (case, method.name) not in SINGULAR
     ]
@@ -203,7 +198,7 @@ def test_derivatives_by_a_setting_at_zero_by_jax(element, name, step):
     assert_derivatives(found, truth, step, least=1e-3, jumps=is_jump(element, name))
 
 
-@pytest.mark.parametrize(("element", "name", "step"), cases(slow="kick_drift_kick"))
+@pytest.mark.parametrize(("element", "name", "step"), [*some(cases(METHODS[:1]), 3), *some(cases(METHODS[1:]), 30)])
 def test_derivatives_of_the_maps_by_a_setting_at_zero(element, name, step):
     """Second derivatives by coordinates, and how they change with the setting."""
     pytest.importorskip("torch")
