@@ -11,7 +11,6 @@ nearer to y. Numbers may be plain, arrays of settings, or jets: all is written e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import pi
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -184,15 +183,6 @@ def is_known_not(value: Any, holds: Any) -> bool:
     """Whether a number is plain, or a jet of one, and something does not hold of it."""
     value = getattr(value, "value", value)
     return is_number(value) and not holds(value)
-
-
-def advance(phase: Any, length: Any, xp: Any) -> Any:
-    """Return a phase advance [rad] from its angle: it grows along an element (as Bmad has it), and shrinks along a way back."""
-    if is_number(length) and length == 0:
-        return phase
-    if is_number(length) and length < 0:
-        return xp.where(phase > 0, phase - 2 * pi, phase)
-    return xp.where(phase < 0, phase + 2 * pi, phase)
 
 
 def dispersed(matrix: Matrix, dispersion: Sequence[Any]) -> list[Any]:
