@@ -6,7 +6,7 @@ manual, "LCavity Tracking"; Rosenzweig and Serafini, Phys. Rev. E 49, 1599).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import pi, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -214,30 +214,26 @@ def found(start: Any, slipped: Any, a: Tried, b: Tried, s: Tried, t: Tried, xp: 
 
 def traveling(c: Section, q: Coordinates, xp: Any) -> Coordinates:
     """Go through a section of a traveling wave."""
-    early, k = earliness(c, q, xp), c.wave_number
-    start = -k * early
-    slipped = k * through_traveling(c, q, start, xp).late
-    a = tried(start, start, slipped)
-    b = tried(start, start + slipped, k * through_traveling(c, q, start + slipped, xp).late)
-    angle = on_line(a, b, is_far(b, xp), xp)
-    s = tried(start, angle, k * through_traveling(c, q, angle, xp).late)
-    angle = after_line(a, b, s, xp)
-    t = tried(start, angle, k * through_traveling(c, q, angle, xp).late)
-    return leave(c, through_traveling(c, q, found(start, slipped, a, b, s, t, xp), xp), early, xp)
+    return through(c, q, through_traveling, xp)
 
 
 def standing(c: Section, q: Coordinates, xp: Any) -> Coordinates:
     """Go through a section of a standing wave."""
+    return through(c, q, through_standing, xp)
+
+
+def through(c: Section, q: Coordinates, wave: Callable[[Section, Coordinates, Any, Any], Passage], xp: Any) -> Coordinates:
+    """Go through a section of a wave, at the phase that the search finds."""
     early, k = earliness(c, q, xp), c.wave_number
     start = -k * early
-    slipped = k * through_standing(c, q, start, xp).late
+    slipped = k * wave(c, q, start, xp).late
     a = tried(start, start, slipped)
-    b = tried(start, start + slipped, k * through_standing(c, q, start + slipped, xp).late)
+    b = tried(start, start + slipped, k * wave(c, q, start + slipped, xp).late)
     angle = on_line(a, b, is_far(b, xp), xp)
-    s = tried(start, angle, k * through_standing(c, q, angle, xp).late)
+    s = tried(start, angle, k * wave(c, q, angle, xp).late)
     angle = after_line(a, b, s, xp)
-    t = tried(start, angle, k * through_standing(c, q, angle, xp).late)
-    return leave(c, through_standing(c, q, found(start, slipped, a, b, s, t, xp), xp), early, xp)
+    t = tried(start, angle, k * wave(c, q, angle, xp).late)
+    return leave(c, wave(c, q, found(start, slipped, a, b, s, t, xp), xp), early, xp)
 
 
 def earliness(c: Section, q: Coordinates, xp: Any) -> Any:
