@@ -129,13 +129,18 @@ def _build(manager: pluggy.PluginManager, failed: Mapping[str, str]) -> Registry
     backends: dict[str, Entry[str]] = {}
     for plugin, returned in _results(manager, "register_backends", Mapping):
         for name, target in returned.items():
-            if not isinstance(target, str) or target.count(":") != 1:
-                raise PluginError(f'plugin {plugin!r}: backend {name!r} must be given as "module:Class", not {target!r}')
+            _check_target(plugin, f"backend {name!r}", target, "module:Class")
             _enter(backends, name, Entry(target, plugin), lambda k: f"the backend {k!r}")
+    upstream: dict[type[Element], Entry[str]] = {}
+    for plugin, returned in _results(manager, "register_upstream", Mapping):
+        for kind, target in returned.items():
+            _check_target(plugin, f"what is upstream of {kind!r}", target, "module:function")
+            _enter(upstream, kind, Entry(target, plugin), lambda k: f"what is upstream of {k.__name__}")
     return Registry(
         kinds=MappingProxyType(kinds),
         methods=MappingProxyType(methods),
         references=MappingProxyType(_references(methods)),
+        upstream=MappingProxyType(upstream),
         backends=MappingProxyType(backends),
         readers=MappingProxyType(_formats(manager, "register_readers", Reader)),
         writers=MappingProxyType(_formats(manager, "register_writers", Writer)),
@@ -191,6 +196,11 @@ def _enter(table: dict[Any, Entry[Any]], key: Any, entry: Entry[Any], describe: 
             f"uninstall one or leave it out: {DISABLE}={second}"
         )
     table[key] = entry
+
+
+def _check_target(plugin: str, what: str, target: Any, form: str) -> None:
+    if not isinstance(target, str) or target.count(":") != 1:
+        raise PluginError(f'plugin {plugin!r}: {what} must be given as "{form}", not {target!r}')
 
 
 def _check_method(plugin: str, key: Any, method: Any) -> None:

@@ -257,6 +257,10 @@ class Element:
         """Whether the kind's own linear map describes the element: nothing is added to the ideal element."""
         return True
 
+    def asks_upstream(self) -> bool:
+        """Whether what the element is depends on what is upstream of it, see :func:`hookspecs.register_upstream`."""
+        return False
+
     def validate(self) -> None:
         """Check that the fields fit together; kinds add their own."""
 

@@ -40,6 +40,15 @@ def register_tracking_methods() -> Mapping[tuple[type[Element], str], Routine | 
 
 
 @hookspec
+def register_upstream() -> Mapping[type[Element], str]:  # type: ignore[empty-body]
+    """Return kinds that may depend on what is upstream: kind to ``"module:function"``, imported when first used.
+
+    ``function(element, before)`` returns the element that stands by itself, given the lattice of all that comes before it. It
+    is called of elements that say so (:meth:`Element.asks_upstream`), whenever a plan gets its numbers.
+    """
+
+
+@hookspec
 def register_readers() -> Iterable[Reader]:  # type: ignore[empty-body]
     """Return readers of lattice formats."""
 

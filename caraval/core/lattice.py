@@ -156,7 +156,8 @@ class Lattice:
         reference = self.reference
         if reference is not None and key.step in (None, 1):
             reference = reference_pass(registry(), self.elements[: places[0]], reference)[-1]
-        return Lattice((self.elements[i] for i in places), reference=reference, name=self.name)
+        elements = self.planner.local() if self.planner.asking else self.elements  # what was upstream is then gone
+        return Lattice((elements[i] for i in places), reference=reference, name=self.name)
 
     def select(self, pattern: str) -> list[int]:
         """Return the places of the elements that a name means (``"q1"``, ``"q1##2"``, ``"qf*"``, ``"Quadrupole::q*"``).
@@ -370,7 +371,7 @@ class Lattice:
                 "the lattice has no reference; give one: lattice.transfer_matrix(cv.Reference('electron', p0c=1e8))"
             )
         self.planner.libraries()
-        prepared = self.planner.plan([], start).prepare(self.planner.pieces(), start, particles=False)
+        prepared = self.planner.plan([], start).prepare(self.planner.numbers(), start, particles=False)
         found = arrays([*deciding(self.elements), start.p0c, start.s, start.t])
         backend = backend_of(found[0]) if found else registry().backend("numpy")
         zero = backend.asarray(np.zeros(6), dtype=backend.dtype("float64"))

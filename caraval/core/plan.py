@@ -123,6 +123,8 @@ class Plan:
         The one that the plan was resolved with.
     given : tuple of tuple of str
         Of every element the parameters that calls will give.
+    asking : set of int
+        Elements that change with what is upstream.
     runs : dict
         Of every run of maps, by its identity and by whether what is given is plain numbers, what was recorded of it; None: it
         cannot be.
@@ -131,6 +133,7 @@ class Plan:
     stages: tuple[Stage, ...]
     registry: Registry
     given: tuple[tuple[str, ...], ...] = ()
+    asking: frozenset[int] = frozenset()
     runs: dict[tuple[int, bool], Run | None] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -198,6 +201,8 @@ class Plan:
     def _is_plain(self, stage: MapStage, elements: Sequence[Element], references: Sequence[Reference], known: Prepared) -> bool:
         """Whether a run differs from the one known in plain numbers that calls give, and in nothing else that it is made of."""
         if any(references[j] is not known.references[j] for i, _ in stage.parts for j in (i, i + 1)):
+            return False
+        if self.asking and any(i in self.asking for i, _ in stage.parts):
             return False
         changed = [i for i, _ in stage.parts if elements[i] is not known.elements[i]]
         return all(is_number(elements[i].__dict__[name]) for i in changed for name in self.given[i])
@@ -325,7 +330,8 @@ def build(
             stages.append(LookStage(index))
     end_run()
     given = tuple(tuple(name for name, value in e.__dict__.items() if isinstance(value, Varying)) for e in elements)
-    return Plan(tuple(stages), registry, given)
+    asking = frozenset(i for i, element in enumerate(elements) if element.asks_upstream())
+    return Plan(tuple(stages), registry, given, asking)
 
 
 def _add_collective(stages: list[Stage], effect: Collective, index: int, end: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from itertools import accumulate
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from .beam import ParticleBeam
 from .element import Element
 from .errors import BackendError, InputError, MethodError
 from .particles import Keep, Looks, everything
-from .plan import Plan, Prepared, build, reference_pass
+from .plan import Plan, Prepared, build, named, reference_pass
 from .reference import Reference
 from .registry import backend_of, registry, value_of
 from .tracking import Beam, first_array, track
@@ -59,12 +59,21 @@ class Planner:
         self._with_trees: list[Element] = []
         self._shapes: set[tuple[int, ...]] = set()
         self._pieces: tuple[Element, ...] | None = None
+        self._local: tuple[Element, ...] | None = None
         self.derived: dict[str, Any] = {}
         """Lattices made from this one that are asked for again and again, by what they are."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what can be worked out again: plans hold functions that no pickle takes, and keys of this process."""
-        return {**self.__dict__, "_counts": {}, "_plans": {}, "_prepared": {}, "_libraries": None, "derived": {}}
+        return {
+            **self.__dict__,
+            "_counts": {},
+            "_plans": {},
+            "_prepared": {},
+            "_libraries": None,
+            "_local": None,
+            "derived": {},
+        }
 
     # ---------------------------------------------------------------- what a plan is made of
 
@@ -88,6 +97,48 @@ class Planner:
             known = tuple(next(own) for _ in range(before.num_slices))
             out += known if element is before else element.slices()  # what did not change stays the same object
         return tuple(out)
+
+    @cached_property
+    def asking(self) -> tuple[int, ...]:
+        """Places of the elements that depend on what is upstream."""
+        return tuple(place for place, element in enumerate(self.lattice.elements) if element.asks_upstream())
+
+    def local(self, elements: Sequence[Element] | None = None) -> tuple[Element, ...]:
+        """Return elements that stand by themselves: of those that depend on what is upstream, what that makes of them.
+
+        Plain numbers are kept. Arrays are worked out each time, for they may be differentiated.
+
+        Parameters
+        ----------
+        elements : sequence of Element, optional
+            The lattice's own with some values changed.
+        """
+        found = list(self.lattice.elements if elements is None else elements)
+        if not self.asking:
+            return tuple(found)
+        if elements is None and self._local is not None:
+            return self._local
+        for place in self.asking:
+            asking = found[place]
+            function = registry().upstream_of(type(asking))
+            found[place] = named(asking, function, (asking, self._before(place, found)))
+        if elements is None and all(is_number(v) for place in self.asking for v in found[place].parameters.values()):
+            self._local = tuple(found)
+        return tuple(found)
+
+    def _before(self, place: int, elements: Sequence[Element]) -> Lattice:
+        """Return the lattice of what is upstream of a place, divided as it is here."""
+        if place == 0:
+            return self.lattice.replace(elements=[registry().kind("Marker")()])
+        before = self.lattice.replace(elements=elements[:place])
+        of_all = self.inheritance()[1]
+        if of_all is not None:
+            before.__dict__["planner"] = Planner(before, of_all[: sum(e.num_slices for e in before)])
+        return before
+
+    def numbers(self, elements: Sequence[Element] | None = None) -> tuple[Element, ...]:
+        """Return the pieces whose numbers fill a plan, see :meth:`pieces` and :meth:`local`."""
+        return self.pieces(self.local(elements) if self.asking else elements)
 
     # ---------------------------------------------------------------- what decides the shape of a plan
 
@@ -226,11 +277,11 @@ class Planner:
             As in :meth:`Plan.prepare`.
         """
         if not all(map(is_number, (start.p0c, start.s, start.t))):
-            return plan.prepare(self.pieces(), start, particles=particles, backend=backend)
+            return plan.prepare(self.numbers(), start, particles=particles, backend=backend)
         key = (id(plan), particles, start)
         prepared = self._prepared.get(key)
         if prepared is None:  # held by name: another thread may clear what is kept at any time
-            prepared = plan.prepare(self.pieces(), start, particles=particles, known=known, backend=backend)
+            prepared = plan.prepare(self.numbers(), start, particles=particles, known=known, backend=backend)
             if not prepared.is_static():
                 return prepared
             if len(self._prepared) >= KEPT:
@@ -276,7 +327,7 @@ class Planner:
         if not settings or settings[0] <= most or keep is not everything or backend.value(first_array(beam)) is None:
             prepared = self.prepare(plan, beam, which, backend=backend)
             if elements is not None:
-                changed, particles = self.pieces(elements), isinstance(beam, ParticleBeam)
+                changed, particles = self.numbers(elements), isinstance(beam, ParticleBeam)
                 prepared = plan.prepare(changed, beam.reference, particles=particles, known=prepared, backend=backend)
             return track(prepared, beam, backend, keep)
         self._check(beam, which)
@@ -286,7 +337,7 @@ class Planner:
             prepared = plan.prepare(some, of_those.reference, particles=isinstance(beam, ParticleBeam), backend=backend)
             return track(prepared, of_those, backend, keep)
 
-        parts = batches.parts(self.pieces(elements), beam, settings, most)
+        parts = batches.parts(self.numbers(elements), beam, settings, most)
         outs, looks = zip(*backend.each(of_some, parts), strict=True)
         seen = [(same[0][0], batches.joined([beam for _, beam in same], settings)) for same in zip(*looks, strict=True)]
         return batches.joined(outs, settings), seen

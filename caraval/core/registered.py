@@ -36,8 +36,9 @@ class Registry:
 
     Attributes
     ----------
-    kinds, methods, references, backends, readers, writers, beam_readers, beam_writers, effects : mapping
-        Of names, for `methods` of ``(kind, name)``, to entries; `references` has functions by kind.
+    kinds, methods, references, upstream, backends, readers, writers, beam_readers, beam_writers, effects : mapping
+        Of names, for `methods` of ``(kind, name)``, to entries; `references` has functions by kind, and `upstream` says where
+        functions are.
     wrappers : tuple of Entry
         Functions that wrap the steps of every element.
     examples : tuple of Entry
@@ -51,6 +52,7 @@ class Registry:
     kinds: Mapping[str, Entry[type[Element]]]
     methods: Mapping[tuple[type[Element], str], Entry[Method]]
     references: Mapping[type[Element], Entry[Callable[..., Any]]]
+    upstream: Mapping[type[Element], Entry[str]]
     backends: Mapping[str, Entry[str]]
     readers: Mapping[str, Entry[Reader]]
     writers: Mapping[str, Entry[Writer]]
@@ -148,6 +150,24 @@ class Registry:
             if cls in self.references:
                 return self.references[cls].value
         return None
+
+    def upstream_of(self, kind: type[Element]) -> Callable[..., Any]:
+        """Return the function ``(element, before) -> element`` of a kind that may depend on what is upstream.
+
+        Raises
+        ------
+        MethodError
+            If there is none.
+        """
+        for cls in kind.__mro__:
+            if cls in self.upstream:
+                module, _, function = self.upstream[cls].value.partition(":")
+                found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+                return found
+        raise MethodError(
+            f"a {kind.__name__} depends on what is upstream, and nobody says how; a plugin returns "
+            f'{{{kind.__name__}: "module:function"}} from register_upstream'
+        )
 
     def backend(self, name: str) -> Any:
         """Return the backend of that name, importing it if need be.

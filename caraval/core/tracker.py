@@ -105,7 +105,7 @@ class Tracker:
         prepared = self.lattice.planner.prepare(plan, beam, reference, backend=self._compiled)
         if elements is None:
             return prepared
-        pieces = self.lattice.planner.pieces(elements)
+        pieces = self.lattice.planner.numbers(elements)
         particles = isinstance(beam, ParticleBeam)
         return plan.prepare(pieces, beam.reference, particles=particles, known=prepared, backend=self._compiled)
 

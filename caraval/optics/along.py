@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from math import pi
 from typing import Any, NamedTuple
 
@@ -56,6 +57,15 @@ def phases(line: Line, begin: Optics) -> Sequence[Any]:
         return [_at(phase, -1) for phase in whole.phases]
     *_, last = passed(line, begin)
     return last.phases
+
+
+def arrived(line: Line, begin: Optics, count: int) -> Optics:
+    """Return the optics after so many elements; of one by one nothing is compiled, unless a trace is."""
+    whole = _at_once(line, begin) if line.is_hidden else None
+    if whole is not None:
+        found: Optics = _mapped(whole, lambda value: _at(value, count))
+        return found
+    return next(islice(passed(line, begin), count, None))
 
 
 # -------------------------------------------------------------------- element by element

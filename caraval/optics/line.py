@@ -106,7 +106,7 @@ class Line:
             yield from map(Piece, range(len(self.lattice)), _nested(matrices, 3), _nested(orbits, 2))
             return
         for piece in pieces(self.prepared, start, self.backend):
-            element = self.lattice.elements[piece.place]
+            element = self.prepared.elements[piece.place]
             if isinstance(element, Match) and element.lands():
                 piece = piece._replace(matrix=tuple(map(tuple, matrix_of(element, namespace(*element.parameter_values())))))
             yield piece

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from caraval.core.arrays import is_zero
 from caraval.core.element import Element
 from caraval.core.errors import InputError
 from caraval.core.lattice import Lattice
 from caraval.core.registry import backend_of
-from caraval.physics.marker import Marker
 from caraval.physics.match import COUPLINGS, DISPERSIONS, Match
-from caraval.physics.shared.upstream import ETA_Z, at_beginning
+from caraval.physics.shared.upstream import ETA_Z, has_beginning
 
-from .along import Optics, passed
+from .along import Optics, arrived
 from .line import Line
 from .twiss import begun
 
 
 def resolved(lattice: Lattice) -> Lattice:
-    """Return the lattice with matches that have their Twiss parameters, which are carried from its beginning to theirs.
+    """Return the lattice with its matches as they are now: later changes upstream do not reach them (Bmad: ``recalc = F``).
 
-    They are carried as :func:`caraval.optics.twiss` does it, about the orbit, with arrays of settings and with gradients. Then
-    they are fixed: later changes upstream do not reach them (in Bmad: ``recalc = F``).
+    Otherwise a match that depends on what is upstream gets its Twiss parameters anew whenever the lattice is tracked. They are
+    carried from the beginning as :func:`caraval.optics.twiss` does it, about the orbit, with arrays of settings and with
+    gradients.
 
     Parameters
     ----------
@@ -36,32 +33,30 @@ def resolved(lattice: Lattice) -> Lattice:
     Raises
     ------
     InputError
-        If the lattice is closed, so that its Twiss parameters depend on the match; or if settings in an array have different
-        modes flipped, or a trace hides whether they have.
+        If the lattice is closed, so that its Twiss parameters depend on the match, or says nothing of its beginning; or if
+        settings in an array have different modes flipped, or a trace hides whether they have.
     """
-    elements = list(lattice.elements)
-    for place, element in enumerate(elements):
-        if isinstance(element, Match) and element.asks_upstream():
-            elements[place] = _resolved(element, elements[:place], lattice)
-    if all(new is old for new, old in zip(elements, lattice.elements, strict=True)):
-        return lattice
-    return _with(lattice, elements)
+    planner = lattice.planner
+    return lattice.replace(elements=planner.local()) if planner.asking else lattice
 
 
-def _resolved(match: Match, upstream: Sequence[Element], lattice: Lattice) -> Element:
-    if match.matrix == "phase_trombone" and is_zero(match.dphi_a) and is_zero(match.dphi_b):
+def from_upstream(match: Match, before: Lattice) -> Element:
+    """Return what a match is behind a line."""
+    if match.turns_nothing():
         return match.replace(matrix="identity")
-    if lattice.geometry == "closed":
+    if before.geometry == "closed":
         raise InputError(
             f"{match.label}: in a closed lattice {match.matrix} depends on the optics that it changes; "
             "give beta_a0, beta_b0, ... and recalc=False"
         )
-    start = at_beginning(lattice)
-    if is_zero(start["beta_a"]) or is_zero(start["beta_b"]):  # Bmad has nothing to match from, then
-        return match.replace(matrix="identity")
-    here = _taken(match, arriving(_with(lattice, upstream or [Marker()])))
+    if not has_beginning(before):
+        raise InputError(
+            f"{match.label}: {match.matrix} needs the Twiss parameters upstream; say those at the start, "
+            "lattice.replace(beginning={'beta_a': 10.0, 'beta_b': 10.0}), or give beta_a0, beta_b0, ... and recalc=False"
+        )
+    here = _taken(match, arriving(before))
     ends = "01" if match.matrix == "phase_trombone" else "0"
-    return match.replace(matrix="standard", **{f"{name}{end}": value for name, value in here.items() for end in ends})
+    return match.with_values({"matrix": "standard", **{f"{name}{end}": value for name, value in here.items() for end in ends}})
 
 
 def arriving(lattice: Lattice, count: int | None = None) -> Optics:
@@ -73,7 +68,7 @@ def arriving(lattice: Lattice, count: int | None = None) -> Optics:
         If there are none.
     """
     line = Line(lattice)
-    return next(islice(passed(line, begun(line, None)), len(lattice) if count is None else count, None))
+    return arrived(line, begun(line, None), len(lattice) if count is None else count)
 
 
 def named(optics: Optics) -> dict[str, Any]:
@@ -95,10 +90,12 @@ def _taken(match: Match, optics: Optics) -> dict[str, Any]:
     return {**found, "mode_flip": _one(match, found["mode_flip"])}
 
 
-def _one(match: Match, flips: Any) -> bool:
-    """Return whether modes are flipped, of one setting or of all of them."""
+def _one(match: Match, flips: Any) -> Any:
+    """Return whether modes are flipped, of one setting or of all of them; of one that a trace hides, as it is."""
     known = np.asarray(flips) if isinstance(flips, (bool, np.bool_)) else backend_of(flips).shown(flips)
     if known is None:
+        if flips.ndim == 0:
+            return flips
         raise InputError(
             f"{match.label}: a trace hides whether the modes upstream are flipped; resolve the lattice outside of it, or "
             "give beta_a0, beta_b0, ... and recalc=False"
@@ -106,9 +103,3 @@ def _one(match: Match, flips: Any) -> bool:
     if known.all() != known.any():
         raise InputError(f"{match.label}: the modes upstream are flipped in some of the settings; resolve those by themselves")
     return bool(known.any())
-
-
-def _with(lattice: Lattice, elements: Sequence[Element]) -> Lattice:
-    """Return a lattice that begins as another does."""
-    kept = {name: getattr(lattice, name) for name in ("reference", "geometry", "name", "beginning", "metadata")}
-    return Lattice(elements, **kept)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from caraval.core.arrays import is_zero
 from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element
@@ -41,8 +43,8 @@ class Match(Element):
     delta_time : Parameter
         How much later particles are [s].
     matrix : "standard", "identity", "match_twiss" or "phase_trombone"
-        The last two take the Twiss parameters at the entrance from upstream; see
-        :func:`caraval.optics.resolved`.
+        The last two take the Twiss parameters at the entrance from upstream, as they are there whenever the lattice is
+        tracked; see :func:`caraval.optics.resolved`.
     kick0 : "standard", "zero" or "match_orbit"
         The last takes every particle to the coordinates at the exit, wherever it comes from.
     recalc : bool
@@ -116,6 +118,10 @@ class Match(Element):
     def asks_upstream(self) -> bool:
         """Whether the Twiss parameters come from upstream."""
         return self.recalc and self.matrix in ("match_twiss", "phase_trombone")
+
+    def turns_nothing(self) -> bool:
+        """Whether it is a trombone that leaves the phases as they are."""
+        return self.matrix == "phase_trombone" and is_zero(self.dphi_a) and is_zero(self.dphi_b)
 
     def lands(self) -> bool:
         """Whether every particle comes to the coordinates at the exit."""
@@ -245,12 +251,16 @@ def modes(match: Match, end: str, xp: Any) -> Matrix:
     return coupled([getattr(match, name + end) for name in COUPLINGS], getattr(match, f"mode_flip{end}"), xp)
 
 
-def coupled(c: Sequence[Any], flipped: bool, xp: Any) -> Matrix:
+def coupled(c: Sequence[Any], flipped: Any, xp: Any) -> Matrix:
     """Return the matrix from the coordinates of the modes to the laboratory's (Bmad manual, "Coupling and Normal Modes")."""
     c11, c12, c21, c22 = c
     g = xp.sqrt(1 - (c11 * c22 - c12 * c21))
     rows = [[g, 0.0, c11, c12], [0.0, g, c21, c22], [-c22, c12, g, 0.0], [c21, -c11, 0.0, g]]
-    return [[*line[2:], *line[:2]] for line in rows] if flipped else rows
+    exchanged = [[*line[2:], *line[:2]] for line in rows]
+    if isinstance(flipped, (bool, np.bool_)):
+        return exchanged if flipped else rows
+    pairs = (zip(*lines, strict=True) for lines in zip(exchanged, rows, strict=True))
+    return [[xp.where(flipped, a, b) for a, b in line] for line in pairs]
 
 
 def product(a: Matrix, b: Matrix) -> Matrix:
@@ -305,11 +315,6 @@ def bmad_standard(match: Match, method: Any, number: int) -> Sequence[Step]:
     """Return one step through the map."""
     if not match.is_on:
         return ()
-    if match.asks_upstream():
-        raise InputError(
-            f"{match.label}: {match.matrix} needs the Twiss parameters upstream; "
-            "use caraval.optics.resolved(lattice), or give beta_a0, beta_b0, ... and recalc=False"
-        )
     if match.lands():
         return (Step((Routine(track=land, prepare=_prepare_landing),)),)
     return (Step((Routine(track=through, prepare=_prepare, undo=_undo),)),)
@@ -318,6 +323,12 @@ def bmad_standard(match: Match, method: Any, number: int) -> Sequence[Step]:
 def linear(match: Match, reference_in: Reference, reference_out: Reference, xp: Any) -> LinearMap:
     """Return the map of the optics, where the particles' own takes all of them to one orbit."""
     return LinearMap.from_entries(matrix_of(match, xp), _prepare_landing(match, reference_in, reference_out, xp))
+
+
+@hookimpl
+def register_upstream() -> dict[type[Element], str]:
+    """Twiss parameters at the entrance, from upstream."""
+    return {Match: "caraval.optics.upstream:from_upstream"}
 
 
 @hookimpl

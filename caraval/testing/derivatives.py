@@ -221,7 +221,7 @@ def _assert_map(found: Any, truth: Any, tolerance: float, advice: str) -> str:
 def symplectic_error(case: Case) -> float:
     """Return the largest ``|M^T S M - (p0c in / p0c out) S| / |M|^2`` over particles."""
     lattice = case.lattice
-    prepared = lattice.planner.plan([], case.reference).prepare(lattice.elements, case.reference, particles=False)
+    prepared = lattice.planner.plan([], case.reference).prepare(lattice.planner.numbers(), case.reference, particles=False)
     ratio = case.reference.p0c / prepared.references[-1].p0c
     worst = 0.0
     for start in case.coordinates(8).T:

@@ -6,14 +6,13 @@ from typing import Any, Literal
 
 from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element as CaravalElement
-from caraval.core.errors import CaravalError, InputError
+from caraval.core.errors import CaravalError
 from caraval.core.lattice import Lattice
 from caraval.core.losses import Losses
-from caraval.optics import resolved
 from caraval.optics.upstream import arriving, named
 from caraval.physics.shared.rf.cavity import Cavity
 
-from . import cavities, directions, flexible, forks, girders, overlaps, passes, radiation, start
+from . import cavities, directions, flexible, forks, girders, matches, overlaps, passes, radiation, start
 from .arrivals import Arrivals, settings_of
 from .definitions import LOGICALS, Branch, Lord, Setting, Settings
 from .elements import Converter
@@ -68,10 +67,7 @@ def lattice(state: State, branch: Branch, losses: Losses) -> Lattice:
         beginning={**_plain(at_start), **optics},
         metadata={**_metadata(state), **orbit},
     )
-    try:
-        return resolved(lattice)
-    except InputError as error:
-        raise branch.place.error(str(error)) from None
+    return matches.told(lattice, branch)
 
 
 def _inherited(state: State, branch: Branch, geometry: str, losses: Losses) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -63,7 +63,7 @@ def _prepared(element: Element, reference: Reference) -> Prepared | None:
     try:
         element.validate()  # values may not go together, as nobody has looked at them yet
         lattice = Lattice([element.with_values({"name": "", "metadata": {}})], reference=reference)
-        return lattice.planner.plan((), reference).prepare(lattice.planner.pieces(), reference)
+        return lattice.planner.plan((), reference).prepare(lattice.planner.numbers(), reference)
     except CaravalError:
         return None
 

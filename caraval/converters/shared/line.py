@@ -77,7 +77,7 @@ def members(lattice: Lattice, language: Language, losses: Losses) -> list[Member
         If something that changes the tracking cannot be said, and may not be lost.
     """
     plain = once(plain_element)
-    elements = [plain(element) for element in lattice.elements]
+    elements = [plain(element) for element in lattice.planner.local()]  # no other language has Bmad's matches
     start = None if lattice.reference is None else plain_reference(lattice.reference)
     references = None if start is None else reference_pass(registry(), elements, start)
     known: dict[tuple[int, float | None], list[Member]] = {}

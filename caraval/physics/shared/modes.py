@@ -58,11 +58,7 @@ def columns_of(twiss: Mapping[str, Any], xp: Any) -> list[list[Any]]:
     for i, mode in ((0, "a"), (2, "b")):
         root = xp.sqrt(twiss[f"beta_{mode}"])
         normal[i][i], normal[i + 1][i], normal[i + 1][i + 1] = root, -twiss[f"alpha_{mode}"] / root, 1 / root
-    c, flipped = [twiss[name] for name in COUPLINGS], twiss["mode_flip"]
-    if isinstance(flipped, (bool, np.bool_)):
-        return multiplied(coupled(c, bool(flipped), xp), normal)
-    crossed, straight = (tuple(map(tuple, coupled(c, flip, xp))) for flip in (True, False))
-    return multiplied(_either(flipped, crossed, straight, xp), normal)
+    return multiplied(coupled([twiss[name] for name in COUPLINGS], twiss["mode_flip"], xp), normal)
 
 
 def modes_of(columns: Matrix, flipped: Any, xp: Any) -> tuple[Modes, tuple[Any, Any]]:

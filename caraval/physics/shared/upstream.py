@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from caraval.core.arrays import is_zero
 from caraval.core.lattice import Lattice
 
 from ..match import COUPLINGS, DISPERSIONS
@@ -23,3 +24,9 @@ def at_beginning(lattice: Lattice) -> dict[str, Any]:
     said = lattice.beginning
     start = {name: said.get(name, said.get(OTHERWISE.get(name, name), 0.0)) for name in (*TWISS, ETA_Z)}
     return {**start, "mode_flip": bool(said.get("mode_flip", False))}
+
+
+def has_beginning(lattice: Lattice) -> bool:
+    """Whether a lattice says its Twiss parameters at the beginning."""
+    start = at_beginning(lattice)
+    return not (is_zero(start["beta_a"]) or is_zero(start["beta_b"]))
