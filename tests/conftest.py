@@ -161,6 +161,18 @@ def plugin() -> Iterator[Callable[..., str]]:
         registering.unregister_plugin(name)
 
 
+@pytest.fixture
+def jax_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave nothing of JAX to NumPy's loops: its own programs are looked at."""
+    monkeypatch.setattr(pytest.importorskip("caraval.backends.jax").CompiledJax, "enough", np.inf)
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch, jax_programs: None) -> None:
+    """Leave nothing of PyTorch either, whose programs take seconds to compile."""
+    monkeypatch.setattr(pytest.importorskip("caraval.backends.torch").CompiledTorch, "enough", np.inf)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def forgetful() -> Iterator[None]:
     """Let go of compiled programs after each file: all of them together take gigabytes."""

@@ -28,6 +28,7 @@ from .base import Backend
 from .clouds import Clouds
 from .jax_clouds import JaxClouds
 from .jax_vectors import enable_x64
+from .loops import Looping
 from .numpy import NumpyBackend, has_compiler
 
 DERIVED = "derived"
@@ -37,7 +38,7 @@ EAGER_WORK = 100_000
 """Particles times steps below which running operation by operation beats compiling."""
 
 
-class JaxBackend(Backend):
+class JaxBackend(Looping):
     """The JAX backend."""
 
     name = "jax"
@@ -89,6 +90,16 @@ class JaxBackend(Backend):
             return np.asarray(jax.lax.stop_gradient(array))
         except jax.errors.TracerArrayConversionError:
             return None
+
+    def seen(self, array: Any) -> np.ndarray | None:
+        """Return an array's own memory, see :meth:`Looping.seen`."""
+        if isinstance(array, jax.core.Tracer) or [place.platform for place in array.devices()] != ["cpu"]:
+            return None
+        return np.asarray(array)
+
+    def made(self, array: np.ndarray, like: Any) -> Any:
+        """Return an array of NumPy's memory, see :meth:`Looping.made`; what is not aligned is copied."""
+        return jax.device_put(array, like.device if like.committed else None)
 
     def all_true(self, mask: Any) -> bool | None:
         """Whether a mask is True throughout; None where a trace hides it."""
@@ -148,7 +159,7 @@ class JaxBackend(Backend):
         """Return an effect of the whole bunch, see :meth:`Backend.act`."""
         return _checkpointed(effect)(self._fitting(constants, beam), beam)
 
-    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
+    def _run_itself(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
         if not rows:
             return q, lost
@@ -157,10 +168,11 @@ class JaxBackend(Backend):
         return jax_line.run(rows, q, lost, first, self.chunk)
 
     def for_turns(self, particles: int, steps: int) -> Backend:
-        """Return the backend that runs the program for what is much, see :meth:`Backend.for_turns`."""
-        return TurningJax() if particles * steps > EAGER_WORK else self
+        """Return the backend that runs loops or the program for what is much, see :meth:`Backend.for_turns`."""
+        found = super().for_turns(particles, steps)
+        return TurningJax() if found is self and particles * steps > self.eager_work else found
 
-    def _round(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
+    def _round_itself(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
         """Take particles through rows several times: in one program, of one turn while something is traced."""
         if not rows:
             return q, lost
@@ -258,19 +270,16 @@ class TurningJax(JaxBackend):
 
     eager_work = 0
 
-    def for_turns(self, particles: int, steps: int) -> Backend:
-        """Return this backend, see :meth:`Backend.for_turns`."""
-        return self
-
 
 class CompiledJax(TurningJax):
-    """JAX with everything run as a program."""
+    """JAX with everything run as a program, but for what NumPy's loops take."""
 
+    enough = 0
     has_chains = True
 
     def composed(self, chain: Chain) -> LinearMap | None:
         """Return the map of a run of elements, see :meth:`Backend.composed`."""
-        return Composed(chain, jax_chains.run) if chain.shape else None
+        return Composed(chain, self._looping("run")) if chain.shape else None
 
     def merged(self, chain: Chain) -> LinearMap | None:
         """Return the map of a run of elements of one setting, see :meth:`Backend.merged`; NumPy's loops make it."""
@@ -279,8 +288,12 @@ class CompiledJax(TurningJax):
     def moved_moments(self, m: LinearMap, mean: Any, covariance: Any) -> tuple[Any, Any] | None:
         """Return mean and covariance after a map, see :meth:`Backend.moved_moments`."""
         if isinstance(m, Composed) and mean.ndim == 1 and covariance.ndim == 2:
-            return carried(m, mean, covariance, jax_chains.moments)
-        return moved(m, mean, covariance, jax_chains.evaluate, fixed=True)
+            return carried(m, mean, covariance, self._looping("moments"))
+        return moved(m, mean, covariance, self._looping("evaluate"), fixed=True)
+
+    def _looping(self, name: str) -> Callable[..., Any]:
+        """Return what runs chains, by its name in :mod:`jax_chains` and :mod:`numba_chains`."""
+        return self.looping(name, getattr(jax_chains, name))
 
     def derived(
         self, function: Callable[..., Sequence[Any]], pull: Callable[..., Sequence[Any]]
@@ -294,12 +307,12 @@ class CompiledJax(TurningJax):
         """Return an effect of the whole bunch; its derivatives are reverse and first ones only."""
         return _repeated(effect)(self._fitting(constants, beam), beam)
 
-    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
+    def _run_itself(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
         return jax_line.run(rows, q, lost, first, self.chunk, reversible=True) if rows else (q, lost)
 
     def _traced(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: Any) -> tuple[Coordinates, Any]:
-        return self.run(rows, q, lost, first)
+        return self._run_itself(rows, q, lost, first)
 
 
 @cache

@@ -36,6 +36,9 @@ from .threads import CORES
 BLOCK = 512
 """Particles at a time: seven numbers each are 28 kB, less than a core's first cache."""
 
+ALIGNED = 64
+"""Bytes: JAX makes a copy of memory that begins elsewhere."""
+
 WORTH_A_THREAD = 8_192
 """Particles that make it worth while to start another thread."""
 
@@ -101,7 +104,7 @@ class NumbaBackend(NumpyBackend):
         offsets = np.array([place[id(row)] for row in rows])
         work = driver(variants, str(q.x.dtype))
         start = [_settings(a, shape) for a in (*q, np.asarray(ALIVE if lost is None else lost))]
-        state = np.empty((7, *shape), dtype=q.x.dtype)
+        state = _side_by_side(7, int(np.prod(shape)), q.x.dtype)
         lines = state.reshape(7, -1, shape[-1])
 
         def piece(setting: int, low: int, high: int) -> int:
@@ -112,7 +115,18 @@ class NumbaBackend(NumpyBackend):
             return int(np.count_nonzero(part[6] != ALIVE))
 
         number_lost = _in_threads(piece, *lines.shape[1:])
-        return Coordinates(*state[:6]), state[6] if number_lost else None
+        *out, lost = (line.reshape(shape) for line in state)
+        return Coordinates(*out), lost if number_lost else None
+
+
+def _side_by_side(number: int, size: int, dtype: Any) -> np.ndarray:
+    """Return an array ``(number, size)``, not filled, whose lines all begin where other libraries take memory as it is."""
+    itemsize = np.dtype(dtype).itemsize
+    width = -(-size * itemsize // ALIGNED) * ALIGNED
+    memory = np.empty(number * width + ALIGNED, dtype=np.uint8)
+    start = -memory.ctypes.data % ALIGNED
+    found: np.ndarray = memory[start : start + number * width].view(dtype).reshape(number, width // itemsize)[:, :size]
+    return found
 
 
 def _settings(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -24,13 +24,11 @@ from caraval.core.tree import Fixed, subscribe
 
 from . import torch_line, torch_scan
 from .base import Backend
-from .numpy import A_CALL, WORTH_COMPILING, NumpyBackend, has_compiler
-
-FEW = 10_000_000
-"""Particles times steps up to which calling a program for every step would take longer than what it does."""
+from .loops import Looping
+from .numpy import NumpyBackend, has_compiler
 
 
-class TorchBackend(Backend):
+class TorchBackend(Looping):
     """The PyTorch backend."""
 
     name = "torch"
@@ -74,6 +72,20 @@ class TorchBackend(Backend):
                 return self.to_numpy(torch.func.debug_unwrap(array))
         except (RuntimeError, TypeError):
             return None
+
+    def seen(self, array: Any) -> np.ndarray | None:
+        """Return a tensor's own memory, see :meth:`Looping.seen`."""
+        if type(array) not in (torch.Tensor, torch.nn.Parameter) or not _is_plain(array) or torch.compiler.is_compiling():
+            return None
+        if torch.is_grad_enabled() and array.requires_grad:
+            return None
+        if forward_ad._current_level >= 0 and forward_ad.unpack_dual(array).tangent is not None:
+            return None
+        return array.numpy(force=True)
+
+    def made(self, array: np.ndarray, like: Any) -> Any:
+        """Return a tensor of NumPy's memory, see :meth:`Looping.made`."""
+        return torch.from_numpy(array)
 
     def detached(self, array: Any) -> Any:
         """Return a number or a tensor without derivatives."""
@@ -141,17 +153,13 @@ class TorchBackend(Backend):
 
         return checkpoint(run, fitting, beam, use_reentrant=False)  # what it draws, it draws again
 
-    def for_turns(self, particles: int, steps: int) -> Backend:
-        """Return the backend that leaves numbers alone to NumPy's loops, see :meth:`Backend.for_turns`."""
-        return TurningTorch() if (particles + A_CALL) * steps >= WORTH_COMPILING and has_compiler() else self
-
-    def _round(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
+    def _round_itself(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
         """Take particles through rows several times; on the way back a turn at a time is repeated, with its own tape."""
         wrapped = any(
             is_wrapped(t) for t in (*q, lost, *(v for row in rows for v in row.values)) if isinstance(t, torch.Tensor)
         )
         if self._may_chunk(rows, q) or wrapped:
-            return super()._round(rows, q, lost, turns)
+            return Backend._round(self, rows, q, lost, turns)
         for turn in range(turns):
             q, lost = checkpoint(self.run, rows, q, lost, 1 + turn * len(rows), use_reentrant=False, preserve_rng_state=False)
         return q, lost
@@ -275,57 +283,19 @@ class InNumpy(torch.autograd.Function):  # type: ignore[misc]
         return InNumpy.apply(function, array.movedim(in_dims[1], 0)), 0
 
 
-class TurningTorch(TorchBackend):
-    """PyTorch with numbers alone, in the computer's own memory, taken through NumPy's loops."""
+class CompiledTorch(TorchBackend):
+    """PyTorch with one compiled program per variant, for what NumPy's loops do not take."""
 
-    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
-        """Take particles through rows, see :meth:`Backend.run`."""
-        return self._in_numpy(rows, q, lost, first) if self._may_leave(rows, q, lost) else super().run(rows, q, lost, first)
-
-    def _round(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
-        """Take particles through rows several times, see :meth:`Backend.run_turns`."""
-        if self._may_leave(rows, q, lost):
-            return self._in_numpy([*rows] * turns, q, lost, 1)
-        return super()._round(rows, q, lost, turns)
-
-    def _may_leave(self, rows: Sequence[Row], q: Coordinates, lost: Any) -> bool:
-        """Whether there are numbers alone, in the computer's own memory."""
-        unique = {id(row): row for row in rows}.values()
-        tensors = [t for t in (*q, lost, *(v for row in unique if not row.is_plain for v in row.values)) if not is_number(t)]
-        return has_compiler() and all(_is_plain(t) and not t.requires_grad for t in tensors if isinstance(t, torch.Tensor))
-
-    def _in_numpy(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
-        """Take particles through NumPy's loops, in the same memory."""
-        numpy, kind = NumpyBackend().compiled(), _values_of(q.x).dtype
-        unique = {id(row): row for row in rows}
-        moved = {k: row if row.is_plain else numpy.cast(row.mapped(_values_of), kind, None) for k, row in unique.items()}
-        q = Coordinates(*map(_values_of, q))
-        q, lost = numpy.run([moved[id(row)] for row in rows], q, None if lost is None else _values_of(lost), first)
-        return Coordinates(*map(torch.from_numpy, q)), None if lost is None else torch.from_numpy(lost)
-
-
-class CompiledTorch(TurningTorch):
-    """PyTorch with one compiled program per variant; few numbers are left to NumPy's loops, which are quicker to call."""
-
+    enough = 0
     chunk = 65_536
     """Particles at a time: compiled steps have few intermediate arrays."""
 
-    def for_turns(self, particles: int, steps: int) -> Backend:
-        """Return this backend, see :meth:`Backend.for_turns`."""
-        return self
-
-    def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
+    def _run_itself(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""
-        if not rows:
-            return q, lost
-        if q.x.numel() * len(rows) <= FEW and self._may_leave(rows, q, lost):
-            return self._in_numpy(rows, q, lost, first)
-        return torch_line.run(rows, q, lost, first, self.chunk)
+        return torch_line.run(rows, q, lost, first, self) if rows else (q, lost)
 
-    def _round(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
+    def _round_itself(self, rows: Sequence[Row], q: Coordinates, lost: Any, turns: int) -> tuple[Coordinates, Any]:
         """Take particles through rows several times, see :meth:`Backend.run_turns`; derivatives go back turn by turn."""
-        if q.x.numel() * len(rows) <= FEW and self._may_leave(rows, q, lost):
-            return self._in_numpy([*rows] * turns, q, lost, 1)
         return Backend._round(self, rows, q, lost, turns)
 
     @property
@@ -361,10 +331,6 @@ class CompiledTorch(TurningTorch):
 def _is_plain(tensor: torch.Tensor) -> bool:
     """Whether a tensor is in the computer's own memory, and of no transformation."""
     return tensor.device.type == "cpu" and not is_wrapped(tensor)
-
-
-def _values_of(value: Any) -> Any:
-    return value if is_number(value) else value.numpy()
 
 
 # -------------------------------------------------------------------- pytrees

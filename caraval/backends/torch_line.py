@@ -22,6 +22,7 @@ from caraval.core.loss import ALIVE
 from caraval.core.rows import Row, Undo, Variant, unflatten
 
 from .base import fused, moved, undone
+from .loops import Looping
 
 OPTIONS: dict[str, Any] = {"realize_opcount_threshold": 8, "max_fusion_size": 1000}
 """Of the compiler. By default it writes out what is used in several places for each of them, up to thirty operations: in the
@@ -47,15 +48,15 @@ class Line(NamedTuple):
         Of each different row, by its identity, all constants: a tensor ``(size, ...)`` without tape.
     open : dict
         Of each different row the places of the constants that derivatives are wanted of.
-    chunk : int
-        Particles at a time.
+    backend : Looping
+        Says how many particles to take at a time, and takes plain numbers through NumPy's loops.
     """
 
     rows: Sequence[Row]
     first: int
     tables: dict[int, torch.Tensor]
     open: dict[int, tuple[int, ...]]
-    chunk: int
+    backend: Looping
 
     def stages(self, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the numbers of the stages: as tensors, which compiled programs take without compiling anew."""
@@ -64,7 +65,7 @@ class Line(NamedTuple):
         return tuple(number.clone() for number in numbers)
 
 
-def run(rows: Sequence[Row], q: Coordinates, lost: Any, first: int, chunk: int) -> tuple[Coordinates, Any]:
+def run(rows: Sequence[Row], q: Coordinates, lost: Any, first: int, backend: Looping) -> tuple[Coordinates, Any]:
     """Take particles through rows, see :meth:`caraval.backends.base.Backend.run`."""
     unique = {id(row): row for row in rows}
     shape = np.broadcast_shapes(*(a.shape for a in q), *(_batch(row) for row in unique.values()))
@@ -78,7 +79,7 @@ def run(rows: Sequence[Row], q: Coordinates, lost: Any, first: int, chunk: int) 
         open_[key] = tuple(i for i, v in enumerate(values) if graded and not is_number(v) and v.requires_grad)
         wanted += [values[i] for i in open_[key]]
     tables = {key: _table(row, q.x) for key, row in unique.items()}
-    line = Line(rows, first, tables, open_, chunk)
+    line = Line(rows, first, tables, open_, backend)
     if wanted or (graded and any(a.requires_grad for a in state)):
         *out, lost = _Tracked.apply(line, lost, *state, *wanted)
     else:
@@ -109,10 +110,14 @@ def _parts(n: int, chunk: int) -> Iterator[slice]:
 
 
 def _forward(line: Line, state: State, lost: torch.Tensor) -> State:
-    """Return coordinates and stages of loss after a line."""
+    """Return coordinates and stages of loss after a line; where derivatives are taken, the way there needs none of them."""
+    looped = line.backend.looped(line.rows, Coordinates(*state), lost, line.first)
+    if looped is not None:
+        q, gone = looped
+        return *q, torch.full_like(q.x, ALIVE) if gone is None else gone
     out = tuple(torch.empty_like(lost) for _ in range(7))
     stages = line.stages(lost)
-    for part in _parts(lost.shape[-1], line.chunk):
+    for part in _parts(lost.shape[-1], line.backend.chunk):
         q, gone = Coordinates(*(a[..., part].clone() for a in state)), lost[..., part].clone()
         for row, stage in zip(line.rows, stages, strict=True):
             q, gone = forwards(row.variant)(line.tables[id(row)], stage, q, gone)
@@ -126,7 +131,7 @@ def _stop_the_lost(line: Line, state: State, out: State) -> None:
     """Give lost particles the coordinates that they were lost with: they are few, and take the way there once more."""
     gone = (out[6] != ALIVE).reshape(-1, out[6].shape[-1]).any(0).nonzero()[:, 0]
     stages = line.stages(out[6])
-    for part in _parts(len(gone), line.chunk):
+    for part in _parts(len(gone), line.backend.chunk):
         these = gone[part] if len(gone) > 1 else gone.expand(2)  # for a single particle programs are compiled anew
         lost = out[6][..., these]
         q = kept = Coordinates(*(a[..., these] for a in state))
@@ -189,7 +194,11 @@ def _backward(
     stored = _stored(line, lost)
     first = 0 if by_beam else min((k for k, row in enumerate(line.rows) if line.open[id(row)]), default=len(line.rows))
     n, settings = lost.shape[-1], lost[..., 0].numel()
-    chunk = line.chunk if not stored else max(1, min(line.chunk, KEPT // (6 * lost.element_size() * settings * len(stored))))
+    chunk = (
+        line.backend.chunk
+        if not stored
+        else max(1, min(line.backend.chunk, KEPT // (6 * lost.element_size() * settings * len(stored))))
+    )
     stages = line.stages(lost)
     gradients = {key: torch.zeros_like(line.tables[key][list(places)]) for key, places in line.open.items() if places}
     upstream = [torch.empty_like(lost) for _ in range(6)] if by_beam else None

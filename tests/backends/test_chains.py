@@ -6,6 +6,8 @@ import pytest
 import caraval as cv
 from caraval.core.registry import registry
 
+pytestmark = pytest.mark.usefixtures("jax_programs")
+
 REFERENCE = cv.Reference("electron", 1e8)
 N = 300
 """Settings: more than two blocks of them."""

@@ -1,4 +1,4 @@
-"""Compiled trackers: the same routines, the same answers."""
+"""Compiled trackers: the same routines, the same answers; each library by programs of its own."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,8 @@ import caraval as cv
 from caraval.backends.numba import NumbaBackend
 
 from ..cases import ELEMENTS, beam
+
+pytestmark = pytest.mark.usefixtures("programs")
 
 FEW = 8
 """Elements in a line of those that follow each other in no order; in longer lines nothing would arrive."""
@@ -126,10 +128,8 @@ def test_without_numba_numpy_runs_uncompiled(monkeypatch):
     assert_same(tracker(incoming), lattice.track(incoming))
 
 
-@pytest.mark.parametrize("few", [0, 10**9])
-def test_few_particles_of_torch_go_the_same_way(few, monkeypatch):
+def test_batched_settings_compiled_by_torch():
     torch = pytest.importorskip("torch")
-    monkeypatch.setattr("caraval.backends.torch.FEW", few)
     lattice, incoming = line(SHORT), beam(n=400).to("torch")
     tracker = lattice.compile(backend="torch", parameters=["quadrupole_shifted.k1"])
     k1 = torch.tensor([0.5, 1.5], dtype=torch.float64)
@@ -141,8 +141,7 @@ def test_few_particles_of_torch_go_the_same_way(few, monkeypatch):
         np.testing.assert_allclose(out.lost_s[i].numpy(), single.lost_s, rtol=1e-15)
 
 
-def test_one_lost_particle_of_torch_keeps_where_it_was(monkeypatch):
-    monkeypatch.setattr("caraval.backends.torch.FEW", 0)
+def test_one_lost_particle_of_torch_keeps_where_it_was():
     lattice, incoming = line(SHORT), beam(n=60, scale=0.02)
     x = incoming.x.copy()
     x[17] = 0.5

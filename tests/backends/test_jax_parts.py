@@ -12,6 +12,8 @@ from caraval.backends.jax import CompiledJax
 
 from ..cases import beam
 
+pytestmark = pytest.mark.usefixtures("jax_programs")
+
 CORES = 3
 N = 1001
 

@@ -44,6 +44,7 @@ def test_a_lost_particle_keeps_the_coordinates_it_was_lost_with(backend, array, 
     assert to_numpy(out.px).tolist() == [1e-4, 2e-3, 6e-4, 0.0]
 
 
+@pytest.mark.usefixtures("programs")
 @pytest.mark.parametrize("compiled", ["numpy", "jax", pytest.param("torch", marks=pytest.mark.slow)])
 def test_compiled_trackers_lose_the_same(array, to_numpy, compiled):
     if compiled == "numpy":
@@ -153,6 +154,7 @@ def test_a_line_with_everything_loses_the_same_everywhere(line, make_beam, backe
     assert to_numpy(out.coordinates)[:, lost] == pytest.approx(np.stack(reference.coordinates)[:, lost], rel=1e-12, abs=1e-18)
 
 
+@pytest.mark.usefixtures("jax_programs")
 @pytest.mark.parametrize("compiled", ["numpy", "jax"])
 def test_a_line_with_everything_compiled_loses_the_same(line, make_beam, compiled, to_numpy):
     if compiled == "numpy":
@@ -165,6 +167,7 @@ def test_a_line_with_everything_compiled_loses_the_same(line, make_beam, compile
     assert (np.abs(to_numpy(out.coordinates) - np.stack(reference.coordinates)) / scale).max() < 1e-13
 
 
+@pytest.mark.usefixtures("jax_programs")
 def test_many_particles_go_in_pieces_and_come_out_whole(make_beam, array):
     """More than a chunk of any backend, with losses in some pieces and none in others."""
     n = 70_000

@@ -293,6 +293,7 @@ def test_particles_go_through_the_map_of_an_element(name, backend, dtype, epsilo
     assert error.max() < 10 * epsilon
 
 
+@pytest.mark.usefixtures("jax_programs")
 @pytest.mark.parametrize("how", BACKENDS)
 def test_compiled(how):
     lattice = lattice_of("quadrupole_shifted", "sextupole", "drift_aperture")

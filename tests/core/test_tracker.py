@@ -6,6 +6,8 @@ import pytest
 import caraval as cv
 from caraval.core.errors import BackendError, InputError, MethodError, UnknownNameError
 
+pytestmark = pytest.mark.usefixtures("programs")
+
 COMPILED = ["numpy", "jax", pytest.param("torch", marks=pytest.mark.slow)]
 
 

@@ -92,6 +92,7 @@ def turn_by_turn(lattice: cv.Lattice, beam: cv.ParticleBeam, turns: int) -> tupl
     return beam, turn
 
 
+@pytest.mark.usefixtures("jax_programs")
 @pytest.mark.parametrize("name", BACKENDS)
 @pytest.mark.parametrize("compiled", [False, True])
 def test_the_turn_of_a_loss_is_known(name, compiled):
@@ -116,7 +117,10 @@ def test_the_turn_of_a_loss_is_known(name, compiled):
 def test_what_is_much_is_compiled_and_the_same(name, monkeypatch):
     pytest.importorskip(name)
     module = importlib.import_module(f"caraval.backends.{name}")
-    monkeypatch.setattr(module, "EAGER_WORK" if name == "jax" else "WORTH_COMPILING", 1)
+    if name == "jax":
+        monkeypatch.setattr(module.JaxBackend, "eager_work", 1)
+    else:
+        monkeypatch.setattr(*((module, "WORTH_COMPILING") if name == "numpy" else (module.TorchBackend, "enough")), 1)
     lattice, beam = lossy()
     expected, turn = turn_by_turn(lattice, beam, 5)
     out = lattice.track(beam.to(name), turns=5).to("numpy")

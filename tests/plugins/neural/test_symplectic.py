@@ -71,6 +71,7 @@ def test_the_same_on_every_library(backend, to_numpy):
     np.testing.assert_allclose(found / np.array(SIZES)[:, None], expected / np.array(SIZES)[:, None], rtol=0, atol=1e-13)
 
 
+@pytest.mark.usefixtures("jax_programs")
 @pytest.mark.parametrize("compiled", ["numpy", "jax", "torch"])
 def test_eager_is_compiled(compiled, to_numpy):
     pytest.importorskip({"numpy": "numba"}.get(compiled, compiled))
