@@ -113,7 +113,7 @@ class KickDriftKick(TrackingMethod):
     order : 2, 4 or 6
         Order of the splitting (Yoshida, Phys. Lett. A 150, 262).
     num_steps : int
-        Number of steps through the element; a slice of it has its share, rounded up.
+        Number of steps through the element; a slice of it has its share, the nearest whole number.
     split : "drift", "matrix" or "free"
         What is solved exactly between the kicks: the motion without multipoles (in bends: in the dipole, in solenoids: the
         helix), or the linear body, with the rest of the exact motion among the kicks. Bends and solenoids have the former
@@ -159,7 +159,7 @@ class RungeKutta(TrackingMethod):
     order : 5 or 8
         Order of the formula: that of Cash and Karp, which Bmad has, or that of Cooper and Verner.
     num_steps : int, optional
-        Number of steps through the element; a slice of it has its share, rounded up.
+        Number of steps through the element; a slice of it has its share, the nearest whole number.
     ds_step : float, optional
         Length of a step [m] where there is no number; with neither, as many as leave no error to speak of in smooth fields.
     """

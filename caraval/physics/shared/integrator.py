@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import ceil
 from typing import Any
 
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step, UnknownValueError
 
-from .steps import number
+from .steps import nearest, number
 
 Share = Callable[[float], Routine]
 """Makes the routine of a share of the whole element."""
@@ -136,7 +135,7 @@ def quadrature(body: Share, kick: Share | None, steps: int, order: int) -> Seque
 
 
 def number_of_steps(element: Any, method: Any, reference: Reference | None) -> int:
-    """Return the number of steps that `method` asks for; a slice has its share of them, rounded up."""
+    """Return the number of steps that `method` asks for; a slice has its share of them, the nearest whole number as in Bmad."""
     if element.slice_of is None:
         return method.num_steps
     try:
@@ -144,4 +143,4 @@ def number_of_steps(element: Any, method: Any, reference: Reference | None) -> i
     except UnknownValueError:  # hidden by a trace
         return method.num_steps
     share = part / whole if whole else 1.0
-    return max(1, ceil(method.num_steps * share * (1 - 1e-9)))
+    return max(1, nearest(method.num_steps * share))
