@@ -204,16 +204,18 @@ def particle_difference(lattice: cv.Lattice, expected: dict[str, Any], run: str,
 
 
 def as_elegant(lattice: cv.Lattice, beam: cv.ParticleBeam) -> cv.ParticleBeam:
-    """Track a beam as elegant does: the phase of a cavity is that of the mean arrival, and it leaves the mean momentum."""
+    """Track a beam as elegant does: cavities are phased for the mean arrival in their middle.
+
+    They, and ENERGY where it matches the beamline to the beam, leave the mean momentum.
+    """
     run: list[cv.Element] = []
     for element in lattice.elements:
-        if element.kind in ("LCavity", "RFCavity", "CrabCavity") and element.voltage:  # type: ignore[attr-defined]
-            beam = recentred(through(run, beam), {"z"})
-            run = [element]
-            if element.kind == "LCavity":
-                beam, run = recentred(through(run, beam), {"pz"}), []
-        else:
-            run.append(element)
+        is_cavity = element.kind in ("LCavity", "RFCavity", "CrabCavity") and bool(element.voltage)  # type: ignore[attr-defined]
+        if is_cavity:
+            beam, run = phased(through(run, beam), element.length / 2), []
+        run.append(element)
+        if (element.kind == "LCavity" and is_cavity) or element.metadata.get("MATCH_BEAMLINE"):
+            beam, run = centred(through(run, beam)), []
     return through(run, beam)
 
 
@@ -222,16 +224,19 @@ def through(elements: list[cv.Element], beam: cv.ParticleBeam) -> cv.ParticleBea
         return cv.Lattice(elements).track(beam, reference="beam") if elements else beam
 
 
-def recentred(beam: cv.ParticleBeam, what: set[str]) -> cv.ParticleBeam:
-    """Return a beam whose reference has the mean time (`z`), or the mean momentum (`pz`), of the living."""
-    alive = beam.alive.astype(bool)
+def phased(beam: cv.ParticleBeam, ahead: float) -> cv.ParticleBeam:
+    """Return a beam whose living arrive `ahead` [m] when the reference does, on average."""
+    momentum, rest = 1 + beam.pz, ELECTRON.mass / beam.reference.p0c
+    slowness = np.sqrt(1 + (rest / momentum) ** 2)
+    late = ahead * (slowness - np.sqrt(1 + rest**2)) - beam.z * slowness
+    return beam.replace(z=beam.z + late[beam.alive.astype(bool)].mean() / slowness)
+
+
+def centred(beam: cv.ParticleBeam) -> cv.ParticleBeam:
+    """Return a beam whose reference has the mean momentum of the living."""
     reference, momentum = beam.reference, 1 + beam.pz
-    energy = np.sqrt(momentum**2 + (ELECTRON.mass / reference.p0c) ** 2)
-    early = beam.z * energy / momentum
-    if "z" in what:
-        early = early - early[alive].mean()
-    scale = momentum[alive].mean() if "pz" in what else 1.0
-    values = {"px": beam.px / scale, "py": beam.py / scale, "pz": momentum / scale - 1, "z": early * momentum / energy}
+    scale = momentum[beam.alive.astype(bool)].mean()
+    values = {"px": beam.px / scale, "py": beam.py / scale, "pz": momentum / scale - 1}
     return beam.replace(**values, reference=cv.Reference(ELECTRON, reference.p0c * scale, reference.s, reference.t))
 
 
