@@ -9,15 +9,13 @@ from __future__ import annotations
 import gzip
 import json
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import caraval as cv
-from caraval.core import plan
-from caraval.core.registry import registry
+from caraval.core.reference import as_species
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
 
@@ -25,9 +23,6 @@ ELECTRON = cv.Species("electron", 510999.06, -1)
 """With elegant's mass, that of CODATA 1986; Caraval has that of 2022."""
 
 C_LIGHT = 299792458.0
-
-LEAST = 1e-16 ** (1 / 3)
-"""The smallest angle [rad] by which elegant's matrix of a bend focuses vertically, so that nothing is divided by zero."""
 
 PASSIVE = ("RFCW", "CSRCSBEND")
 """Types that elegant ran as something simpler."""
@@ -177,6 +172,8 @@ def as_run(lattice: cv.Lattice, *, matrices: bool) -> cv.Lattice:
             steps = 4 if type_of(e) in ("SBEN", "CSRCSBEND") else getattr(e.tracking_method, "num_steps", 4)
             method = cv.KickDriftKick(order=4, num_steps=steps, split="free")
             e = e.replace(**changes, tracking_method="bmad_standard" if matrices else method)
+        elif type_of(e) == "WIGGLER":  # whose field is in units of the mass
+            e = e.replace(b_max=e.b_max * ELECTRON.mass / as_species("electron").mass)
         elif matrices and isinstance(e.tracking_method, cv.KickDriftKick):
             e = e.replace(tracking_method="bmad_standard")
         elif not matrices and type_of(e) in ("QUAD", "SEXT", "OCTU"):
@@ -184,68 +181,6 @@ def as_run(lattice: cv.Lattice, *, matrices: bool) -> cv.Lattice:
         elements.append(e)
     run = lattice.replace(elements=elements)
     return run.without_effects() if matrices else run
-
-
-def slopes(orbit: np.ndarray) -> np.ndarray:
-    """Derivative of elegant's coordinates by ours: slopes, and path length for its negative."""
-    momentum, matrix = 1 + orbit[5], np.diag([1.0, 1, 1, 1, -1, 1])
-    forward = np.sqrt(momentum**2 - orbit[1] ** 2 - orbit[3] ** 2)
-    for i in (1, 3):
-        for j in (1, 3):
-            matrix[i, j] = (i == j) / forward + orbit[i] * orbit[j] / forward**3
-        matrix[i, 5] = -orbit[i] * momentum / forward**3
-    return matrix
-
-
-def matrix_difference(lattice: cv.Lattice, expected: dict[str, Any]) -> float:
-    """Largest difference of the transfer matrices, relative where they are large; without the row of the path length.
-
-    To first order, elegant multiplies the matrices of the elements about the axis, wherever the orbit is.
-    """
-    total, known = np.eye(6), {}
-    references = plan.reference_pass(registry(), lattice.elements, reference(expected))
-    for element, (here, there) in zip(lattice.elements, pairwise(references), strict=True):
-        key = (id(element), here.p0c)
-        if key not in known:
-            found = cv.Lattice([element]).transfer_map(cv.Reference(here.species, here.p0c))
-            linear = focused(element, here) @ np.asarray(found.matrix)
-            matrix = slopes(np.asarray(found.offset)) @ linear @ np.diag([1, 1, 1, 1, -1, 1])
-            known[key] = without_flight(matrix, element.length, here, there)
-        total = known[key] @ total
-    theirs = np.array(expected["runs"]["o1"]["R_total"])
-    rows = [0, 1, 2, 3, 5]
-    scale = np.maximum(1.0, np.abs(theirs).max(axis=1, keepdims=True))
-    return float((np.abs(total - theirs) / scale)[rows].max())
-
-
-def focused(element: cv.Element, here: cv.Reference) -> np.ndarray:
-    """Return what elegant's matrix of a bend without gradient does beyond that: it focuses by `LEAST` where it should not."""
-    bend: Any = element
-    if bend.kind != "SBend" or bend.k1 or not (bend.length and bend.angle):
-        return np.eye(6)
-    before_exit = bend.replace(
-        fringe_at={"both_ends": "entrance_end", "exit_end": "no_end"}.get(bend.fringe_at, bend.fringe_at)
-    )
-    with_exit, without = (np.asarray(cv.Lattice([one]).transfer_matrix(here))[2:4, 2:4] for one in (bend, before_exit))
-    exit, k = with_exit @ np.linalg.inv(without), LEAST / bend.length
-    body = np.array([[np.cos(LEAST), np.sin(LEAST) / k], [-k * np.sin(LEAST), np.cos(LEAST)]])
-    found = np.eye(6)
-    found[2:4, 2:4] = exit @ body @ np.array([[1.0, -bend.length], [0.0, 1.0]]) @ np.linalg.inv(exit)
-    return found
-
-
-def without_flight(matrix: np.ndarray, length: float, before: cv.Reference, after: cv.Reference) -> np.ndarray:
-    """Return a matrix without the time of flight, as elegant's are: half of it before what happens in the middle.
-
-    Where the energy depends on the time, they take particles for as fast as light.
-    """
-    half = np.eye(6)
-    half[4, 5] = length / 2 * (ELECTRON.mass / before.energy) ** 2
-    found = matrix @ half
-    found[4, 5] += half[4, 5]
-    found[5, 4] *= before.beta
-    found[4, 4] *= before.beta / after.beta
-    return found
 
 
 def particle_difference(lattice: cv.Lattice, expected: dict[str, Any], run: str, least: float = 1e-4) -> float:
@@ -269,16 +204,18 @@ def particle_difference(lattice: cv.Lattice, expected: dict[str, Any], run: str,
 
 
 def as_elegant(lattice: cv.Lattice, beam: cv.ParticleBeam) -> cv.ParticleBeam:
-    """Track a beam as elegant does: the phase of a cavity is that of the mean arrival, and it leaves the mean momentum."""
+    """Track a beam as elegant does: cavities are phased for the mean arrival in their middle.
+
+    They, and ENERGY where it matches the beamline to the beam, leave the mean momentum.
+    """
     run: list[cv.Element] = []
     for element in lattice.elements:
-        if element.kind in ("LCavity", "RFCavity", "CrabCavity") and element.voltage:  # type: ignore[attr-defined]
-            beam = recentred(through(run, beam), {"z"})
-            run = [element]
-            if element.kind == "LCavity":
-                beam, run = recentred(through(run, beam), {"pz"}), []
-        else:
-            run.append(element)
+        is_cavity = element.kind in ("LCavity", "RFCavity", "CrabCavity") and bool(element.voltage)  # type: ignore[attr-defined]
+        if is_cavity:
+            beam, run = phased(through(run, beam), element.length / 2), []
+        run.append(element)
+        if (element.kind == "LCavity" and is_cavity) or element.metadata.get("MATCH_BEAMLINE"):
+            beam, run = centred(through(run, beam)), []
     return through(run, beam)
 
 
@@ -287,16 +224,19 @@ def through(elements: list[cv.Element], beam: cv.ParticleBeam) -> cv.ParticleBea
         return cv.Lattice(elements).track(beam, reference="beam") if elements else beam
 
 
-def recentred(beam: cv.ParticleBeam, what: set[str]) -> cv.ParticleBeam:
-    """Return a beam whose reference has the mean time (`z`), or the mean momentum (`pz`), of the living."""
-    alive = beam.alive.astype(bool)
+def phased(beam: cv.ParticleBeam, ahead: float) -> cv.ParticleBeam:
+    """Return a beam whose living arrive `ahead` [m] when the reference does, on average."""
+    momentum, rest = 1 + beam.pz, ELECTRON.mass / beam.reference.p0c
+    slowness = np.sqrt(1 + (rest / momentum) ** 2)
+    late = ahead * (slowness - np.sqrt(1 + rest**2)) - beam.z * slowness
+    return beam.replace(z=beam.z + late[beam.alive.astype(bool)].mean() / slowness)
+
+
+def centred(beam: cv.ParticleBeam) -> cv.ParticleBeam:
+    """Return a beam whose reference has the mean momentum of the living."""
     reference, momentum = beam.reference, 1 + beam.pz
-    energy = np.sqrt(momentum**2 + (ELECTRON.mass / reference.p0c) ** 2)
-    early = beam.z * energy / momentum
-    if "z" in what:
-        early = early - early[alive].mean()
-    scale = momentum[alive].mean() if "pz" in what else 1.0
-    values = {"px": beam.px / scale, "py": beam.py / scale, "pz": momentum / scale - 1, "z": early * momentum / energy}
+    scale = momentum[beam.alive.astype(bool)].mean()
+    values = {"px": beam.px / scale, "py": beam.py / scale, "pz": momentum / scale - 1}
     return beam.replace(**values, reference=cv.Reference(ELECTRON, reference.p0c * scale, reference.s, reference.t))
 
 

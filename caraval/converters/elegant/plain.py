@@ -60,8 +60,9 @@ def energy(a: Attributes, here: Surroundings) -> Element:
         return a.make("Patch", p0c_set=momentum * here.species.mass)
     if total > 0:
         return a.make("Patch", e_tot_set=total * here.species.mass)
-    if a.integer("MATCH_BEAMLINE") and here.has_own_gain:
-        a.physics("MATCH_BEAMLINE", 1, "the reference momentum stays")
+    if a.element.number("MATCH_BEAMLINE"):
+        report = a.physics if here.has_own_gain else a.note
+        report("MATCH_BEAMLINE", 1, "the reference momentum stays, rather than be the mean of the beam")
     return a.make("Marker")
 
 
