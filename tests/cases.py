@@ -56,6 +56,9 @@ ELEMENTS = {
     "kicker_field": cv.Kicker(length=0.2, bl_hkick=1e-3, bl_vkick=2e-3),
     "rcollimator": cv.RCollimator(length=0.2, x_limit=4e-3, y_limit=3e-3, aperture_at="both_ends", **SHIFTED),
     "ecollimator": cv.ECollimator(length=0.2, x1_limit=2e-3, x2_limit=6e-3, y_limit=3e-3, **TILTED),
+    "rcollimator_windows": cv.RCollimator(
+        length=0.2, px_aperture_width2=2e-3, py_aperture_center=1e-4, py_aperture_width2=2e-3, pz_aperture_width2=0.01, **TILTED
+    ),
     "drift_aperture": cv.Drift(length=0.4, x_limit=5e-3, y2_limit=4e-3, aperture_at="entrance_end"),
     "solenoid": cv.Solenoid(length=0.3, ks=1.5, **SHIFTED),
     "lcavity": cv.LCavity(length=1.0, rf_frequency=1.3e9, voltage=15e6, phi0=0.05, **TILTED),
@@ -184,7 +187,14 @@ ELEMENTS = {
     "beambeam": cv.BeamBeam(**BUNCH, n_slice=3, **SHIFTED),
     "beambeam_solenoid": cv.BeamBeam(**BUNCH, n_slice=3, ks=0.5, **SHIFTED),
     "beambeam_hourglass": cv.BeamBeam(
-        **BUNCH, n_slice=3, beta_a_strong=0.1, alpha_a_strong=0.3, beta_b_strong=0.02, s_twiss_ref=1e-3
+        **BUNCH,
+        n_slice=3,
+        beta_a_strong=0.1,
+        alpha_a_strong=0.3,
+        beta_b_strong=0.02,
+        s_twiss_ref=1e-3,
+        crab_x1=0.02,
+        crab_x2=1.0,
     ),
 }
 """One of each thing that is different to the code, by name."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from math import erf, pi
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from caraval.core.arrays import is_zero
-from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element
 from caraval.core.errors import CaravalError, InputError
 from caraval.core.hookspecs import hookimpl
@@ -19,10 +18,10 @@ from caraval.core.reference import C_LIGHT, Reference, as_species
 from caraval.core.routine import Composite, Routine, Step
 from caraval.core.schema import Parameter
 
-from .drift import DriftConstants, drift, mass2
-from .shared.fields.gaussian_field import Shape, field, shape, slopes
-from .shared.special import quotient, root
-from .solenoid import SolenoidConstants, solenoid
+from .drift import mass2
+from .shared.encounter import SliceConstants, VaryingConstants, encounter, encounter_in_solenoid, encounter_varying
+from .shared.fields.gaussian_field import shape
+from .shared.special import quotient
 
 ELECTRON_RADIUS = 2.8179403227e-15
 """Classical radius of the electron [m], to the digits that Bmad has."""
@@ -60,6 +59,17 @@ class BeamBeam(Element):
         How the sizes vary along the beam [m, 1]; beta zero: not at all.
     s_twiss_ref : Parameter
         Where they are `sig_x` and `sig_y` [m], from the element.
+    crab_x1, crab_x2, crab_x3, crab_x4, crab_x5 : Parameter
+        How the bunch is bent: the slice that is z before its centre is turned about that by the angle
+        ``crab_x1 + crab_x2 z + ... + crab_x5 z^4`` [1, 1/m, ..., 1/m^4]. So to first order in the angle it is displaced by
+        ``crab_x1 z + crab_x2 z^2 + ...``.
+    crab_tilt : Parameter
+        Direction from the x axis in which it is displaced [rad].
+    repetition_frequency : Parameter
+        How often bunches pass [Hz]; in absolute time a particle meets the nearest of them. Zero: it meets the one that comes
+        with the reference.
+    absolute_time_tracking : bool
+        Whether `repetition_frequency` counts (Bmad manual, "Absolute/Relative Time Tracking").
     """
 
     sig_x: Parameter = 0.0
@@ -79,6 +89,14 @@ class BeamBeam(Element):
     beta_b_strong: Parameter = 0.0
     alpha_b_strong: Parameter = 0.0
     s_twiss_ref: Parameter = 0.0
+    crab_x1: Parameter = 0.0
+    crab_x2: Parameter = 0.0
+    crab_x3: Parameter = 0.0
+    crab_x4: Parameter = 0.0
+    crab_x5: Parameter = 0.0
+    crab_tilt: Parameter = 0.0
+    repetition_frequency: Parameter = 0.0
+    absolute_time_tracking: bool = False
 
     fields = {"ks": "bs_field"}  # noqa: RUF012
 
@@ -127,109 +145,22 @@ def slices(number: int) -> tuple[float, ...]:
     )
 
 
-class SliceConstants(NamedTuple):
-    """Of a slice.
-
-    Place in the bunch [m], its speed over that of light, by how much the bunch is late [m], kick per field, cross-section,
-    ``(m c / P0)^2``; half the solenoid's field [1/m], and where its axis is, from the bunch's [m].
-    """
-
-    place: Any
-    speed: Any
-    late: Any
-    strength: Any
-    shape: Shape
-    mass2: Any
-    half: Any
-    axis_x: Any
-    axis_y: Any
-
-
-class VaryingConstants(NamedTuple):
-    """A slice whose sizes vary: ``sigma^2 = sigma0^2 (1 + a d + b d^2)`` at the distance d from `origin` [m]."""
-
-    slice: SliceConstants
-    origin: Any
-    ax: Any
-    bx: Any
-    ay: Any
-    by: Any
-
-
-def meeting(c: SliceConstants, q: Coordinates, xp: Any) -> Any:
-    """Return how far from the element [m] particle and slice meet."""
-    momentum = 1 + q.pz
-    energy = xp.sqrt(momentum * momentum + c.mass2)
-    forward = root(momentum * momentum - q.px * q.px - q.py * q.py, xp)
-    early = q.z * energy / momentum
-    return (c.place + c.speed * (c.late + early)) / (1 + c.speed * energy / forward)
-
-
-def kicked(c: SliceConstants, kx: Any, ky: Any, more: Any, q: Coordinates, xp: Any) -> Coordinates:
-    """Kick by ``(kx, ky)``: a moving mirror, which takes or gives energy; time stays (Bmad manual, "BeamBeam Tracking")."""
-    momentum = 1 + q.pz
-    change = 0.25 * (kx * (kx + 2 * q.px) + ky * (ky + 2 * q.py)) / momentum + more
-    after = momentum + change
-    slower = xp.sqrt((momentum * momentum + c.mass2) / (after * after + c.mass2))
-    return Coordinates(q.x, q.px + kx, q.y, q.py + ky, q.z * slower * after / momentum, q.pz + change)
-
-
-def encounter(c: SliceConstants, q: Coordinates, xp: Any) -> Coordinates:
-    """Drift to a slice, feel its field, and drift back."""
-    s = meeting(c, q, xp)
-    q = drift(DriftConstants(s, c.mass2), q, xp)
-    fx, fy = field(c.shape, q.x, q.y, xp)
-    q = kicked(c, c.strength * fx, c.strength * fy, 0.0, q, xp)
-    return drift(DriftConstants(-s, c.mass2), q, xp)
-
-
-def encounter_in_solenoid(c: SliceConstants, q: Coordinates, xp: Any) -> Coordinates:
-    """Go along a helix to a slice, feel its field, and go back."""
-    kinetic = q._replace(px=q.px + c.half * (q.y - c.axis_y), py=q.py - c.half * (q.x - c.axis_x))
-    s = meeting(c, kinetic, xp)
-    q = along_axis(c, s, q, xp)
-    fx, fy = field(c.shape, q.x, q.y, xp)
-    q = kicked(c, c.strength * fx, c.strength * fy, 0.0, q, xp)
-    return along_axis(c, -s, q, xp)
-
-
-def along_axis(c: SliceConstants, s: Any, q: Coordinates, xp: Any) -> Coordinates:
-    """Go along a helix about the solenoid's axis."""
-    q = q._replace(x=q.x - c.axis_x, y=q.y - c.axis_y)
-    q = solenoid(SolenoidConstants(s, c.half, c.mass2), q, xp)
-    return q._replace(x=q.x + c.axis_x, y=q.y + c.axis_y)
-
-
-def encounter_varying(c: VaryingConstants, q: Coordinates, xp: Any) -> Coordinates:
-    """Drift to a slice whose size depends on where it is met, feel its field, and drift back."""
-    bunch = c.slice
-    s = meeting(bunch, q, xp)
-    q = drift(DriftConstants(s, bunch.mass2), q, xp)
-    d = s - c.origin
-    sizes = shape(bunch.shape.x * xp.sqrt(1 + d * (c.ax + d * c.bx)), bunch.shape.y * xp.sqrt(1 + d * (c.ay + d * c.by)), xp)
-    fx, fy = field(sizes, q.x, q.y, xp)
-    fxx, fyy = slopes(sizes, q.x, q.y, fx, fy, xp)
-    # The product of a size and its slope; the strength was over the sum of the sizes at the origin.
-    grow_x = 0.5 * bunch.shape.x * bunch.shape.x * (c.ax + 2 * d * c.bx)
-    grow_y = 0.5 * bunch.shape.y * bunch.shape.y * (c.ay + 2 * d * c.by)
-    k = bunch.strength * (bunch.shape.x + bunch.shape.y) / (sizes.x + sizes.y)
-    q = kicked(bunch, k * fx, k * fy, 0.5 * k * (fxx * grow_x + fyy * grow_y), q, xp)
-    return drift(DriftConstants(-s, bunch.mass2), q, xp)
-
-
-# -------------------------------------------------------------------- their constants
-
-
 def slice_constants(element: BeamBeam, place: float, reference: Reference, xp: Any) -> SliceConstants:
     """Return the constants of the slice at a place in the bunch (over the bunch length)."""
     size = element.sig_x + element.sig_y
     radius_energy = ELECTRON_RADIUS * as_species("electron").mass
     bbi = -element.n_particle * element.charge * radius_energy / (2 * pi * reference.p0c * size)
     cosine, sine = xp.cos(element.tilt), xp.sin(element.tilt)
+    x, y, along = _crabbed(element, element.sig_z * place, xp)
+    frequency = element.repetition_frequency if element.absolute_time_tracking else 0.0
     return SliceConstants(
-        element.sig_z * place,
+        along,
         _speed(element, reference, xp),
         C_LIGHT * element.crossing_time,
+        quotient(C_LIGHT, frequency, xp),
+        frequency / C_LIGHT,
+        x,
+        y,
         bbi / element.n_slice,
         shape(element.sig_x, element.sig_y, xp),
         mass2(reference),
@@ -237,6 +168,15 @@ def slice_constants(element: BeamBeam, place: float, reference: Reference, xp: A
         -(element.x_offset * cosine + element.y_offset * sine),
         -(element.y_offset * cosine - element.x_offset * sine),
     )
+
+
+def _crabbed(element: BeamBeam, place: Any, xp: Any) -> tuple[Any, Any, Any]:
+    """Return where the centre of a slice is [m]: across, and along the way of the particles tracked."""
+    ahead, angle = -place, 0.0
+    for name in ("crab_x5", "crab_x4", "crab_x3", "crab_x2", "crab_x1"):
+        angle = angle * ahead + getattr(element, name)
+    aside = ahead * xp.sin(angle)
+    return aside * xp.cos(element.crab_tilt), aside * xp.sin(element.crab_tilt), place * xp.cos(angle)
 
 
 def _speed(element: BeamBeam, reference: Reference, xp: Any) -> Any:

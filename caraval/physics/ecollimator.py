@@ -8,16 +8,15 @@ from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 
 from .shared import drift_kick, steps
-from .shared.multipoles import Kicked
+from .shared.collimator import Collimator
 
 
-class ECollimator(Kicked):
+class ECollimator(Collimator):
     """An elliptical collimator: its opening moves and turns with it (Bmad manual, "Collimators")."""
 
     aperture_type: Literal["rectangular", "elliptical"] = "elliptical"
-    offset_moves_aperture: bool = True
 
-    aperture_follows_tilt = True
+    round_windows = True
 
 
 @hookimpl

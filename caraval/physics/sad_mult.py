@@ -10,6 +10,7 @@ from caraval.core import scalar
 from caraval.core.arrays import is_zero
 from caraval.core.coordinates import Coordinates
 from caraval.core.element import Element, End
+from caraval.core.errors import MethodError
 from caraval.core.hookspecs import hookimpl
 from caraval.core.methods import KickDriftKick, TrackingMethod
 from caraval.core.reference import Reference
@@ -52,6 +53,9 @@ class SadMult(Magnet):
         Soft-edge integrals of the quadrupole [m^2, m^3].
     fb1, fb2 : Parameter
         Extent of the dipole's soft edge at entrance and exit [m].
+    e1, e2 : Parameter
+        Face angles [rad], for the dipole's edges. To Bmad's own tracking they make no difference; what PTC does with them is
+        said nowhere, so `kick_drift_kick` refuses them where there is such an edge.
     x_offset_mult, y_offset_mult : Parameter
         Displacement of the multipoles [m], beside that of the whole; the solenoid stays.
     eps_step_scale : Parameter
@@ -66,6 +70,8 @@ class SadMult(Magnet):
     fq2: Parameter = 0.0
     fb1: Parameter = 0.0
     fb2: Parameter = 0.0
+    e1: Parameter = 0.0
+    e2: Parameter = 0.0
     x_offset_mult: Parameter = 0.0
     y_offset_mult: Parameter = 0.0
     eps_step_scale: Parameter = 1.0
@@ -86,7 +92,7 @@ class SadMult(Magnet):
         """Return what a reversed one is to the particles: the dipole's edges change places, too."""
         if self.orientation == 1:
             return self
-        return super().turned().with_values({"fb1": self.fb2, "fb2": self.fb1})
+        return super().turned().with_values({"fb1": self.fb2, "fb2": self.fb1, "e1": self.e2, "e2": self.e1})
 
     def at(self, reference: Reference, xp: Any) -> Element:
         """Return the element with the solenoid's normalised strength; multipoles are always normalised."""
@@ -180,9 +186,21 @@ def bmad_standard(element: SadMult, method: TrackingMethod, number: int) -> Sequ
 
 
 def kick_drift_kick(element: SadMult, method: KickDriftKick, number: int) -> Sequence[Step]:
-    """Slices of helix, which is exact with either split, and kicks of all multipoles; of hard edges, those PTC has."""
+    """Slices of helix, which is exact with either split, and kicks of all multipoles; of hard edges, those PTC has.
+
+    Raises
+    ------
+    MethodError
+        If the dipole has faces at an angle.
+    """
     if not element.is_on:
         return drift.switched_off(element)
+    slanted = not (is_zero(element.e1) and is_zero(element.e2))
+    if slanted and 0 in orders(element) and element.fringe_type != "none" and element.fringe_at != "no_end":
+        raise MethodError(
+            f"{element.label}: what kick_drift_kick does at faces of a dipole (a0, b0) at an angle (e1, e2) is not known; use "
+            'bmad_standard, to which they make no difference, or fringe_type="none"'
+        )
     kick = kicks(SadMult.strengths, orders(element))
     if is_zero(element.length):
         return (Step((kick(1.0),)),) if kick else ()

@@ -27,6 +27,9 @@ UNIT = {f"tt{i}{i}": 1.0 for i in range(1, 7)}
 class Taylor(Element):
     """An element given by the terms of its map (Bmad manual, "Taylor").
 
+    The map is that of particles which come along the line, also of a reversed element (Bmad manual, "Reversed Elements and
+    Tracking"): only its misalignment is the other way round.
+
     Attributes
     ----------
     terms : mapping
@@ -62,12 +65,6 @@ class Taylor(Element):
             other = seen.setdefault(ordered(name), name)
             if other != name:
                 raise InputError(f"{self.label}: {other} and {name} are the same term; give one")
-
-    def turned(self) -> Element:
-        """Return the element itself: what a reversed map would be is not said anywhere."""
-        if self.orientation == -1:
-            raise InputError(f"{self.label}: a Taylor map cannot be reversed")
-        return self
 
     def cut(self, start: Any, end: Any) -> Element:
         """Return a slice; the whole map is in the first."""

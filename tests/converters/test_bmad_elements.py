@@ -102,7 +102,7 @@ def test_attributes_that_change_nothing_are_kept(make: Make) -> None:
         ("rbend, l = 3, g = 1", "a chord of 3.0 m does not fit into a circle of radius 1.0 m"),
         ("sbend, l_chord = 3, g = 1", "its length is given by l, not by l_chord"),
         ("rbend, l = 1, l_arc = 1", "not by l and l_arc"),
-        ("rbend, l_rectangle = 1, angle = 0.1", "l_rectangle is understood with fiducial_pt = entrance_end or exit_end"),
+        ("rbend, l_rectangle = 3, g = 1", "l_rectangle of 3.0 m does not fit into a radius of 1.0 m"),
         ("rbend, l = 1, fiducial_pt = middle", "fiducial_pt must be one of none, center, entrance_end, exit_end, not 'middle'"),
     ],
 )
@@ -139,6 +139,10 @@ HALF = 2 * asin(0.5 * 0.4 / 2)
         ("rbend, l_arc = 0.5, angle = 0.2, fiducial_pt = exit_end", 0.5, 0.2, 0.2, 0.0),
         ("sbend, l_rectangle = 0.4, angle = 0.2, fiducial_pt = entrance_end", 0.4 * 0.2 / sin(0.2), 0.2, 0.0, 0.0),
         ("sbend, l_rectangle = 0.4, g = 0.5, fiducial_pt = exit_end", asin(0.2) / 0.5, asin(0.2), 0.0, 0.0),
+        # Bmad makes these half as long as its manual says
+        ("sbend, l_rectangle = 0.4, angle = 0.2", 0.2 * 0.1 / sin(0.1), 0.2, 0.0, 0.0),
+        ("sbend, l_rectangle = 0.4, g = 0.5, fiducial_pt = center", HALF / 0.5 / 2, HALF, 0.0, 0.0),
+        ("rbend, l_rectangle = 0.4, angle = 0.2", 0.2 * 0.1 / sin(0.1), 0.2, 0.1, 0.1),
     ],
 )
 def test_the_shape_of_bends(make: Make, definition: str, length: float, angle: float, e1: float, e2: float) -> None:

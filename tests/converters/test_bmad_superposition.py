@@ -341,6 +341,8 @@ def test_apertures_of_all_that_overlap_count(load: Load) -> None:
     assert (ends.x1_limit, ends.aperture_at) == (0.02, "both_ends")
     with pytest.raises(cv.LatticeError, match=r"apertures of .* cannot be carried"):
         load(text + both + "c: ecollimator, l = 1, x_limit = 0.03, y_limit = 0.01")
+    with pytest.raises(cv.LatticeError, match=r"windows of .* cannot be carried"):
+        load(f"{text}c: rcollimator, l = 1, pz_aperture_width2 = 0.03\nq: quadrupole, l = 1, superimpose, ref = c")
 
 
 def test_steps_are_as_long_as_those_of_the_whole(load: Load) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from caraval.core.element import Element as CaravalElement
 from caraval.core.losses import Losses
+from caraval.physics.shared.collimator import OF_WINDOWS, windows
 
 from .combining import ends
 from .definitions import Slave
@@ -40,11 +41,14 @@ def together(slave: Slave, made: CaravalElement, pieces: Sequence[CaravalElement
         else:
             what = f"apertures of {first.label} and {other.label}"
             losses.physics(slave.name, "", what, f"that of {first.label}", place=slave.place)
+    for piece in with_aperture:
+        if windows(piece) and any(getattr(made, name, None) != getattr(piece, name) for name in OF_WINDOWS):
+            losses.physics(slave.name, "", f"windows of {piece.label}", "left out", place=slave.place)
     return made.replace(**values)
 
 
 def _has(piece: CaravalElement) -> bool:
-    return piece.aperture_at != NOWHERE and any(getattr(piece, name) != 0 for name in LIMITS)
+    return piece.aperture_at != NOWHERE and (windows(piece) is not None or any(getattr(piece, name) != 0 for name in LIMITS))
 
 
 def _is_rectangle(piece: CaravalElement) -> bool:

@@ -89,17 +89,22 @@ def _arc(keyword: str, given: Mapping[str, float]) -> tuple[float, float]:
 
 
 def _rectangle(given: Mapping[str, float], fiducial: str) -> tuple[float, float]:
-    """Return length and angle from the length along the straight line that touches one end."""
+    """Return length and angle from the length along a straight line.
+
+    With a fiducial point at an end the line touches the arc there. Otherwise it is the chord, by the manual; Bmad makes the
+    bend half as long as that, and leaves the angle.
+    """
     reach, g, angle = given["l_rectangle"], _curvature(given), given.get("angle", 0.0)
-    if fiducial not in ("entrance_end", "exit_end"):
-        raise Contradiction("l_rectangle is understood with fiducial_pt = entrance_end or exit_end; otherwise give the chord")
     if set(given) & {"l", "l_arc", "l_chord"} or (g and angle):
         raise Contradiction("l_rectangle needs the angle or the curvature, and nothing else")
+    at_end = fiducial in ("entrance_end", "exit_end")
+    share = 1.0 if at_end else 0.5  # of the angle, between the line and the radius to one of its ends
     if g:
-        if abs(g * reach) > 1:
+        if abs(g * share * reach) > 1:
             raise Contradiction(f"l_rectangle of {reach} m does not fit into a radius of {abs(1 / g)} m")
-        angle = asin(g * reach)
-    return (reach * angle / sin(angle) if angle else reach), angle
+        angle = asin(g * share * reach) / share
+    length = reach * share * angle / sin(share * angle) if angle else reach
+    return (length if at_end else length / 2), angle
 
 
 def _curvature(given: Mapping[str, float]) -> float:

@@ -1,10 +1,11 @@
-"""What cavities are told by the whole line: the frequency that a harmonic number means, and how time counts."""
+"""What elements are told by the whole line: the frequency that a harmonic number means, and how time counts."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 
+from caraval.core.arrays import is_zero
 from caraval.core.element import Element as CaravalElement
 from caraval.core.plan import reference_pass
 from caraval.core.reference import C_LIGHT, Reference
@@ -54,7 +55,12 @@ def told(
     if closed and any(isinstance(element, Cavity) and element.rf_frequency for element in out):
         place = absolute.place
         log.warning("%s line %s: absolute time counts from the reference's arrival in each turn here", *place[:2])
-    return [element.replace(absolute_time_tracking=True) if isinstance(element, CoupledCavity) else element for element in out]
+    return [element.replace(absolute_time_tracking=True) if has_clock(element) else element for element in out]
+
+
+def has_clock(element: CaravalElement) -> bool:
+    """Whether it matters to an element if time is absolute, and Caraval knows how."""
+    return isinstance(element, CoupledCavity) or not is_zero(getattr(element, "repetition_frequency", 0.0))
 
 
 def is_harmonic(element: Element) -> bool:

@@ -18,10 +18,10 @@ from caraval.core.registry import registry
 from caraval.core.species import ATOMIC_MASS, ELECTRON_MASS
 from caraval.physics.marker import Marker
 from caraval.physics.patch import Patch
-from caraval.physics.shared.rf.cavity import CoupledCavity
 
 from . import directions, radiation, spelling
 from .attributes import Writer
+from .cavities import has_clock
 from .parameters import BEGINNING, PARAMETERS
 from .pieces import END
 from .start import ENERGIES
@@ -179,9 +179,9 @@ def _species(species: Species, losses: Losses) -> str:
 
 
 def _has_absolute_time(elements: list[Element], losses: Losses) -> bool:
-    """Whether the phases of cavities go with absolute time: in Bmad all do, or none."""
-    cavities = [element for element in elements if isinstance(element, CoupledCavity)]
-    absolute = [cavity for cavity in cavities if cavity.absolute_time_tracking]
-    for cavity in absolute if len(absolute) < len(cavities) else ():
-        losses.physics(cavity.name, "absolute_time_tracking", True, "relative time, as other cavities have")
-    return bool(absolute) and len(absolute) == len(cavities)
+    """Whether elements go with absolute time: in Bmad all do, or none."""
+    timed = [element for element in elements if has_clock(element)]
+    absolute = [element for element in timed if element.__dict__["absolute_time_tracking"]]
+    for element in absolute if len(absolute) < len(timed) else ():
+        losses.physics(element.name, "absolute_time_tracking", True, "relative time, as other elements have")
+    return bool(absolute) and len(absolute) == len(timed)
