@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import caraval as cv
-from validation import codes, formats, report, space_charge
+from tests.converters import madx_comparison
+from validation import codes, formats, optics, report, space_charge
 from validation.records import REFERENCE
 
 
@@ -32,6 +33,16 @@ def test_slices_of_a_whole_are_together() -> None:
     first, second, third = whole.cut(0.0, 0.2), whole.cut(0.2, 0.7), whole.cut(0.7, 1.0)
     line = [drift, first, marker, second, third, marker, first, second, drift]
     assert list(formats._together(line)) == [[drift], [first, marker, second, third], [marker], [first, second], [drift]]
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")
+@pytest.mark.parametrize("name", ["t_rotations", "t_rfmultipole_6", "t_ptc_trackline_rfcav"])
+def test_optics_by_maps_of_second_order(name: str) -> None:
+    """Off the axis, with a dispersion through a field that oscillates, and through a thick cavity TWISS is met to rounding."""
+    (case,) = madx_comparison.cases(name)
+    off = optics.madx(case)
+    assert off is not None
+    assert off < 1e-13
 
 
 @pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference data are not here")

@@ -91,6 +91,16 @@ def test_normal_modes_of_a_coupled_ring_are_the_eigenvalues_of_its_map():
         assert table[name][-1] == pytest.approx(table[name][0], abs=1e-9)
 
 
+def test_modes_that_exchange_the_planes():
+    """A solenoid of half a turn leaves nothing of x in x: modes are named anew, and their betas are those of the exchange."""
+    solenoid = cv.Solenoid(length=3.8, ks=np.pi / 3.8)
+    table = twiss(cv.Lattice([solenoid], reference=rings.REFERENCE), {"beta_a": 10.0, "beta_b": 20.0})
+    focal = 2 / solenoid.ks  # from x to py, and back
+    assert table.mode_flip[-1]
+    np.testing.assert_allclose(table.gamma_c[-1], 1.0, rtol=0, atol=1e-14)
+    np.testing.assert_allclose([table.beta_a[-1], table.beta_b[-1]], [focal**2 / 10, focal**2 / 20], rtol=1e-12)
+
+
 def test_chromaticities_by_difference_and_exact():
     lattice = rings.ring()
     difference, exact = chromaticities(lattice), chromaticities(lattice, exact=True)

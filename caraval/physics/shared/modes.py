@@ -21,6 +21,9 @@ from caraval.core.maps import product
 
 from ..match import COUPLINGS, coupled
 
+LEAST = 1e-10
+"""Least ``gamma^2`` with which modes keep their names."""
+
 Matrix = Sequence[Sequence[Any]]
 Block = tuple[tuple[Any, Any], tuple[Any, Any]]
 
@@ -83,7 +86,8 @@ def modes_of(columns: Matrix, flipped: Any, xp: Any) -> tuple[Modes, tuple[Any, 
     Raises
     ------
     LatticeError
-        If the map turns space inside out, as derivatives far from any orbit may; in arrays of settings, those get NaN.
+        If the map turns space inside out, or is no map between modes at all, as derivatives far from any orbit may be; in
+        arrays of settings, those get NaN.
     """
     volume = determinant(columns)
     if is_number(volume) and not volume > 0:
@@ -97,7 +101,11 @@ def modes_of(columns: Matrix, flipped: Any, xp: Any) -> tuple[Modes, tuple[Any, 
     (beta_a, alpha_a, phase_a), (beta_b, alpha_b, phase_b) = (
         _ellipse(block, xp) for block in _either(flipped, (under, over), (over, under), xp)
     )
-    twiss = Modes(beta_a, alpha_a, beta_b, alpha_b, *coupling[0], *coupling[1], xp.sqrt(1 - det(coupling)), flipped)
+    square = 1 - det(coupling)
+    if is_known_not(square, lambda value: value > 0):
+        left = getattr(square, "value", square)
+        raise LatticeError(f"there are no normal modes: the map is far from symplectic, gamma_c^2 would be {left:.3g}")
+    twiss = Modes(beta_a, alpha_a, beta_b, alpha_b, *coupling[0], *coupling[1], xp.sqrt(square), flipped)
     return twiss, (phase_a, phase_b)
 
 
@@ -243,12 +251,15 @@ def _times(a: Block, b: Block) -> Block:
 
 
 def _flipped(straight: Block, crossed: Block, before: Any) -> Any:
-    """Say whether the modes are flipped: the determinant of the first one's block is ``gamma^2``, and must be positive."""
+    """Say whether the modes are flipped: the determinant of the first one's block is ``gamma^2``, and must be positive.
+
+    Where it is next to nothing, as after a solenoid that exchanges the planes, rounding is all that is left of ``C``'s.
+    """
     one, other = (getattr(value, "value", value) for value in (det(straight), det(crossed)))
     if isinstance(before, (bool, np.bool_)):
-        flipped = other > 0 if before else one <= 0
+        flipped = other > LEAST if before else one <= LEAST
         return bool(flipped) if is_number(one) and is_number(other) else flipped
-    return (before & (other > 0)) | (~before & (one <= 0))
+    return (before & (other > LEAST)) | (~before & (one <= LEAST))
 
 
 def _either(condition: Any, then: Any, otherwise: Any, xp: Any) -> Any:
