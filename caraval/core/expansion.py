@@ -57,7 +57,7 @@ def pieces(prepared: Prepared, start: Sequence[Any], backend: Any) -> Iterator[P
     orbit = tuple(start)
     ready: dict[int, _Ready] = {}
     known: dict[Any, tuple[Vector, Entries]] = {}
-    for stages, place in _stretches(prepared):
+    for stages, place in stretches(prepared):
         for stage in stages:
             if id(stage) not in ready:
                 ready[id(stage)] = _ready(stage, prepared, order, backend)
@@ -89,11 +89,11 @@ def rows_of(prepared: Prepared) -> list[list[Row]]:
     """Return the rows between looks, for a single orbit."""
     return [
         [stage if isinstance(stage, Row) else map_row(stage, particles=False) for stage in stages]
-        for stages, _ in _stretches(prepared)
+        for stages, _ in stretches(prepared)
     ]
 
 
-def _stretches(prepared: Prepared) -> Iterator[tuple[list[Any], int]]:
+def stretches(prepared: Prepared) -> Iterator[tuple[list[Any], int]]:
     """Yield what moves particles between looks, and the place of the look."""
     stages: list[Any] = []
     for stage in prepared.stages:

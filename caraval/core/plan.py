@@ -285,6 +285,7 @@ def build(
     *,
     counts: Sequence[int | None] | None = None,
     looks: Sequence[bool] | None = None,
+    conserves: bool = False,
 ) -> Plan:
     """Resolve a lattice into a plan.
 
@@ -296,6 +297,8 @@ def build(
         Into how many parts each element is divided, see :func:`caraval.core.resolve.count`.
     looks : sequence of bool, optional
         After which elements the beam is looked at.
+    conserves : bool
+        Whether to leave out what dissipates.
 
     Raises
     ------
@@ -312,7 +315,7 @@ def build(
 
     for index, element in enumerate(elements):
         number = counts[index] if counts is not None else count(registry, element, None)
-        for part in named(element, resolve, (registry, element, number)):
+        for part in named(element, resolve, (registry, element, number, conserves)):
             if isinstance(part, Step):
                 if part.collective:
                     end_run()
@@ -385,7 +388,9 @@ def _row(stage: StepStage, element: Element, before: Reference, after: Reference
             constants.append(routine.inverse_constants(element, before, after, xp))
     tracks = tuple(routine.track for routine in step.routines)
     check = step.check.track if step.check else None
-    return row_of(tracks, check, tuple(constants), tuple(undos), 2 * stage.element + (not step.at_entrance))
+    row = row_of(tracks, check, tuple(constants), tuple(undos), 2 * stage.element + (not step.at_entrance))
+    losing = tuple(i for i, routine in enumerate(step.routines) if routine.dissipates)
+    return row._replace(dissipates=losing) if losing else row
 
 
 def _composed(found: Iterable[Any]) -> Map:

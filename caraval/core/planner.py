@@ -222,7 +222,9 @@ class Planner:
 
     # ---------------------------------------------------------------- plans
 
-    def plan(self, places: Sequence[int], start: Reference, elements: Sequence[Element] | None = None) -> Plan:
+    def plan(
+        self, places: Sequence[int], start: Reference, elements: Sequence[Element] | None = None, *, conserves: bool = False
+    ) -> Plan:
         """Return the plan that looks at these places.
 
         Parameters
@@ -232,9 +234,11 @@ class Planner:
         start : Reference
         elements : sequence of Element, optional
             The lattice's with some values open, for trackers that are compiled for any.
+        conserves : bool
+            Whether to leave out what dissipates.
         """
         counts = self.counts(start, elements)
-        key = (frozenset(places), counts, elements is None)
+        key = (frozenset(places), counts, elements is None, conserves)
         plan = self._plans.get(key)
         if plan is None or plan.registry is not registry():
             wanted = set(places)
@@ -242,7 +246,7 @@ class Planner:
             looks = [i in wanted for i in range(len(pieces))]
             if plan is not None:  # numbers are kept by the identity of a plan, which is free when it is gone
                 self._prepared.clear()
-            plan = build(registry(), pieces, counts=counts, looks=looks)
+            plan = build(registry(), pieces, counts=counts, looks=looks, conserves=conserves)
             self._plans[key] = plan
         return plan
 

@@ -15,7 +15,7 @@ from .maps import LinearMap, Map, SecondOrderMap
 from .methods import TrackingMethod, as_method
 from .reference import Reference
 from .registered import DERIVED, Registry
-from .routine import Composite, Routine, Step, UnknownValueError
+from .routine import Composite, Routine, Step, UnknownValueError, conserving
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class MapFunction:
 _MAPS: dict[int, type[Map]] = {1: LinearMap, 2: SecondOrderMap}
 
 
-def resolve(registry: Registry, element: Element, number: int | None) -> Sequence[Step | MapFunction]:
+def resolve(registry: Registry, element: Element, number: int | None, conserves: bool = False) -> Sequence[Step | MapFunction]:
     """Return what an element contributes to a plan.
 
     Parameters
@@ -52,6 +52,8 @@ def resolve(registry: Registry, element: Element, number: int | None) -> Sequenc
     element : Element
     number : int, optional
         Into how many parts it is divided, see :func:`count`; None: not known, which matters only if it is stepped.
+    conserves : bool
+        Whether to leave out what dissipates.
 
     Raises
     ------
@@ -62,20 +64,25 @@ def resolve(registry: Registry, element: Element, number: int | None) -> Sequenc
     """
     element = element.turned()
     by_map, method, chosen = _method(registry, element)
+
+    def wrapped_around(steps: Sequence[Step]) -> Sequence[Step]:
+        wrapped = _wrap(registry, element, steps)
+        return conserving(wrapped) if conserves and element.effects else wrapped
+
     if not by_map:
-        return _guarded(_wrap(registry, element, _steps(element, method, chosen, number)))
+        return _guarded(wrapped_around(_steps(element, method, chosen, number)))
     name = registry.method_of(element).name
     order = DERIVED.get(name, 1)
     own: Any = registry.methods_of(type(element)).get(name)
     if own is not None:
         bare = (_through(own, order),)
-        wrapped = _wrap(registry, element, (Step(bare),))
+        wrapped = wrapped_around((Step(bare),))
         moving = [step.routines for step in wrapped if step.routines]
         if moving == [bare] and element.is_plain():
             return _as_map(wrapped, MapFunction(own, order))
         if method is own:
             return _as_map(wrapped, MapFunction(Derivative(wrapped, order), order))
-    steps = _wrap(registry, element, _steps(element, method, chosen, number))
+    steps = wrapped_around(_steps(element, method, chosen, number))
     return _as_map(steps, MapFunction(Derivative(steps, order), order))
 
 

@@ -37,6 +37,9 @@ class Routine:
         ``(element, reference, xp) -> reference`` at the exit, for elements that change more than place and time.
     undo : callable, optional
         ``constants -> constants`` of the same routine run backwards, where no whole element says it (parts of a composite).
+    dissipates : bool
+        Whether it takes energy away for good, as radiation does. To the optics of a ring it is a fixed change of the orbit, for
+        which cavities make up; where there are none, there is none of it.
     """
 
     track: Callable[[Any, Any, Any], Any]
@@ -44,6 +47,7 @@ class Routine:
     inverse: Callable[[Any], Any] | None = None
     reference: Callable[[Any, Reference, Any], Reference] | None = None
     undo: Callable[[Any], Any] | None = None
+    dissipates: bool = False
 
     def constants(self, element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> Any:
         """Return what `track` needs of an element between two reference points."""
@@ -126,6 +130,16 @@ def embraced(steps: Sequence[Step], before: Routine, after: Routine) -> Sequence
     out[first] = out[first]._replace(routines=(before, *out[first].routines))
     out[last] = out[last]._replace(routines=(*out[last].routines, after))
     return out
+
+
+def conserving(steps: Sequence[Step]) -> Sequence[Step]:
+    """Return steps without routines that dissipate; a repeated step stays one object."""
+    kept: dict[int, Step] = {}
+    for step in steps:
+        if id(step) not in kept:
+            routines = tuple(routine for routine in step.routines if not routine.dissipates)
+            kept[id(step)] = step if len(routines) == len(step.routines) else step._replace(routines=routines)
+    return tuple(kept[id(step)] for step in steps)
 
 
 @dataclass(frozen=True)

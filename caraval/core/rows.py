@@ -53,6 +53,8 @@ class Row(NamedTuple):
         The constants as a flat list.
     is_plain : bool
         Whether they are plain numbers alone.
+    dissipates : tuple of int
+        Which of the routines take energy away for good.
     """
 
     variant: Variant
@@ -61,6 +63,7 @@ class Row(NamedTuple):
     place: int
     values: tuple[Any, ...]
     is_plain: bool
+    dissipates: tuple[int, ...] = ()
 
     def mapped(self, function: Callable[[Any], Any]) -> Row:
         """Return the row with a function of every constant in its place."""

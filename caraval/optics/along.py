@@ -43,6 +43,7 @@ class Optics(NamedTuple):
 
 def columns(line: Line, begin: Optics, of: Callable[[Any], Any] = value_of) -> dict[str, Any]:
     """Return the columns of a table of optics: values at the start and after every element, or derivatives by pz."""
+    line = line.about(begin.orbit)
     whole = _at_once(line, begin)
     if whole is not None:
         return {name: of(value) for name, value in _row(_placed_last(whole)).items()}
@@ -52,6 +53,7 @@ def columns(line: Line, begin: Optics, of: Callable[[Any], Any] = value_of) -> d
 
 def phases(line: Line, begin: Optics) -> Sequence[Any]:
     """Return the phases of both modes at the end of a line [rad], whole turns included."""
+    line = line.about(begin.orbit)
     whole = _at_once(line, begin)
     if whole is not None:
         return [_at(phase, -1) for phase in whole.phases]
@@ -61,6 +63,7 @@ def phases(line: Line, begin: Optics) -> Sequence[Any]:
 
 def arrived(line: Line, begin: Optics, count: int) -> Optics:
     """Return the optics after so many elements; of one by one nothing is compiled, unless a trace is."""
+    line = line.about(begin.orbit)
     whole = _at_once(line, begin) if line.is_hidden else None
     if whole is not None:
         found: Optics = _mapped(whole, lambda value: _at(value, count))

@@ -128,7 +128,7 @@ def correct_orbit(
 
 def _own(line: Line, place: int, name: str, orbit: Sequence[Any]) -> np.ndarray:
     """Return the derivative of the coordinates after a corrector by its setting."""
-    element, reference = line.lattice.elements[place], line.prepared.references[place]
+    element, reference = line.lattice.elements[place], line.references[place]
     here = getattr(element, name) or 0.0
     ends = []
     for step in (STEP, -STEP):

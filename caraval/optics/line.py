@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ from caraval.core.plan import Prepared
 from caraval.core.reference import Reference
 from caraval.core.registry import backend_of, registry
 from caraval.core.responses import is_felt
+from caraval.core.rows import Row
 from caraval.physics.lcavity import LCavity
 from caraval.physics.match import Match, matrix_of
 from caraval.physics.rfcavity import RFCavity
 from caraval.physics.shared.modes import multiplied
 
 from .equations import jet, slope_of, value_of
+from .following import fixed_along
 
 
 class Line:
@@ -33,7 +36,10 @@ class Line:
     Parameters
     ----------
     lattice : Lattice
-        With a reference.
+        With a reference, and with what effects do to single particles.
+    closed : bool, optional
+        Whether the beam goes round; left out: as the lattice says. Where no cavity is on to make up for the energy that is lost
+        in a turn, none is lost (as in Bmad).
 
     Raises
     ------
@@ -41,20 +47,60 @@ class Line:
         If the lattice has no reference.
     """
 
-    def __init__(self, lattice: Lattice) -> None:
+    def __init__(self, lattice: Lattice, *, closed: bool | None = None) -> None:
         if lattice.reference is None:
             raise InputError(
                 "the lattice has no reference; give one: lattice.replace(reference=cv.Reference('electron', p0c=1e9))"
             )
-        self.lattice = lattice.without_effects()
+        self.lattice = lattice
         self.reference: Reference = lattice.reference
+        self.closed = lattice.geometry == "closed" if closed is None else closed
+        self.conserves = self.closed and not has_rf(lattice)
 
     @cached_property
     def prepared(self) -> Prepared:
         """The plan with its numbers, which looks at every element."""
         self.lattice.planner.libraries()
-        plan = self.lattice.planner.plan(range(len(self.lattice)), self.reference)
+        plan = self.lattice.planner.plan(self._ends, self.reference, conserves=self.conserves)
         return self.lattice.planner.filled(plan, self.reference, particles=False)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """The last piece of every element, of those that are in slices."""
+        return [after - 1 for after in accumulate(element.num_slices for element in self.lattice)]
+
+    @cached_property
+    def references(self) -> list[Reference]:
+        """The reference at the start and after every element."""
+        first, *after = self.prepared.references
+        return [first, *(after[end] for end in self._ends)]
+
+    @cached_property
+    def dissipates(self) -> bool:
+        """Whether something in it takes energy away for good."""
+        return any(isinstance(stage, Row) and stage.dissipates for stage in self.prepared.stages)
+
+    def without_rf(self) -> Line:
+        """Return the line with storage-ring cavities off."""
+        return Line(without_rf(self.lattice), closed=self.closed) if has_rf(self.lattice) else self
+
+    def about(self, orbit: Sequence[Any], *, rf: bool = True) -> Line:
+        """Return the line for optics about an orbit that begins there: what dissipates is a fixed change of that orbit.
+
+        Parameters
+        ----------
+        orbit : six numbers, or jets
+        rf : bool
+            Whether storage-ring cavities focus. If not, they are off; where something dissipates, what they do to the orbit
+            stays.
+        """
+        flat = self if rf else self.without_rf()
+        if not self.dissipates:
+            return flat
+        off = set() if rf else {place for place, element in enumerate(self.lattice) if isinstance(element, RFCavity)}
+        line = Line(self.lattice, closed=self.closed)
+        line.__dict__["prepared"] = fixed_along(self.prepared, [value_of(v) for v in orbit], self.backend, flat.prepared, off)
+        return line
 
     @cached_property
     def arrays(self) -> list[Any]:
@@ -105,11 +151,11 @@ class Line:
             matrices, orbits = self.way.maps(start)
             yield from map(Piece, range(len(self.lattice)), _nested(matrices, 3), _nested(orbits, 2))
             return
-        for piece in pieces(self.prepared, start, self.backend):
-            element = self.prepared.elements[piece.place]
+        for place, piece in enumerate(pieces(self.prepared, start, self.backend)):
+            element, matrix = self.prepared.elements[piece.place], piece.matrix
             if isinstance(element, Match) and element.lands():
-                piece = piece._replace(matrix=tuple(map(tuple, matrix_of(element, namespace(*element.parameter_values())))))
-            yield piece
+                matrix = tuple(map(tuple, matrix_of(element, namespace(*element.parameter_values()))))
+            yield Piece(place, matrix, piece.orbit)
 
     def turn(self, start: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Return the map of the whole line about an orbit, entry by entry, and where the orbit ends."""

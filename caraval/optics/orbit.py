@@ -69,7 +69,7 @@ def closed_orbit(lattice: Lattice, dimensions: Literal[4, 6] = 4, *, pz: Any = 0
         raise InputError(f"dimensions must be 4 or 6, not {dimensions!r}")
     if dimensions == 4:
         lattice = without_rf(lattice)
-    return closed_on(Line(lattice), dimensions, pz)
+    return closed_on(Line(lattice, closed=True), dimensions, pz)
 
 
 def closed_on(line: Line, dimensions: int, pz: Any = 0.0) -> Coordinates:
@@ -80,7 +80,7 @@ def closed_on(line: Line, dimensions: int, pz: Any = 0.0) -> Coordinates:
     if at_once and (dimensions == 4 or line.is_hidden):
         known = _at_once(line, dimensions, pz)
     else:
-        known = _found(Line(values_of(line)), dimensions, _shown(line, pz))
+        known = _found(Line(values_of(line), closed=line.closed), dimensions, _shown(line, pz))
     start = [value if is_number(value) else line.backend.asarray(value) for value in known]
     if dimensions == 4:
         start[5] = pz
@@ -99,7 +99,7 @@ def _at_once(line: Line, dimensions: int, pz: Any) -> Coordinates:
     """
     start: Sequence[Any] = (0.0, 0.0, 0.0, 0.0, 0.0, pz)
     if dimensions == 6:
-        flat = Line(without_rf(line.lattice))
+        flat = line.without_rf()
         start = _stable_phase(line, flat, _at_once(flat, 4, 0.0))
     with _understood():
         orbit, size = line.way.closed(start, dimensions, STEPS, CONVERGED, SETTLED)
@@ -177,7 +177,7 @@ def _plain(value: Any) -> Any:
 def _found(line: Line, dimensions: int, pz: Any) -> Coordinates:
     orbit: Sequence[Any] = (0.0, 0.0, 0.0, 0.0, 0.0, pz)
     if dimensions == 6:
-        flat = Line(without_rf(line.lattice))
+        flat = line.without_rf()
         orbit = _stable_phase(line, flat, _iterated(flat, (0.0,) * 6, 4))
     return _iterated(line, orbit, dimensions)
 

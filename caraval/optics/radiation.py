@@ -129,7 +129,7 @@ def equilibrium(lattice: Lattice) -> Equilibrium:
         A ring, with a reference; not a batch.
     """
     i = radiation_integrals(lattice)
-    line = Line(without_rf(lattice))
+    line = Line(without_rf(lattice), closed=True)
     reference, length = line.reference, float(lattice.length)
     gamma = reference.gamma
     quantum = 3 / 4 * QUANTUM * reduced_wavelength(reference.species)
@@ -157,7 +157,7 @@ def _cut(lattice: Lattice) -> tuple[list[Element], list[tuple[Bending, int, list
     elements: list[Element] = []
     magnets: list[tuple[Bending, int, list[float]]] = []
     for place, element in enumerate(lattice):
-        reference = line.prepared.references[place]
+        reference = line.references[place]
         magnet: Any = element.at(reference, scalar).turned()
         if not bends(magnet, orbits[place : place + 2]):
             elements.append(element)

@@ -99,9 +99,8 @@ def twiss(lattice: Lattice, start: Mapping[str, Any] | None = None, *, chromatic
     if chromatic:
         slopes = columns(line, _off_momentum(line, begin, start), slope_of)
         found |= {derivative: slopes[name] for name, derivative in _CHROMATIC.items()}
-    references = line.prepared.references
-    names = {"s": column([r.s for r in references]), "name": column([START, *lattice.names])}
-    return Table({**names, **found, "p0c": column([r.p0c for r in references])})
+    names = {"s": column([r.s for r in line.references]), "name": column([START, *lattice.names])}
+    return Table({**names, **found, "p0c": column([r.p0c for r in line.references])})
 
 
 _CHROMATIC = {f"{name}_{mode}": f"d{name}_{mode}_dpz" for mode in "ab" for name in ("beta", "alpha", "phi")} | {
@@ -125,10 +124,12 @@ def tunes(lattice: Lattice) -> Tunes:
     LatticeError
         If there is no closed orbit, or the motion is unstable.
     """
-    line = Line(lattice)
+    line = Line(lattice, closed=True)
     begin = begun(line, None, closed=True)
     a, b = (phase / (2 * pi) for phase in phases(line, begin))
-    return Tunes(a, b, synchrotron_tune(line.turn(begin.orbit)[0]) if has_longitudinal_focusing(lattice) else None)
+    if not has_longitudinal_focusing(lattice):
+        return Tunes(a, b)
+    return Tunes(a, b, synchrotron_tune(line.about(begin.orbit).turn(begin.orbit)[0]))
 
 
 def chromaticities(lattice: Lattice, *, exact: bool = False, delta: float = CHROM_DELTA_E) -> Chromaticities:
@@ -150,7 +151,7 @@ def chromaticities(lattice: Lattice, *, exact: bool = False, delta: float = CHRO
     LatticeError
         If there is no closed orbit, or the motion is unstable.
     """
-    line = Line(without_rf(lattice))
+    line = Line(without_rf(lattice), closed=True)
     if exact:
         begin = _off_momentum(line, begun(line, None, closed=True), None)
         return Chromaticities(*(slope_of(phase) / (2 * pi) for phase in phases(line, begin)))
@@ -194,8 +195,7 @@ def _given(start: Mapping[str, Any]) -> Optics:
 
 def _around(line: Line, orbit: Sequence[Any]) -> Optics:
     """Return the periodic optics about a closed orbit: that of a turn with cavities off, as in Bmad."""
-    flat = Line(without_rf(line.lattice)) if has_rf(line.lattice) else line
-    matrix, _ = flat.turn(orbit)
+    matrix, _ = line.about(orbit, rf=False).turn(orbit)
     transverse = [list(row[:4]) for row in matrix[:4]]
     xp = namespace_of(transverse)
     modes = periodic(transverse, xp)

@@ -35,7 +35,7 @@ def _half(side: Side) -> Routine:
     def prepare(bend: SBend, reference_in: Reference, reference_out: Reference, xp: Any) -> Any:
         return maps.constants(half_loss(bend, side, reference_in, xp), particles=False)
 
-    return Routine(track=maps.track, prepare=prepare)
+    return Routine(track=maps.track, prepare=prepare, dissipates=True)
 
 
 def half_loss(bend: SBend, side: Side, reference: Reference, xp: Any) -> LinearMap:

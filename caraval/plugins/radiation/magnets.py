@@ -38,4 +38,4 @@ def half_of_magnet(highest: int) -> Routine:
         per_square = mean_loss_in(magnet, reference_in) * quotient(0.5, magnet.length, xp)
         return Loss(tuple(b for _, b in pairs), tuple(a for a, _ in pairs), per_square)
 
-    return Routine(track=lose, prepare=prepare)
+    return Routine(track=lose, prepare=prepare, dissipates=True)
