@@ -240,6 +240,36 @@ def test_setting_attributes(load: Load) -> None:
     assert [lattice[name].tilt for name in ("qa", "qb")] == [0.0, 0.3]
 
 
+def test_attributes_of_what_is_being_defined(load: Load) -> None:
+    """Those that stand before; the others are what they are by default."""
+    lattice = load("sa: sextupole, l = 0.5, k2 = 4 * sa[l]; sb: sextupole, k2 = sb[l], l = 1\nl: line = (sa, sb)\nuse, l")
+    assert [lattice[name].k2 for name in ("sa", "sb")] == [2.0, 0.0]
+
+
+@pytest.mark.parametrize("target", ['type::"Det BPM*"', "type::'det bpm 1'", "quad::qb, type::'*1'"])
+def test_text_that_selects_elements(load: Load, target: str) -> None:
+    first = "expand_lattice\n" if "," in target else ""
+    lattice = load(f"""
+        qa: quadrupole, type = "det bpm 1"; qb: quadrupole, type = other; l: line = (qa, qb); use, l
+        {first}{target}[k1] = 3""")
+    assert [lattice[name].k1 for name in ("qa", "qb")] == [3.0, 3.0 if "," in target else 0.0]
+
+
+@pytest.mark.parametrize(
+    ("method", "found"),
+    [
+        ("runge_kutta", ["runge_kutta", "None", "None", "runge_kutta"]),
+        ("linear", ["linear", "linear", "linear", "None"]),
+        ("symp_lie_bmad", ["kick_drift_kick(split='matrix')", "None", "None", "None"]),
+    ],
+)
+def test_methods_of_many_elements_are_for_those_that_have_them(load: Load, method: str, found: list[str]) -> None:
+    lattice = load(f"""
+        q: quadrupole, l = 1; m: marker; t: multipole; p: patch; l: line = (q, m, t, p); use, l
+        *[tracking_method] = {method}""")
+    assert [str(lattice[name].tracking_method) for name in "qmtp"] == found
+
+
 def test_classes_that_are_not_there_may_be_defined_but_not_used(load: Load) -> None:
     text = """
         w: capillary, n_slice_spline = 0.1, whatever = {a = 3, {b}}, n_pole
@@ -415,9 +445,14 @@ def test_beginning(load: Load) -> None:
     assert lattice.beginning == {"beta_a": 10.0, "eta_x": -0.1, "theta_position": math.pi, "mode_flip": False, "alpha_a": 2.0}
 
 
-def test_what_is_not_tracked_is_mentioned(load: Load) -> None:
-    (loss,) = load("bmad_com[radiation_fluctuations_on] = T\nd: drift\nl: line = (d)\nuse, l").losses
-    assert (loss.element, loss.attribute, loss.value) == ("bmad_com", "radiation_fluctuations_on", True)
+@pytest.mark.parametrize(
+    ("group", "name", "value"),
+    [("bmad_com", "radiation_fluctuations_on", True), ("parameter", "default_tracking_species", "anti_ref_particle")],
+)
+def test_what_is_not_tracked_is_mentioned(load: Load, group: str, name: str, value: object) -> None:
+    said = "T" if value is True else value
+    (loss,) = load(f"{group}[{name}] = {said}\nd: drift\nl: line = (d)\nuse, l").losses
+    assert (loss.element, loss.attribute, loss.value, loss.is_physics) == (group, name, value, False)
 
 
 # -------------------------------------------------------------------- files

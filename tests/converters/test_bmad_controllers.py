@@ -52,8 +52,10 @@ def load(tmp_path: Path) -> Load:
         ("o: overlay = {q1: 0.5}, k1 = 4", 2.0),  # the former syntax
         ("o: overlay = {q1/0.5}, k1 = 4", 2.0),
         ("o: overlay = {d[l]: 0.5, q1}, k1 = 4", 4.0),
-        ("x = 2\no: overlay = {q1[k1]: x*a}, var = {a}, a = 4\nredef: x = 3", 8.0),  # as it was when it was defined
-        ("o: overlay = {q1[k1]: q1[l]*a}, var = {a}, a = 4\nq1[l] = 7", 2.0),
+        ("x = 2\no: overlay = {q1[k1]: x*a}, var = {a}, a = 4\nredef: x = 3", 12.0),  # as it is in the end
+        ("o: overlay = {q1[k1]: q1[l]*a}, var = {a}, a = 4\nq1[l] = 7", 28.0),
+        ("o: overlay = {q1[k1]: e[l]*x*a}, var = {a}, a = 4\nx = 2\ne: drift, l = 3", 24.0),  # defined later
+        ("expand_lattice\no: overlay = {q1[k1]: d[l]*a}, var = {a}, a = 4\nd[l] = 3", 4.0),  # which is expanded already
         ("o: overlay = {q1[k1]: a}, var = {a}, a = 4, is_on = F", 3.0),
         ("o: overlay = {q1[k1]: a, &\n  q2[k1]: -a}, ! a comment\n var = {a}, a = 4", 4.0),
         ("o: overlay = {q1[k1]: a}, var = {a}, a = 4; p: overlay = {quad::*[k1]: 10*a}, var = {a}, a = 1", 14.0),

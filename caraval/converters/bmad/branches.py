@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from caraval.core.errors import UnknownNameError, suggest
 
-from . import forks, multipass
+from . import control, controllers, forks, multipass
 from .definitions import Beamline, Branch, Element, Origin
 from .expansion import Expansion, Member
 from .pieces import END
@@ -84,6 +84,8 @@ def expand(state: State, lines: Sequence[Beamline], *, separate: bool = False) -
     """
     setting = state.parameters["parameter"].get("no_end_marker")
     has_end = setting is None or not setting.logical("no_end_marker")
+    for lord in control.controllers(state):
+        controllers.freeze(state, lord)
     expansion = Expansion(state.elements, state.lines)
     superimposed = placements(state)
     state.superimposed_before = len(superimposed)

@@ -15,7 +15,7 @@ from .braces import expression, members
 from .definitions import Lord, Setting
 from .expressions import Literal, Name, Node, Product, Reference, SpeciesCall, Value, number
 from .knots import INTERPOLATIONS, interpolated
-from .positions import Mistake, Position
+from .positions import Mistake, Place, Position
 from .syntax import Control, Given
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Controller(Lord):
         Names of what can be varied; their values are attributes.
     controlled : tuple of Controlled
     constants : dict
-        Values of everything else in the expressions, as they were where the controller was defined.
+        Values of everything else in the expressions, as they are where the lattice is expanded; see :func:`freeze`.
     """
 
     variables: tuple[str, ...] = ()
@@ -161,7 +161,43 @@ def defined(state: State, statement: Control, keyword: str) -> Controller:
             continue
         if not state.give(lord, given):
             raise state.no_attribute(lord, given)
+    if state.branches:
+        freeze(state, lord)
     return lord
+
+
+def freeze(state: State, lord: Controller) -> None:
+    """Keep the values of what is no variable in the expressions of a controller, as they are now.
+
+    Raises
+    ------
+    LatticeError
+        If something has none.
+    """
+    for controlled in lord.controlled:
+        try:
+            for part in _parts(controlled.node):
+                _freeze(state, lord, part)
+        except Mistake as mistake:
+            raise Place(lord.place.file, *controlled.position).error(mistake.message) from None
+
+
+def _parts(node: Node | None) -> Iterator[Node]:
+    """Go through an expression."""
+    nodes = [] if node is None else [node]
+    while nodes:
+        part = nodes.pop()
+        nodes += part.inside
+        yield part
+
+
+def _freeze(state: State, lord: Controller, part: Node) -> None:
+    if isinstance(part, Name) and part.name not in lord.variables:
+        lord.constants[part.name] = part.value(state)
+    elif isinstance(part, Reference):
+        lord.constants[part.element, part.attribute] = part.value(state)
+    elif isinstance(part, SpeciesCall) and isinstance(part.species, str) and state.knows(part.species.lower()):
+        lord.constants[part.species.lower()] = state.constant(part.species.lower(), part.position)
 
 
 def _variables(said: Mapping[str, Given], statement: Control, keyword: str) -> tuple[tuple[str, ...], str, str]:
@@ -211,10 +247,7 @@ def _understood(state: State, lord: Controller, place: int, entry: Controlled) -
                 return entry
             lord.settings[f"{knots}({i})"] = lord.settings[f"{before}({i})"]
     node = expression(entry.text or "1", entry.position)
-    try:
-        varies = _freeze(state, lord, node)
-    except Mistake as mistake:
-        raise Mistake(mistake.message, entry.position) from None
+    varies = any(isinstance(part, Name) and part.name in lord.variables for part in _parts(node))
     if not varies:  # a coefficient
         node = Product(entry.position, node.depth + 1, (("*", node), ("*", Name(entry.position, lord.variables[0]))))
     return entry._replace(node=node)
@@ -223,20 +256,3 @@ def _understood(state: State, lord: Controller, place: int, entry: Controlled) -
 def _keep_knots(state: State, lord: Controller, name: str, node: Node | None, position: Position) -> None:
     for i, (where, text) in enumerate(members(node, position), 1):
         lord.settings[f"{name}({i})"] = Setting(number(expression(text, where), state), state.place(where))
-
-
-def _freeze(state: State, lord: Controller, node: Node) -> bool:
-    """Keep the values of what is no variable in an expression, as they are now, and return whether it has variables."""
-    varies, nodes = False, [node]
-    while nodes:
-        part = nodes.pop()
-        nodes += part.inside
-        if isinstance(part, Name) and part.name in lord.variables:
-            varies = True
-        elif isinstance(part, Name):
-            lord.constants[part.name] = part.value(state)
-        elif isinstance(part, Reference):
-            lord.constants[part.element, part.attribute] = part.value(state)
-        elif isinstance(part, SpeciesCall) and isinstance(part.species, str) and state.knows(part.species.lower()):
-            lord.constants[part.species.lower()] = state.constant(part.species.lower(), part.position)
-    return varies

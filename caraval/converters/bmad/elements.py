@@ -122,9 +122,9 @@ class Converter:
     def _method(self, element: Element, left: Settings, length: float, methods: list[str]) -> TrackingMethod | None:
         """Return the tracking method that an element asks for; its default where it asks in vain and that is allowed."""
         asked = left.get("tracking_method")
-        if asked is not None and element.keyword in MAPPED and asked.value == "taylor" and field_maps.has_map(element):
+        if asked is not None and methods and tracking.is_cut(element, asked.word("tracking_method")):
             self._losses.note(
-                element.name, "tracking_method", "taylor", "the integration that makes the map", place=asked.place
+                element.name, "tracking_method", "taylor", "what makes the map, which is not cut", place=asked.place
             )
         try:
             return tracking.method(element, left, length, methods)

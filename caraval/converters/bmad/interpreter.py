@@ -11,8 +11,9 @@ from caraval.converters.files import contents
 from caraval.core.errors import suggest
 from caraval.core.names import matches
 
-from . import calls, commands, controllers, girders, start, syntax
+from . import calls, commands, controllers, girders, start, syntax, tracking
 from .definitions import Beamline, Element, Slave
+from .expressions import Name
 from .parameters import GROUPS, LINE
 from .parser import parse
 from .patterns import Pattern
@@ -183,6 +184,8 @@ class Interpreter(State):
                 raise self.no_element(target, given.position)
             pattern = Pattern(f"{target}::*", given.position, self.vocabulary)
             elements = self._meant(pattern)
+        if pattern.has_wildcards and given.name == "tracking_method" and isinstance(given.value, Name):
+            elements = [element for element in elements if tracking.is_possible(element.keyword, given.value.name)]
         have = [self.give(element, given) for element in elements]
         if pattern.has_wildcards and not pattern.keyword and given.name in LINE:
             have += [self._set_of_line(line, given) for line in self.lines.values() if matches(pattern.name, line.name)]

@@ -100,6 +100,10 @@ def _note(state: State, branch: Branch, losses: Losses) -> None:
     for lord in state.elements.values():
         if lord.keyword == "ramper":
             losses.note(lord.name, "", lord.keyword, "kept as metadata; it acts in programs that ramp", place=lord.place)
+    tracked = state.parameters["parameter"].get("default_tracking_species")
+    if tracked is not None and tracked.word("default_tracking_species") != "ref_particle":
+        instead = "kept as metadata; beams say which particles they have"
+        losses.note("parameter", "default_tracking_species", tracked.value, instead, place=tracked.place)
     for element in branch.elements:
         if element.keyword == "photon_fork" and "to_line" in element.settings:
             line = element.settings["to_line"]

@@ -36,7 +36,7 @@ class Pattern:
             )
         self.text = text
         self.position = position
-        self.name = found["name"]
+        self.name = found["name"].strip("\"'")
         self.branch = found["branch"] or ""
         self.number = int(found["number"] or 0)
         self.keyword = found["keyword"] or ""

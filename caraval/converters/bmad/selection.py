@@ -20,12 +20,14 @@ _SPECIAL = re.compile(r"[\s,&~+-]|(?<!:):(?!:)|(?:^|>>|::)\d+$")
 _ITEM = re.compile(
     r"(?P<not>~?)(?:(?P<branch>[^>:]+)>>)?(?:(?P<class>[^>:]+)::)?(?:(?P<inner>[^>:]+)>>)?(?P<first>[^:]+)(?::(?P<last>[^:]+))?"
 )
+_QUOTED = re.compile(r""""[^"]*"|'[^']*'""")
+_TOKEN = re.compile(rf"&|(?:{_QUOTED.pattern}|[^\s,&])+")
 _ONE = re.compile(r"(?P<name>(?:[^#+-]|#(?!#))+)(?P<number>##[1-9]\d{0,8})?(?P<offset>[+-]\d{1,8})?")
 
 
 def is_special(text: str) -> bool:
     """Whether text is more than a name, with wildcards, a class, a branch, and the number of the occurrence."""
-    return _SPECIAL.search(text) is not None
+    return _SPECIAL.search(_QUOTED.sub("", text)) is not None
 
 
 def selected(text: str, position: Position, vocabulary: Vocabulary, branches: Sequence[Branch]) -> list[Element]:
@@ -38,7 +40,7 @@ def selected(text: str, position: Position, vocabulary: Vocabulary, branches: Se
     """
     found: dict[int, Element] = {}
     intersects = False
-    for token in re.findall(r"&|[^\s,&]+", text):
+    for token in _TOKEN.findall(text):
         if token == "&":
             intersects = True
             continue

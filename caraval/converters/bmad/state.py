@@ -112,6 +112,8 @@ class State:
             return self._current
         if not self.branches and name in self.elements:
             return self.elements[name]
+        if self._current is not None and name == self._current.name and name not in self.elements:
+            return self._current  # which is being defined
         found = Pattern(name, position, self.vocabulary).within(self.branches)
         if not found:
             raise self.no_element(name, position)

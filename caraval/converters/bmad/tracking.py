@@ -12,6 +12,7 @@ from caraval.core.methods import BmadStandard, KickDriftKick, Linear, RungeKutta
 from . import field_maps
 from .definitions import Element, Settings
 from .vocabulary import TRACKING
+from .words import words
 
 SYMPLECTIC = ("symp_lie_ptc", "symp_lie_bmad")
 """Bmad's symplectic integrators; the second is always of second order."""
@@ -33,6 +34,9 @@ ORDERS = {2: 2, 4: 4, 6: 6, 8: 6}
 
 OTHERWISE = {"taylor": "taylor"}
 """What `bmad_standard` is called in classes that have it under another name."""
+
+WITHOUT = ("bmad_standard", "linear", "runge_kutta", "symp_lie_ptc")
+"""Methods that some classes have not."""
 
 STEPPED = ("sbend", "rbend", "quadrupole", "sextupole", "kicker", "hkicker", "vkicker", "ac_kicker")
 """Classes in which Bmad's own number of steps depends on the order of an integrator."""
@@ -65,8 +69,8 @@ def method(element: Element, settings: Settings, length: float, names: Sequence[
     if not names and name in INTEGRATED:
         return None
     name = SAME.get((element.keyword, name), name)
-    if name == "taylor" and element.keyword in field_maps.MAPPED and field_maps.has_map(element):
-        name = "symp_lie_ptc"  # which makes the map
+    if is_cut(element, name):
+        name = "symp_lie_ptc" if "kick_drift_kick" in names else "bmad_standard"
     if name == "linear":
         return as_method(name)
     if name == "bmad_standard":
@@ -83,6 +87,19 @@ def method(element: Element, settings: Settings, length: float, names: Sequence[
         f"{element.label}: tracking_method {name!r} is not understood{suggest(name, understood)}; "
         f"elements of class {element.keyword} have {', '.join(understood) or 'none'}"
     )
+
+
+def is_possible(keyword: str, name: str) -> bool:
+    """Whether Bmad can track elements of a class by a method; where many are set at once, it passes over the others."""
+    if name == SYMPLECTIC[1]:
+        return keyword in words("only", name)
+    group = INTEGRATED[0] if name in INTEGRATED else name
+    return group not in WITHOUT or keyword not in words("without", group)
+
+
+def is_cut(element: Element, name: str) -> bool:
+    """Whether a method is a Taylor map of an element, which PTC's integration makes and Bmad cuts at its order."""
+    return name == "taylor" and element.keyword != "taylor"
 
 
 def settings_of(method: TrackingMethod | None, keyword: str, names: Sequence[str]) -> dict[str, Any] | None:
