@@ -64,7 +64,7 @@ def test_kicks_of_a_magnet_tilt_with_it(element: Element) -> None:
 
 def test_sextupoles_and_octupoles(element: Element) -> None:
     sextupole = element("ksext, l=0.5, k2=4, k1=0.2, j1=0.1, n_slices=2")
-    assert (sextupole.k2, sextupole.b1, sextupole.a1, sextupole.scale_multipoles) == (4, 0.1, 0.05, False)
+    assert (sextupole.k2, sextupole.b1, sextupole.a1, sextupole.scale_multipoles) == (4, 0.1, -0.05, False)
     assert matrix(sextupole)[1, 0] == pytest.approx(-0.1, rel=0.05)
     assert element("koct, l=0.5, k3=7").k3 == 7
     assert element("koct, l=0.5, k3=7").tracking_method == cv.KickDriftKick(order=4, num_steps=1)

@@ -1,11 +1,12 @@
-"""Cavities against elegant's tracking, where elegant's own matrices are not its derivatives.
+"""Elements against elegant's tracking: one by one, and cavities, where elegant's own matrices are not its derivatives.
 
-Recorded are the transverse block that elegant's ``&matrix_output`` has (elegant 2025.1), and the central differences of what
-``&track`` makes of particles at +-1e-5. Beams are centred, so that the phase is that of the axis.
+Recorded of cavities are the transverse block that elegant's ``&matrix_output`` has (elegant 2025.1), and the central
+differences of what ``&track`` makes of particles at +-1e-5. Beams are centred, so that the phase is that of the axis.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import pytest
 
 import caraval as cv
 from tests.converters.elegant_matrices import matrix, slopes
-from tests.converters.elegant_reference import ELECTRON
+from tests.converters.elegant_reference import ELECTRON, as_elegant
 
 MOMENTUM = 50.0
 """At the entrance, in units of ``m c``."""
@@ -76,3 +77,33 @@ def test_matrices_of_cavities(name: str, tmp_path: Path) -> None:
     there = lattice.track(cv.ParticleBeam(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, reference=here)).reference
     theirs = matrix(lattice.elements[0], here, there)
     assert theirs[:2, :2] == pytest.approx(np.array(recorded.matrix), abs=MATRIX)
+
+
+# -------------------------------------------------------------------- one particle through one element
+
+RECORDED = json.loads((Path(__file__).parents[1] / "data" / "elegant_elements.json").read_text())
+
+
+@pytest.mark.parametrize("record", RECORDED["elements"], ids=lambda record: record["element"])
+def test_elements_track_as_in_elegant(record: dict[str, Any], tmp_path: Path) -> None:
+    """Nothing that elegant understands of an element is lost, and particles end where elegant's do; written again, too."""
+    path, again = tmp_path / "one.lte", tmp_path / "again.lte"
+    path.write_text(f"x: {record['element']}\nl: line=(x)\n")
+    lattice = cv.load(path, format="elegant")
+    *slopes_and_places, p = record["out"]
+    theirs = pytest.approx([*slopes_and_places, p / RECORDED["momentum"]], rel=0, abs=record["within"])
+    assert behind(lattice) == theirs
+    cv.save(lattice, again)
+    assert behind(cv.load(again)) == theirs
+
+
+def behind(lattice: cv.Lattice) -> list[float]:
+    """Return coordinates of elegant's behind a lattice."""
+    here = cv.Reference(ELECTRON, RECORDED["momentum"] * ELECTRON.mass)
+    x, xp, y, yp = (np.array([value]) for value in RECORDED["in"])
+    momentum = (1 + RECORDED["delta"]) / np.sqrt(1 + xp**2 + yp**2)
+    beam = cv.ParticleBeam(x, xp * momentum, y, yp * momentum, 0.0, np.array([RECORDED["delta"]]), reference=here)
+    out = as_elegant(lattice, beam)
+    forward = np.sqrt((1 + out.pz) ** 2 - out.px**2 - out.py**2)
+    gained = out.reference.p0c / ELECTRON.mass * (1 + out.pz) / RECORDED["momentum"]
+    return [float(value[0]) for value in (out.x, out.px / forward, out.y, out.py / forward, gained)]

@@ -42,7 +42,7 @@ LOST = {
     "Patch": "Patch against e_tot_offset t_offset tracking_method x_offset x_pitch y_offset y_pitch",
     "PhotonFork": "PhotonFork",
     "Pipe": "Pipe",
-    "Quadrupole": "elec fringe_type multipoles tracking_method x_pitch y_pitch",
+    "Quadrupole": "elec fringe_type multipoles tracking_method",
     "RCollimator": "hkick tracking_method vkick",
     "RFCavity": """
         coupler_angle coupler_at coupler_phase coupler_strength hkick multipoles tilt tracking_method vkick x_pitch y_pitch

@@ -11,8 +11,9 @@ from caraval.core.registry import registry
 from caraval.physics.shared.emission import radiating
 from caraval.physics.shared.multipoles import Kicked
 
+from .alignment import CENTRE, displaced
 from .definitions import Element
-from .words import INERT, RADIATION, of_type
+from .words import EXPANSIONS, INERT, RADIATION, of_type
 
 NEGLIGIBLE = 1e-12
 """What counts as nothing."""
@@ -117,8 +118,9 @@ class Attributes:
             kept[name] = value
             if name in INERT or name in own or value == "" or self._is_default(name, value):
                 continue
-            if name in RADIATION:
-                self.losses.note(self.name, name, value, "tracked without it", place=place)
+            if name in RADIATION or name in EXPANSIONS:
+                instead = "tracked without it" if name in RADIATION else "tracked exactly"
+                self.losses.note(self.name, name, value, instead, place=place)
             else:
                 self.losses.physics(self.name, name, value, place=place)
         return kept
@@ -131,7 +133,10 @@ class Attributes:
 
     def placed(self) -> dict[str, float]:
         """Return misalignment and tilt of a straight element."""
-        if self.integer("MALIGN_METHOD") == 0:
-            self.passing("PITCH", "YAW")  # as in elegant
-        offsets = {"x_offset": self.number("DX"), "y_offset": self.number("DY"), "z_offset": self.number("DZ")}
-        return {**offsets, "tilt": self.number("TILT")}
+        shift, tilt = (self.number("DX"), self.number("DY"), self.number("DZ")), {"tilt": self.number("TILT")}
+        if "MALIGN_METHOD" not in self.element.type.parameters:
+            return {**displaced(shift, (0.0, 0.0, 0.0), 0.0), **tilt}
+        method, turn = self.integer("MALIGN_METHOD"), (self.number("PITCH"), self.number("YAW"), 0.0)
+        if method == 0:  # which ignores rotations
+            turn = (0.0, 0.0, 0.0)
+        return {**displaced(shift, turn, 0.0 if method in CENTRE else self.number("L") / 2), **tilt}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from math import cos, factorial, sin
+from math import factorial
 from typing import Any
 
 from caraval.core.element import Element
 
+from .alignment import CENTRE, at_centre, displaced, half_chord, sagitta
 from .attributes import Attributes
 from .methods import integrator
 from .setting import Surroundings
@@ -105,11 +106,16 @@ def _own(a: Attributes, name: str) -> float:
 
 
 def _displaced(a: Attributes, angle: float) -> dict[str, float]:
-    """Return the misalignment about the centre of the arc, which elegant gives along the axes at the entrance."""
-    x, y, z = a.number("DX"), a.number("DY"), a.number("DZ")
-    if not (x or y or z):
+    """Return misalignment and rotation about the centre."""
+    method, length = a.integer("MALIGN_METHOD"), a.number("L")
+    shift = (a.number("DX"), a.number("DY"), a.number("DZ"))
+    turn = (a.number("EPITCH"), a.number("EYAW"), a.number("ETILT"))
+    if method == 0:  # which ignores pitch and yaw
+        turn = (0.0, 0.0, turn[2] * (a.integer("ETILT_SIGN") if "ETILT_SIGN" in a.element.type.parameters else 1))
+    if not any((*shift, *turn)):
         return {}
     if a.number("TILT"):
-        a.physics("DX", x, "displaced as if it were not tilted")
-    c, s = cos(angle / 2), sin(angle / 2)
-    return {"x_offset": x * c + z * s, "y_offset": y, "z_offset": z * c - x * s}
+        a.physics("DX" if any(shift) else "ETILT", shift[0] if any(shift) else turn[2], "displaced as if it were not tilted")
+    if method in CENTRE:
+        return displaced(shift, turn, 0.0, sagitta(length, angle))
+    return displaced(at_centre(shift, angle), at_centre(turn, angle), half_chord(length, angle), sagitta(length, angle))

@@ -85,7 +85,8 @@ def deflector(a: Attributes, here: Surroundings) -> Element:
     """RFDF: a particle is kicked by ``VOLTAGE cos(PHASE + 2 pi FREQUENCY t)``, along x unless tilted."""
     values: dict[str, Any] = {"voltage": a.number("VOLTAGE") * (1 + a.number("FSE")), "rf_frequency": a.number("FREQUENCY")}
     values["phi0"] = 0.25 - a.number("PHASE") / 360
-    a.passing("STANDING_WAVE")
+    if a.integer("STANDING_WAVE"):
+        a.physics("STANDING_WAVE", 1, "a traveling wave")
     if a.integer("N_KICKS") > 0:
         values["tracking_method"] = BmadStandard(num_steps=a.integer("N_KICKS"))
     return a.make("CrabCavity", **values, **a.placed())

@@ -60,14 +60,15 @@ def quadrupole_sextupole(a: Attributes, here: Surroundings) -> Element:
     k2 = a.number("K2") * (1 + a.number("FSE2"))
     multipole = {"scale_multipoles": False, "b2": k2 * a.number("L") / 2} if k2 else {}
     k1 = a.number("K1") * (1 + a.number("FSE1"))
-    return a.make("Quadrupole", k1=k1, **multipole, **a.placed(), **is_integrated(a))
+    method = {} if a.integer("MATRIX_TRACKING") else is_integrated(a)
+    return a.make("Quadrupole", k1=k1, **multipole, **a.placed(), **method)
 
 
 def sextupole(a: Attributes, here: Surroundings) -> Element:
     """SEXT, KSEXT; they may have a quadrupole and a skew quadrupole."""
     placed = a.placed()
     length, factor = a.number("L"), 1 + a.number("FSE")
-    others = {name: factor * a.number(given) * length for name, given in (("b1", "K1"), ("a1", "J1"))}
+    others = {"b1": factor * a.number("K1") * length, "a1": -factor * a.number("J1") * length}
     gradients = {"scale_multipoles": False, **others} if any(others.values()) else {}
     main = strength(a, here, "k2", 2, "b2_gradient")
     return a.make("Sextupole", **main, **gradients, **kicks(a, placed["tilt"]), **placed, **is_integrated(a))
@@ -102,5 +103,7 @@ def solenoid(a: Attributes, here: Surroundings) -> Element:
     """SOLE: ``KS`` is what it is in MAD; a field ``B`` makes the opposite of it for a positive charge."""
     offsets = {"x_offset": a.number("DX"), "y_offset": a.number("DY"), "z_offset": a.number("DZ")}
     ks, field = a.number("KS"), a.number("B")
-    given = {"bs_field": -field * here.sign} if field and not ks else {"ks": ks}
+    if ks and field:
+        a.physics("B", field)
+    given = {"ks": ks} if ks else {"bs_field": -field * here.sign}
     return a.make("Solenoid", **given, **offsets)

@@ -74,7 +74,6 @@ def explicit(a: Attributes, here: Surroundings) -> Element:
     constants = {i: a.number(f"C{i}") for i in range(1, 7)}
     matrix = {(i, j): a.number(f"R{i}{j}") for i in range(1, 7) for j in range(1, 7)}
     length = a.number("L")
-    a.passing("YAW", "PITCH") if not (a.number("YAW") or a.number("PITCH")) else None
     return a.make("Taylor", terms=terms(constants, matrix, length, here.reference), **a.placed())
 
 

@@ -52,14 +52,17 @@ def charge(a: Attributes, here: Surroundings) -> Element:
 
 
 def energy(a: Attributes, here: Surroundings) -> Element:
-    """ENERGY: the reference momentum from here on, in units of ``m c``, or that of the beam."""
-    momentum, total = a.number("CENTRAL_MOMENTUM"), a.number("CENTRAL_ENERGY")
+    """ENERGY: the reference momentum from here on, in units of ``m c``, or that of the beam.
+
+    elegant's ``CENTRAL_ENERGY`` is kinetic, in units of ``m c^2``, and comes before a momentum.
+    """
+    momentum, kinetic = a.number("CENTRAL_MOMENTUM"), a.number("CENTRAL_ENERGY")
     if a.integer("MATCH_PARTICLES"):
         a.physics("MATCH_PARTICLES", 1, "particles keep their momenta")
+    if kinetic > 0:
+        return a.make("Patch", e_tot_set=(1 + kinetic) * here.species.mass)
     if momentum > 0:
         return a.make("Patch", p0c_set=momentum * here.species.mass)
-    if total > 0:
-        return a.make("Patch", e_tot_set=total * here.species.mass)
     if a.element.number("MATCH_BEAMLINE"):
         report = a.physics if here.has_own_gain else a.note
         report("MATCH_BEAMLINE", 1, "the reference momentum stays, rather than be the mean of the beam")

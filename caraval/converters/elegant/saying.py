@@ -55,7 +55,8 @@ def sextupole(f: WeighedFields) -> list[Said]:
     values = {"K2": f.number("k2")}
     if set(strengths) == {1} and f.length:
         gradients(f)
-        values |= {name: strength / f.length for name, strength in zip(("K1", "J1"), strengths[1], strict=True)}
+        normal, skew = strengths[1]
+        values |= {"K1": normal / f.length, "J1": -skew / f.length}
     return finished(f, type, values | _common(f, type, order), order and order.method)
 
 
@@ -109,7 +110,7 @@ def _common(f: WeighedFields, type: str, order: Any) -> dict[str, Any]:
     """Return kicks, misalignment and steps of a magnet."""
     h, v = kicks(f, type)
     values = {"HKICK": h, "VKICK": v} if h or v else {}
-    return {**values, **placed(f), **(order.values if order else {})}
+    return {**values, **placed(f, type), **(order.values if order else {})}
 
 
 def or_map(say: Say) -> Say:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import cos, sin
 from typing import Any
 
 from caraval.converters.shared.line import Said
 from caraval.converters.shared.weighed import WeighedFields
 
+from .alignment import EXACT, at_centre, sagitta
 from .bends import MATRIX, SHORTEST
 from .cavities import ENDS
 from .saying_parts import finished, gradients, method_of, multipoles
@@ -28,7 +28,7 @@ def bend(f: WeighedFields) -> list[Said]:
         f.physics("angle", angle, "straight")
     type = _type(f, steps is not None)
     values: dict[str, Any] = {"ANGLE": angle, "E1": f.number("e1"), "E2": f.number("e2"), "TILT": f.number("ref_tilt")}
-    values |= {"K1": f.number("k1"), "K2": f.number("k2"), **_higher(f, type), **_edges(f, type), **_displaced(f, angle)}
+    values |= {"K1": f.number("k1"), "K2": f.number("k2"), **_higher(f, type), **_edges(f, type), **_displaced(f, type, angle)}
     if f.element.dg and angle:  # type: ignore[attr-defined]
         values["FSE_DIPOLE"] = f.number("dg") * f.length / angle
     return finished(f, type, {**values, **(steps.values if steps else {})}, steps and steps.method)
@@ -67,10 +67,15 @@ def _edges(f: WeighedFields, type: str) -> dict[str, Any]:
     return values
 
 
-def _displaced(f: WeighedFields, angle: float) -> dict[str, float]:
-    """Return the misalignment along the axes at the entrance, from that about the centre of the arc."""
-    if f.element.ref_tilt:  # type: ignore[attr-defined]  # elegant's axes do not turn with the bend
+def _displaced(f: WeighedFields, type: str, angle: float) -> dict[str, float]:
+    """Return the misalignment along the axes at the entrance; with rotations, about the centre."""
+    bend: Any = f.element
+    if bend.ref_tilt:  # elegant's axes do not turn with the bend
         return {}
     x, y, z = (f.number(f"{axis}_offset") for axis in "xyz")
-    c, s = cos(angle / 2), sin(angle / 2)
-    return {"DX": x * c - z * s, "DY": y, "DZ": z * c + x * s}
+    if type == "CSBEND" and (bend.x_pitch or bend.y_pitch or bend.roll):
+        yaw = f.number("x_pitch")
+        turn = {"EYAW": yaw, "EPITCH": -f.number("y_pitch"), "ETILT": f.number("roll")}
+        return {"DX": x, "DY": y, "DZ": z + yaw * sagitta(f.length, angle), **turn, "MALIGN_METHOD": EXACT}
+    x, y, z = at_centre((x, y, z), -angle)
+    return {"DX": x, "DY": y, "DZ": z}

@@ -50,8 +50,8 @@ def patch(f: WeighedFields) -> list[Said]:
     assert isinstance(element, Patch)
     if element.length or element.turns():
         return []
-    energies = {"CENTRAL_MOMENTUM": f.element.p0c_set, "CENTRAL_ENERGY": f.element.e_tot_set}  # type: ignore[attr-defined]
-    given = {name: value / f.reference.species.mass for name, value in energies.items() if value}
+    mass, momentum, energy = f.reference.species.mass, element.p0c_set, element.e_tot_set
+    given = {"CENTRAL_MOMENTUM": momentum / mass} if momentum else {"CENTRAL_ENERGY": energy / mass - 1} if energy else {}
     f.passing("user_sets_length", "ref_coords")
     if given and not element.tilt:
         f.passing("p0c_set", "e_tot_set")

@@ -12,9 +12,10 @@ from caraval.core.methods import KickDriftKick, TrackingMethod
 from caraval.physics.shared.emission import EFFECT
 from caraval.physics.shared.multipoles import integrated
 
+from .alignment import EXACT
 from .methods import split_of
 from .vocabulary import types
-from .words import INERT, RADIATION, of_type
+from .words import EXPANSIONS, INERT, RADIATION, of_type
 
 WITHOUT_ORDER = 4
 """The order of integrators of which elegant says none."""
@@ -56,10 +57,14 @@ def kicks(f: WeighedFields, type: str) -> tuple[float, float]:
     return h * cos(tilt) + v * sin(tilt), v * cos(tilt) - h * sin(tilt)
 
 
-def placed(f: WeighedFields) -> dict[str, float]:
-    """Return misalignment and tilt of a straight element."""
+def placed(f: WeighedFields, type: str = "") -> dict[str, float]:
+    """Return misalignment and tilt of a straight element; with rotations, if elements of the type have them."""
     offsets = {name: f.number(field) for name, field in (("DX", "x_offset"), ("DY", "y_offset"), ("DZ", "z_offset"))}
-    return {**offsets, "TILT": f.number("tilt")}
+    found = {**offsets, "TILT": f.number("tilt")}
+    has_rotations = type in types() and "MALIGN_METHOD" in types()[type].parameters
+    if has_rotations and (f.element.x_pitch or f.element.y_pitch):
+        found |= {"YAW": f.number("x_pitch"), "PITCH": -f.number("y_pitch"), "MALIGN_METHOD": EXACT}
+    return found
 
 
 def finished(
@@ -107,7 +112,13 @@ def _kept(f: WeighedFields, type: str, said: dict[str, Any]) -> dict[str, Any]:
     """Return what the metadata have of elegant's parameters."""
     known, found = types()[type], {}
     for name, value in f.element.metadata.items():
-        is_inert = name in INERT or name in RADIATION or name in of_type(type) or known.parameter(name).sort == "texts"
+        is_inert = (
+            name in INERT
+            or name in RADIATION
+            or name in EXPANSIONS
+            or name in of_type(type)
+            or known.parameter(name).sort == "texts"
+        )
         if name == "GROUP" or (name in known.parameters and is_inert and name not in said):
             found[name] = value
     return found

@@ -11,7 +11,8 @@ _LISTS: dict[str, Any] = tomllib.loads(Path(__file__).with_name("words.toml").re
 
 INERT = frozenset(_LISTS["inert"].split())
 RADIATION = frozenset(_LISTS["radiation"].split())
-"""Parameters that do not change the tracking, and those of radiation, which is left out."""
+EXPANSIONS = frozenset(_LISTS["expansions"].split())
+"""Parameters that do not change the tracking; those of radiation, which is left out; and those of series for what is exact."""
 
 DIAGNOSTICS = tuple(_LISTS["diagnostics"].split())
 """Types that the beam does not feel."""
