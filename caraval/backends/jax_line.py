@@ -136,10 +136,13 @@ def table_of(rows: Sequence[Row], dtype: Any) -> tuple[Any, list[list[int]]]:
     if not any(open_):
         return base, open_
     found = [(i, j) for i, places in enumerate(open_) for j in places]
-    shape = np.broadcast_shapes(*(flat[i][j].shape for i, j in found))
+    different = {id(flat[i][j]): flat[i][j] for i, j in found}  # elements of one name have one strength
+    number = {key: k for k, key in enumerate(different)}
+    shape = np.broadcast_shapes(*(value.shape for value in different.values()))
     table = jnp.broadcast_to(base.reshape(*base.shape, *(1,) * len(shape)), (*base.shape, *shape))
-    stacked = jnp.stack([jnp.broadcast_to(jnp.asarray(flat[i][j], dtype=dtype), shape) for i, j in found])
-    return table.at[tuple(np.array(found).T)].set(stacked), open_
+    stacked = jnp.stack([jnp.broadcast_to(jnp.asarray(value, dtype=dtype), shape) for value in different.values()])
+    which = np.array([number[id(flat[i][j])] for i, j in found])
+    return table.at[tuple(np.array(found).T)].set(stacked[which]), open_
 
 
 @lru_cache(maxsize=256)

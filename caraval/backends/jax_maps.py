@@ -1,13 +1,13 @@
 """JAX's maps of all elements at once: a scan over rows that carries an orbit with its derivatives.
 
 One program for all lattices of the same variants and length: element by element there would be a program for each, and
-derivatives of each. It goes with all of JAX's transformations; values may be hidden.
+derivatives of each. It goes with all of JAX's transformations; values may be hidden. Where they are not, nothing is compiled:
+NumPy knows the maps and their derivatives sooner.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -15,20 +15,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from caraval.core.arrays import is_number
 from caraval.core.coordinates import Coordinates
+from caraval.core.registry import registry
 from caraval.core.rows import NOTHING, Row, Variant, unflatten
 
+from . import ways
 from .base import moved
 from .jax_line import table_of
 from .jax_vectors import xp
-
-UNFUSED = {"xla_disable_hlo_passes": "fusion"}
-"""Option of the compiler, which can be said in outermost programs only: of long formulas on few numbers it makes loops so large
-that compiling them takes twice as long."""
+from .known_maps import slopes
 
 
 class Rows(NamedTuple):
-    """Of every step its kind, its row in the table of constants, and whether a new stretch begins."""
+    """Of every row its kind, its place in the table of constants, and whether a new stretch begins."""
 
     kinds: Any
     rows: Any
@@ -55,36 +55,86 @@ class Way:
         self.kinds = tuple(Kind(variant, tuple(sorted(found))) for variant, found in columns.items())
         number = {variant: i for i, variant in enumerate(columns)}
         place = {id(row): i for i, row in enumerate(unique)}
-        self.ends = np.cumsum([len(stretch) for stretch in filled]) - 1
+        self.rows, self.lengths = rows, list(map(len, filled))
         self.order = Rows(
             np.array([number[row.variant] for row in rows]),
             np.array([place[id(row)] for row in rows]),
             np.array([i == 0 for stretch in filled for i in range(len(stretch))]),
         )
+        self.ends = np.cumsum(self.lengths) - 1
+        self.known = self._known()
+        self._last: tuple[tuple[Any, ...], Any] = ((), None)
 
     def maps(self, start: Sequence[Any]) -> tuple[Any, Any]:
         """Return the matrices ``(stretches, 6, 6, ...)`` about an orbit, and where it is after each ``(stretches, 6, ...)``."""
-        _, (matrices, orbits) = self._passed(self.table, start, self.order)
+        matrices, orbits, _ = self._about(start)
         return matrices[self.ends], orbits[self.ends]
 
     def turn(self, start: Sequence[Any]) -> tuple[Any, Any]:
         """Return the matrix ``(6, 6, ...)`` of all together, and where the orbit ends."""
-        once = np.arange(len(self.order.begins)) == 0
-        return self._passed(self.table, start, self.order._replace(begins=once))[0]  # type: ignore[no-any-return]
+        _, orbits, matrix = self._about(start)
+        return matrix, orbits[-1]
 
-    def _passed(self, table: Any, start: Sequence[Any], order: Rows) -> Any:
-        return program(self.kinds)(order, table, _spread(start, table.shape[2:], table.dtype))
+    def _about(self, start: Sequence[Any]) -> tuple[Any, Any, Any]:
+        """Return products of matrices in stretches, orbits, and the product of all, about an orbit."""
+        known, found = self._last
+        if len(known) != len(start) or any(a is not b for a, b in zip(known, start, strict=True)):
+            found = self._passed(self.table, _spread(start, self.table.shape[2:], self.table.dtype))
+            self._last = tuple(start), found
+        return found  # type: ignore[no-any-return]
+
+    def _passed(self, table: Any, orbit: Any) -> tuple[Any, Any, Any]:
+        matrices, orbits = _expansion(self, table, orbit)
+        return _joined(self.order.begins, matrices, orbits)  # type: ignore[no-any-return]
+
+    def expanded(self, table: Any, orbit: Any, *, derived: bool) -> tuple[Any, Any, Any]:
+        """Return derivatives, if they are wanted, and matrices, of every row, and orbits after it.
+
+        The derivatives ``(rows, 6 + constants, 6, 7, ...)`` are those of matrix and orbit, side by side, by the orbit before it
+        and the constants.
+        """
+        if self.known is None or any(isinstance(array, jax.core.Tracer) for array in (table, orbit)):
+            return program(self.kinds, derived)(self.order, table, orbit)  # type: ignore[no-any-return]
+        path = self.known.path(list(np.asarray(orbit)))
+        found = slopes(self.known.together, path.orbits[:-1], dict(self.kinds), table.shape[1]) if derived else None
+        known = found, path.matrices, path.orbits[1:]
+        return jax.tree.map(lambda array: jnp.asarray(array, dtype=table.dtype), known)  # type: ignore[no-any-return]
+
+    def _known(self) -> ways.Way | None:
+        """Return the same in NumPy; None where a trace hides values."""
+        unique = {id(row): row for row in self.rows}
+        try:
+            known = {key: row if row.is_plain else row.mapped(_value) for key, row in unique.items()}
+        except jax.errors.TracerArrayConversionError:
+            return None
+        return ways.Way([known[id(row)] for row in self.rows], self.lengths, registry().backend("numpy"))
 
     def improved(self, start: Sequence[Any], dimensions: int) -> Any:
-        """Return an orbit after one step of Newton's method, ``(6, ...)``."""
-        matrix, end = self.turn(start)
-        orbit = _spread(start, end.shape[1:], end.dtype)
-        return orbit.at[:dimensions].add(newton(matrix, end - orbit, dimensions))
+        """Return an orbit after one step of Newton's method, ``(6, ...)``.
+
+        In a program its maps are found along with it: what expands them is long, and stands there once.
+        """
+        orbit = _spread(start, self.table.shape[2:], self.table.dtype)
+        if self.known is not None:
+            return self._step(self.table, orbit, dimensions)[0]
+
+        def step(orbit: Any, _: None) -> Any:
+            after, found = self._step(self.table, orbit, dimensions)
+            return after, (orbit, found)
+
+        _, (orbits, found) = jax.lax.scan(step, orbit, length=2)
+        improved = tuple(orbits[1])
+        self._last = improved, jax.tree.map(lambda both: both[1], found)
+        return improved
+
+    def _step(self, table: Any, orbit: Any, dimensions: int) -> tuple[Any, Any]:
+        """Return an orbit after one step of Newton's method, and what there is about the one before."""
+        found = self._passed(table, orbit)
+        _, orbits, matrix = found
+        return orbit.at[:dimensions].add(newton(matrix, orbits[-1] - orbit, dimensions)), found
 
     def closed(self, start: Sequence[Any], dimensions: int, steps: int, small: float, settled: float) -> tuple[Any, Any]:
         """Return the orbit that Newton's method comes to, and how large its last step was; without derivatives.
-
-        Where values are known nothing is compiled for it but the program of the maps.
 
         Parameters
         ----------
@@ -96,26 +146,25 @@ class Way:
         small, settled : float
             A step below the first is the last, or below the other and no smaller than the one before.
         """
-        fixed = copy(self)
-        fixed.table = _fixed(self.table)
-        first = fixed.improved([_fixed(jnp.asarray(value, dtype=self.table.dtype)) for value in start], dimensions)
+        if self.known is not None:
+            try:
+                return self.known.closed(list(map(_value, start)), dimensions, steps, small, settled)
+            except jax.errors.TracerArrayConversionError:  # of `start`
+                pass
+        table = jax.lax.stop_gradient(self.table)
+        orbit = _spread(list(map(jax.lax.stop_gradient, start)), table.shape[2:], table.dtype)
 
         def improve(state: Any) -> Any:
             orbit, before, _, count = state  # the size of one step is what the next is compared with
-            after = fixed.improved(orbit, dimensions)
+            after, _ = self._step(table, orbit, dimensions)
             return after, jnp.max(jnp.abs(after - orbit)), before, count + 1
 
         def goes_on(state: Any) -> Any:
             _, size, before, count = state
             return (count < steps) & ~(size < small) & ~((size >= before) & (size < settled))
 
-        state = first, jnp.inf, jnp.inf, 1
-        if isinstance(first, jax.core.Tracer):
-            orbit, size, *_ = jax.lax.while_loop(goes_on, improve, state)
-            return orbit, size
-        while goes_on(state):
-            state = improve(state)
-        return state[:2]
+        orbit, size, *_ = jax.lax.while_loop(goes_on, improve, (orbit, jnp.inf, jnp.inf, 0))
+        return orbit, size
 
 
 def _spread(start: Sequence[Any], shape: tuple[int, ...], dtype: Any) -> Any:
@@ -125,13 +174,18 @@ def _spread(start: Sequence[Any], shape: tuple[int, ...], dtype: Any) -> Any:
     return jnp.stack([jnp.broadcast_to(value, whole) for value in values])
 
 
-def _fixed(array: Any) -> Any:
-    """Return an array without derivatives; its values, where no trace hides them."""
-    array = jax.lax.stop_gradient(array)
-    try:
-        return np.asarray(array)
-    except jax.errors.TracerArrayConversionError:
-        return array
+def _value(value: Any) -> Any:
+    """Return the value of a number or an array: a plain number, or an array of NumPy.
+
+    Raises
+    ------
+    jax.errors.TracerArrayConversionError
+        If a trace hides it.
+    """
+    if is_number(value):
+        return value
+    known = np.asarray(jax.lax.stop_gradient(value), dtype=float)
+    return known if known.ndim else float(known)
 
 
 def newton(matrix: Any, off: Any, dimensions: int) -> Any:
@@ -148,72 +202,64 @@ class Kind(NamedTuple):
     open: tuple[int, ...]
 
 
-@lru_cache(maxsize=256)
-def program(kinds: tuple[Kind, ...]) -> Callable[..., Any]:
-    """Return the program of a set of kinds: ``(order, table, orbit) -> ((matrix, orbit), (matrices, orbits))``.
+def _values(way: Way, table: Any, orbit: Any) -> Any:
+    """Return the matrices ``(rows, 6, 6, ...)`` of all rows of a way, and the orbits ``(rows, 6, ...)`` after them.
 
-    Whatever it is differentiated by, and in which direction, one other program finds the derivatives of all rows.
+    Whatever it is differentiated by, and in which direction, one other function finds the derivatives of all rows.
     """
-    values, steeper = (_scanned([_branch(kind, derived) for kind in kinds]) for derived in (False, True))
+    return way.expanded(table, orbit, derived=False)[1:]
+
+
+def _push(way: Way, known: tuple[Any, Any], along: tuple[Any, Any]) -> Any:
+    derivatives, matrices, orbits = way.expanded(*known, derived=True)
+    return (matrices, orbits), _pushed(way.order.rows, derivatives, *along)
+
+
+_expansion: Any = jax.custom_jvp(_values, nondiff_argnums=(0,))
+_expansion.defjvp(_push)
+
+
+@lru_cache(maxsize=256)
+def program(kinds: tuple[Kind, ...], derived: bool) -> Callable[..., Any]:
+    """Return the compiled scan ``(order, table, orbit) -> (derivatives, matrices, orbits)`` of a set of kinds, of all rows."""
+    branches = [_branch(kind, derived) for kind in kinds]
 
     def run(order: Rows, table: Any, orbit: Any) -> Any:
-        return _whole(*values(order, table, orbit)[1:])
-
-    passed = jax.custom_jvp(run)
-    pushed = jax.jit(_pushed)
-
-    def push(known: Any, slopes: Any) -> Any:
-        derivatives, matrices, orbits = steeper(*known)
-        along = pushed(known[0], derivatives, matrices, slopes[1], slopes[2])
-        return _whole(matrices, orbits), _whole(*along)
-
-    passed.defjvp(push)
-    return passed  # type: ignore[no-any-return]
-
-
-def _whole(matrices: Any, orbits: Any) -> Any:
-    return (matrices[-1], orbits[-1]), (matrices, orbits)
-
-
-def _scanned(branches: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
-    """Return the compiled scan ``(order, table, orbit) -> (what branches find besides, matrices, orbits)``, of all rows."""
-
-    def run(order: Rows, table: Any, orbit: Any) -> Any:
-        identity = _identity(orbit.shape[1:])
-
-        def step(state: Any, now: Rows) -> Any:
-            before, orbit = state
+        def step(orbit: Any, now: Rows) -> Any:
             matrix, orbit, more = jax.lax.switch(now.kinds, branches, table[now.rows], orbit)
-            matrix = _times(matrix, jnp.where(now.begins, identity, before))
-            return (matrix, orbit), (more, matrix, orbit)
+            return orbit, (more, matrix, orbit)
 
-        return jax.lax.scan(step, (identity, orbit), order)[1]
+        return jax.lax.scan(step, orbit, order)[1]
 
-    inner = jax.jit(run)
-    outermost = jax.jit(run, compiler_options=UNFUSED if jax.default_backend() == "cpu" else None)
-
-    def scanned(*arguments: Any) -> Any:
-        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments))
-        return (inner if traced else outermost)(*arguments)
-
-    return scanned
+    return jax.jit(run)
 
 
-def _pushed(order: Rows, derivatives: Any, matrices: Any, table: Any, orbit: Any) -> Any:
+@jax.jit  # type: ignore[untyped-decorator]
+def _pushed(rows: Any, derivatives: Any, table: Any, orbit: Any) -> Any:
     """Return the slopes of matrices and orbits along those of the table of constants and of the orbit at the start."""
-    identity = _identity(orbit.shape[1:])
-    earlier = jnp.concat([identity[None], matrices[:-1]])
 
-    def step(state: Any, now: Any) -> Any:
-        order, derivatives, before = now
-        steeper, orbit = state
-        inputs = jnp.concat([orbit, table[order.rows]])
-        found = jnp.sum(derivatives[:, :, :7] * inputs[:, None, None], axis=0)
-        before, steeper = (jnp.where(order.begins, a, b) for a, b in ((identity, before), (jnp.zeros_like(before), steeper)))
-        after = _times(found[:, :6], before) + _times(jnp.moveaxis(derivatives[:6, :, 6], 0, 1), steeper), found[:, 6]
-        return after, after
+    def step(orbit: Any, now: Any) -> Any:
+        row, derivatives = now
+        inputs = jnp.concat([orbit, table[row]])
+        found = jnp.sum(derivatives * inputs[:, None, None], axis=0)
+        return found[:, 6], (found[:, :6], found[:, 6])
 
-    return jax.lax.scan(step, (jnp.zeros_like(identity), orbit), (order, derivatives, earlier))[1]
+    return jax.lax.scan(step, orbit, (rows, derivatives))[1]
+
+
+@jax.jit  # type: ignore[untyped-decorator]
+def _joined(begins: Any, matrices: Any, orbits: Any) -> Any:
+    """Return the products of matrices since the last row that begins a stretch, the orbits, and the product of all."""
+    identity = _identity(matrices.shape[3:])
+
+    def step(products: Any, now: Any) -> Any:
+        begins, matrix = now
+        since, total = products
+        since = _times(matrix, jnp.where(begins, identity, since))
+        return (since, _times(matrix, total)), since
+
+    (_, total), found = jax.lax.scan(step, (identity, identity), (begins, matrices))
+    return found, orbits, total
 
 
 def _identity(shape: tuple[int, ...]) -> Any:

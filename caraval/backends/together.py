@@ -93,7 +93,7 @@ class Together:
         for variant, places, constants in self.groups:
             before = taken(orbits, places)
             q = Coordinates(*(before[:, i, ...] for i in range(6)))
-            after = moved(variant, namespace(before))(_beside(constants, before), q)
+            after = moved(variant, namespace(before))(beside(constants, before), q)
             found.append(_filled(list(after), before.shape[:1] + before.shape[2:]))
         return self._in_order(found)
 
@@ -103,7 +103,7 @@ class Together:
         for variant, places, constants in self.groups:
             before = taken(orbits, places)
             q = seeded(tuple(before[:, i, ...] for i in range(6)))
-            after, entries = expanded(moved(variant, jet_namespace(namespace(before)))(lifted(_beside(constants, before)), q))
+            after, entries = expanded(moved(variant, jet_namespace(namespace(before)))(lifted(beside(constants, before)), q))
             shape = before.shape[:1] + before.shape[2:]
             rows = _filled([value for row in entries for value in row], shape, like=before)
             matrices.append(array_namespace(rows).reshape(rows, (shape[0], 6, 6, *shape[1:])))
@@ -114,7 +114,7 @@ class Together:
         return taken(array_namespace(found[0]).concat(found), self.order)
 
 
-def _beside(constants: Any, orbits: Any) -> Any:
+def beside(constants: Any, orbits: Any) -> Any:
     """Return constants of rows with as many axes as the coordinates of orbits have."""
     return mapped(constants, lambda value: value if is_number(value) else _level(value, orbits.ndim - 2))
 

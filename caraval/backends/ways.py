@@ -111,8 +111,8 @@ class Way:
             return way.path(start, near)
         begin = self.together.stacked(start)
         if self._path is None or not self._apart(self._path.orbits[0], begin) <= near:
-            orbits = self.together.joined(followed(self.rows, start))
             with np.errstate(all="ignore"):  # of machines among many that lose it
+                orbits = self.together.joined(followed(self.rows, start))
                 self._path = Path(orbits, self.together.expanded(orbits[:-1])[0])
         return self._path
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace, device, is_numpy_namespace
 
 from . import scalar
 from .errors import BackendError
@@ -58,6 +58,7 @@ class Mixed:
 
     def __init__(self, xp: Any) -> None:
         self.arrays = xp
+        self.is_numpy = is_numpy_namespace(xp)
 
     def __getattr__(self, name: str) -> Any:
         of_arrays = getattr(self.arrays, name)
@@ -80,7 +81,9 @@ class Mixed:
         return function
 
     def _as_arrays(self, values: tuple[Any, ...]) -> list[Array]:
-        """Return plain numbers among `values` as arrays beside the others, of their precision."""
+        """Return plain numbers among `values` as arrays beside the others, of their precision; NumPy itself gives them that."""
+        if self.is_numpy and any(isinstance(value, np.ndarray) and value.dtype.kind == "f" for value in values):
+            return list(values)
         found = arrays(value for value in values if not isinstance(value, bool))
         like = next((array for array in found if self.arrays.isdtype(array.dtype, "real floating")), None)
         if like is None:  # only conditions: numbers keep their precision, which PyTorch would halve

@@ -5,6 +5,10 @@ import pytest
 
 import caraval as cv
 from caraval.core.errors import BackendError, InputError
+from caraval.core.plan import Prepared
+from caraval.core.registry import registry
+from caraval.core.rows import row_of
+from caraval.core.tracking import track_moments
 
 from ..cases import ELEMENTS, every_method
 
@@ -210,6 +214,19 @@ def test_batches_of_moments_and_of_settings(backend, array, to_numpy):
             )
             assert to_numpy(out.mean)[i, j] == pytest.approx(single.mean, rel=1e-13, abs=1e-18)
             assert to_numpy(out.covariance)[i, j] == pytest.approx(single.covariance, rel=1e-13, abs=1e-22)
+
+
+def test_a_mean_that_leaves_a_routines_range_is_nan():
+    """Plain numbers raise there, arrays do not; a single orbit goes by plain numbers."""
+    root = row_of((lambda c, q, xp: q._replace(x=xp.sqrt(q.x)),), None, ((),), (None,))
+    prepared = Prepared((root,), (cv.Reference("electron", 1e8),) * 2, (cv.Marker(),))
+    for x, expected in ((4.0, 2.0), (-1.0, np.nan)):
+        with np.errstate(invalid="ignore"):
+            out, _ = track_moments(
+                prepared, cv.MomentBeam([x, 0, 0, 0, 0, 0], COVARIANCE, p0c=1e8), registry().backend("numpy")
+            )
+        np.testing.assert_allclose(out.mean[0], expected)
+        np.testing.assert_allclose(out.covariance[0, 0], COVARIANCE[0, 0] / 16 if x > 0 else np.nan)
 
 
 def test_what_is_no_beam_is_refused(fodo):
