@@ -20,7 +20,7 @@ from caraval.core.registry import backend_of, registry, value_of
 from caraval.physics.rfcavity import RFCavity
 
 from .equations import solved
-from .line import Line, without_rf
+from .line import Line, has_longitudinal_focusing, without_rf
 from .longitudinal import slip_of
 
 CONVERGED = 1e-13
@@ -101,18 +101,18 @@ def _at_once(line: Line, dimensions: int, pz: Any) -> Coordinates:
     if dimensions == 6:
         flat = line.without_rf()
         start = _stable_phase(line, flat, _at_once(flat, 4, 0.0))
-    with _understood():
+    with _understood(line, dimensions):
         orbit, size = line.way.closed(start, dimensions, STEPS, CONVERGED, SETTLED)
     backend = registry().backend("numpy") if is_number(size) else backend_of(size)
     known = backend.value(size)
     if known is not None and not known < SETTLED:
-        raise _endless(known)
+        raise _endless(known, line)
     xp = namespace(orbit)
     return Coordinates(*xp.where(size < SETTLED, orbit, float("nan")))
 
 
 @contextmanager
-def _understood() -> Iterator[None]:
+def _understood(line: Line, dimensions: int) -> Iterator[None]:
     """Say of what stops the search that there is no closed orbit.
 
     Raises
@@ -124,11 +124,15 @@ def _understood() -> Iterator[None]:
     except InputError as error:
         raise LatticeError(f"no closed orbit was found: {error}") from error
     except np.linalg.LinAlgError as error:
-        raise LatticeError("no closed orbit was found: a turn leaves some motion as it is, as if nothing focused") from error
+        why = "a turn leaves some motion as it is, as if nothing focused"
+        if dimensions == 6 and not has_longitudinal_focusing(line.lattice):
+            why += "; no cavity is on: switch one on, or ask for 4 dimensions"
+        raise LatticeError(f"no closed orbit was found: {why}") from error
 
 
-def _endless(size: Any) -> LatticeError:
-    return LatticeError(f"no closed orbit was found: after {STEPS} steps it still changes by {size:.1e}")
+def _endless(size: Any, line: Line) -> LatticeError:
+    why = "; do the cavities make up for the energy that is lost in a turn?" if line.dissipates else ""
+    return LatticeError(f"no closed orbit was found: after {STEPS} steps it still changes by {size:.1e}{why}")
 
 
 def values_of(line: Line) -> Lattice:
@@ -186,13 +190,13 @@ def _iterated(line: Line, start: Sequence[Any], dimensions: int) -> Coordinates:
     """Return the closed orbit that Newton's method comes to."""
     orbit, before = Coordinates(*start), np.inf
     for _ in range(STEPS):
-        with _understood():
+        with _understood(line, dimensions):
             orbit, size = _improved(line, orbit, dimensions)
         largest = float(np.max(size))
         if largest < CONVERGED or (largest >= before and largest < SETTLED):
             return orbit
         before = largest
-    raise _endless(before)
+    raise _endless(before, line)
 
 
 def _improved(line: Line, orbit: Sequence[Any], dimensions: int) -> tuple[Coordinates, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import caraval as cv
-from caraval.optics import equilibrium, radiation_integrals, transfer_matrix
+from caraval.optics import Equilibrium, RadiationIntegrals, equilibrium, radiation_integrals, transfer_matrix
 
 from . import rings
 
@@ -118,6 +120,51 @@ def test_kicks_in_bends_count_with_their_design():
     kicked, stronger = map(radiation_integrals, lattices)
     assert kicked.i2 == pytest.approx(stronger.i2, rel=2e-4)
     assert stronger.i2 == pytest.approx(0.101**2, rel=1e-12)
+
+
+# -------------------------------------------------------------------- settings and derivatives
+
+
+def driven(t: Any) -> cv.Lattice:
+    """A ring with coupling, pole faces, gradients and a quadrupole off its axis, of which much changes with one number."""
+    values = {"qf.k1": 1.1 + 0.1 * t, "d.length": 0.2 + 0.02 * t, "b.e1": 0.05 + 0.02 * t, "b.k1": -0.02 + 0.01 * t}
+    places = {"qf##1.x_offset": 2e-4 * (1 + t), "qd##1.tilt": 0.05 + 0.02 * t, "b.angle": np.pi / 8 * (1 + 1e-2 * t)}
+    return rings.ring(1).replace({**values, **places, "b.length": 1.0 + 0.1 * t})
+
+
+def driven_from(t: Any) -> cv.Lattice:
+    """The same at another energy."""
+    return driven(t).replace(reference=cv.Reference("electron", rings.REFERENCE.p0c * (1 + 0.1 * t)))
+
+
+def test_settings_in_arrays_are_those_one_by_one():
+    settings = [-0.2, 0.0, 0.3]
+    found, alone = equilibrium(driven(np.array(settings))), [equilibrium(driven(t)) for t in settings]
+    for name, values in found._asdict().items():
+        np.testing.assert_allclose(values, [getattr(one, name) for one in alone], rtol=1e-9, err_msg=name)
+
+
+def test_derivatives_on_torch_are_finite_differences():
+    """Of integrals and of the equilibrium, by strengths, lengths, angles, misalignments and the energy."""
+    torch = pytest.importorskip("torch")
+    weights = np.linspace(1.0, 2.0, len(RadiationIntegrals._fields) + len(Equilibrium._fields))
+    sizes = [abs(value) for value in (*radiation_integrals(driven_from(0.0)), *equilibrium(driven_from(0.0)))]
+
+    def measured(t: Any) -> Any:
+        values = [*radiation_integrals(driven_from(t)), *equilibrium(driven_from(t))]
+        return sum(weight * value / size for weight, value, size in zip(weights, values, sizes, strict=True))
+
+    t = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
+    (found,) = torch.autograd.grad(measured(t), t)
+    assert float(found) == pytest.approx((measured(1e-4) - measured(-1e-4)) / 2e-4, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_derivatives_on_jax_are_finite_differences():
+    jax = pytest.importorskip("jax")
+    found = jax.jacfwd(lambda t: jax.numpy.stack(list(equilibrium(driven(t)))))(0.0)
+    up, down = (np.array(equilibrium(driven(s))) for s in (1e-4, -1e-4))
+    np.testing.assert_allclose(found, (up - down) / 2e-4, rtol=1e-5)
 
 
 # -------------------------------------------------------------------- matrices

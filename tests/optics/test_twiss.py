@@ -335,6 +335,21 @@ def test_what_has_no_optics_says_why():
         closed_orbit(line, 5)
 
 
+def test_in_six_dimensions_something_must_hold_a_beam_together() -> None:
+    with pytest.raises(cv.LatticeError, match="no cavity is on: switch one on, or ask for 4 dimensions"):
+        closed_orbit(rings.ring(1), 6)
+    weak = rings.ring(1, rf=True).replace({"rf.voltage": 1e3}).with_radiation()
+    with pytest.raises(cv.LatticeError, match="make up for the energy that is lost"):
+        closed_orbit(weak, 6)
+
+
+def test_arrays_without_optics_say_why_too() -> None:
+    torch = pytest.importorskip("torch")
+    strong = rings.ring(1).replace({"qf.k1": torch.tensor(9.0, dtype=torch.float64)})
+    with pytest.raises(cv.LatticeError, match="unstable: half the trace"):
+        tunes(strong)
+
+
 def test_tables_have_columns_places_and_files(tmp_path):
     table = twiss(rings.thin_cell())
     assert table["beta_a"] is table.beta_a

@@ -18,6 +18,7 @@ import numpy as np
 from caraval.core.arrays import is_number
 from caraval.core.errors import LatticeError
 from caraval.core.maps import product
+from caraval.core.registry import backend_of
 
 from ..match import COUPLINGS, coupled
 
@@ -127,7 +128,7 @@ def periodic(matrix: Matrix, xp: Any) -> Modes:
     Raises
     ------
     LatticeError
-        If the motion is unstable; in arrays of settings, those that are get NaN.
+        If the motion is unstable; in arrays of settings, and where a trace hides it, those that are get NaN.
     """
     m, n = _block(matrix, 0, 1), _block(matrix, 1, 0)
     shared = _plus(m, conjugate(n))
@@ -173,7 +174,8 @@ def _closed(block: Block, mode: str, xp: Any) -> tuple[Any, Any]:
     half = (a - d) / 2
     square = -b * c - half * half
     if is_known_not(square, lambda value: value > 0):
-        cosine = float(getattr(a + d, "value", a + d)) / 2
+        trace = getattr(a + d, "value", a + d)
+        cosine = float(trace if is_number(trace) else backend_of(trace).shown(trace)) / 2
         raise LatticeError(
             f"the motion in mode {mode} is unstable: half the trace of its map is {cosine:.6g}, and must be between -1 and 1"
         )
@@ -184,9 +186,11 @@ def _closed(block: Block, mode: str, xp: Any) -> tuple[Any, Any]:
 
 
 def is_known_not(value: Any, holds: Any) -> bool:
-    """Whether a number is plain, or a jet of one, and something does not hold of it."""
+    """Whether a number is plain, an array without axes, or a jet of one, and something is known not to hold of it."""
     value = getattr(value, "value", value)
-    return is_number(value) and not holds(value)
+    if not is_number(value):
+        value = backend_of(value).shown(value) if value.ndim == 0 else None
+    return value is not None and not holds(value)
 
 
 def dispersed(matrix: Matrix, dispersion: Sequence[Any]) -> list[Any]:
