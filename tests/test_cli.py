@@ -400,7 +400,7 @@ def test_what_does_not_fit_in_the_memory(monkeypatch: pytest.MonkeyPatch, carava
     def refuse(*_: Any, **__: Any) -> None:
         raise MemoryError("unable to allocate 44 TiB")
 
-    monkeypatch.setattr("caraval.cli.track.beam_for", refuse)
+    monkeypatch.setattr(cv.ParticleBeam, "from_twiss", refuse)
     assert "does not fit in the memory: unable to allocate 44 TiB" in one_line(caraval("track", fodo, code=1))
     assert list(tmp_path.iterdir()) == [fodo]
 
