@@ -14,7 +14,7 @@ from .chains import Composed
 from .coordinates import Coordinates
 from .errors import InputError
 from .jet import expansion, jet_namespace, lifted, second_order_map, seed
-from .loss import MAXIMUM_ORBIT
+from .loss import MAXIMUM_ORBIT, ORBIT_LOST
 from .maps import LinearMap, Map, SecondOrderMap, apply, congruent, contracted, entries_of, image, stack_entries
 from .moments import MomentBeam, moments_from
 from .particles import Course, Keep, Looks, everything, on_backend
@@ -192,7 +192,10 @@ def _through(rows: Sequence[Row], q: Coordinates, like: Any, backend: Any, order
     for row in rows:
         constants = backend.cast(row, like.dtype, device(like)).constants
         for track, c in zip(row.variant.tracks, constants, strict=False):
-            q = track(lifted(c, order), q, xp)
+            try:
+                q = track(lifted(c, order), q, xp)
+            except (ArithmeticError, ValueError) as error:  # plain numbers have no infinity to grow into
+                raise InputError(ORBIT_LOST) from error
     return q
 
 
