@@ -370,6 +370,7 @@ def test_errors_are_one_line(
         (["--particles", "0"], "it must be a positive whole number, not 0"),
         (["--particles", "1.5"], "it must be a positive whole number, not 1.5"),
         (["--particles", "many"], "'many' is not a number"),
+        (["--particles", "1e30"], "1e30 is more than can be; 1e+12 is the most"),
         (["--charge", "nan"], "it must be finite, not nan"),
         (["--p0c", "inf"], "it must be finite, not inf"),
         (["--sigma", "x=abc"], "x: 'abc' is not a number"),
@@ -393,6 +394,15 @@ def test_files_that_are_none(caraval: Any, fodo: Path, tmp_path: Path) -> None:
     assert "is a folder" in one_line(caraval("info", tmp_path, code=1))
     fodo.write_text("qf: quadrupole, k1 = (1\n")
     assert f"{fodo}:1:" in one_line(caraval("info", fodo, code=1))
+
+
+def test_what_does_not_fit_in_the_memory(monkeypatch: pytest.MonkeyPatch, caraval: Any, fodo: Path, tmp_path: Path) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise MemoryError("unable to allocate 44 TiB")
+
+    monkeypatch.setattr(cv.ParticleBeam, "from_twiss", refuse)
+    assert "does not fit in the memory: unable to allocate 44 TiB" in one_line(caraval("track", fodo, code=1))
+    assert list(tmp_path.iterdir()) == [fodo]
 
 
 def test_no_read_permission(monkeypatch: pytest.MonkeyPatch, caraval: Any, fodo: Path) -> None:
@@ -859,6 +869,7 @@ def test_scan_errors_are_one_line(
         (["--grid", "=1:2:3"], "must be NAME=FIRST:LAST:COUNT"),
         (["--grid", "qf.k1=1:2:0"], "qf.k1: it must be a positive whole number, not 0"),
         (["--grid", "qf.k1=1:b:3"], "qf.k1: 'b' is not a number"),
+        (["--grid", "qf.k1=1:2:1e30"], "qf.k1: 1e30 is more than can be"),
         (["--grid", "qf.k1=1:2:1"], "qf.k1: one value cannot be both 1 and 2"),
         (["--grid", "qf.k1=1,qf.k1=2"], "qf.k1 is given twice"),
         (["--grid", "qf.k1=1", "--chunk", "0"], "it must be a positive whole number, not 0"),

@@ -49,7 +49,7 @@ class Commands(TyperGroup):
         with _plain_warnings():
             try:
                 return super().invoke(ctx)
-            except (CaravalError, OSError) as error:
+            except (CaravalError, OSError, MemoryError) as error:
                 if ctx.params.get("traceback") or isinstance(error, BrokenPipeError):  # Typer knows what `| head` wants
                     raise
                 say("error", _line(error))
@@ -59,6 +59,8 @@ class Commands(TyperGroup):
 def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return f"this does not fit in the memory: {error or 'fewer particles or settings do'}"
     return str(error)
 
 

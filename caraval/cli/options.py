@@ -11,6 +11,9 @@ import typer
 
 from caraval.core.errors import suggest
 
+MOST = 10**12
+"""No machine's memory has so many particles or settings, and nobody waits for so many turns."""
+
 _APART = re.compile(r",(?![^(]*\))")  # commas outside of parentheses
 
 
@@ -30,6 +33,8 @@ def count(text: str) -> int:
     value = number(text)
     if value < 1 or value != int(value):
         raise typer.BadParameter(f"it must be a positive whole number, not {text}")
+    if value > MOST:
+        raise typer.BadParameter(f"{text} is more than can be; {MOST:.0e} is the most")
     return int(value)
 
 

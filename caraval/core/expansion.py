@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from .arrays import is_number, namespace
 from .errors import InputError
 from .jet import Jet, expansion, jet_namespace, lifted, seed
+from .loss import ORBIT_LOST
 from .maps import Entries
 from .plan import Act, Prepared
 from .responses import is_felt, response
@@ -112,7 +113,7 @@ def _moved(rows: Sequence[_Ready], q: Any, xp: Any) -> Any:
             try:
                 q = track(constants, q, xp)
             except (ArithmeticError, ValueError) as error:
-                raise InputError("the orbit is lost: it leaves the region where tracking has values") from error
+                raise InputError(ORBIT_LOST) from error
     return q
 
 

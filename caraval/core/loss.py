@@ -16,6 +16,9 @@ LOST_BEFORE = -1.0
 MAXIMUM_ORBIT = 1000.0
 """A particle further than this [m] from the axis is lost (Bmad manual, ``bmad_com[max_aperture_limit]``)."""
 
+ORBIT_LOST = "the orbit is lost: it leaves the region where tracking has values"
+"""What is said of an orbit that grows beyond what numbers can be."""
+
 OUTSIDE = -1.0
 """The number of a test that is not passed; any negative one will do."""
 

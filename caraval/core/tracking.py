@@ -15,7 +15,7 @@ from .chains import Composed
 from .coordinates import Coordinates
 from .errors import InputError
 from .jet import expansion, jet_namespace, lifted, second_order_map, seed
-from .loss import MAXIMUM_ORBIT
+from .loss import MAXIMUM_ORBIT, ORBIT_LOST
 from .maps import LinearMap, Map, SecondOrderMap, apply, congruent, contracted, entries_of, image, stack_entries
 from .moments import MomentBeam, moments_from
 from .particles import Course, Keep, Looks, everything, on_backend
@@ -200,7 +200,10 @@ def _map_like(m: LinearMap, other: Any, backend: Any) -> LinearMap:
 def _through(rows: Sequence[Row], q: Coordinates, like: Any, backend: Any, order: int = 1) -> Coordinates:
     """Take coordinates with their derivatives through rows; checks do not act on them."""
     cast = [backend.cast(row, like.dtype, device(like)) for row in rows]
-    return _moved(cast, q, mixed(array_namespace(like)), order)
+    try:
+        return _moved(cast, q, mixed(array_namespace(like)), order)
+    except (ArithmeticError, ValueError) as error:  # plain numbers have no infinity to grow into
+        raise InputError(ORBIT_LOST) from error
 
 
 def _moved(rows: Sequence[Row], q: Coordinates, xp: Any, order: int = 1) -> Coordinates:

@@ -548,6 +548,31 @@ def test_cavities_that_accelerate(element: Any) -> None:
         element("kind: RFCavity, length: 1, RFP: {voltage: 2.0e7, frequency: 1.3e9, dE_ref: 1.0}")
 
 
+def test_harmonic_numbers(read: Read) -> None:
+    """The standard's ``t1_ref`` is the time of the reference from the beginning of the branch to its end."""
+    begin = "- b: {kind: BeginningEle, ReferenceP: {species_ref: proton, pc_ref: 1.0e9, time_ref: 1.0e-6}}"
+    line = "- d: {kind: Drift, length: 9}\n- c: {kind: RFCavity, length: 1, RFP: {voltage: 1.0e6, harmon: 4}}"
+    lattice = read(f"{begin}\n{line}\n- l: {{kind: BeamLine, line: [b, d, c, d]}}")
+    assert lattice["c"].rf_frequency == pytest.approx(4 * lattice.reference.beta * 299792458 / 19, rel=1e-14)
+    assert not lattice.losses
+    with pytest.raises(cv.LatticeError, match=r"RFP.harmon = 4.0 changes the tracking"):
+        read(f"{line}\n- l: {{kind: BeamLine, line: [d, c, d]}}")
+    with pytest.raises(cv.LatticeError, match="only one of frequency and harmon can be given"):
+        read(f"{begin}\n{line.replace('harmon', 'frequency: 5.0e8, harmon')}\n- l: {{kind: BeamLine, line: [b, d, c, d]}}")
+
+
+def test_changes_of_the_reference(element: Any) -> None:
+    assert element("kind: ReferenceChange, ReferenceChangeP: {dpc_ref: 1.0e6}").p0c_set == 1.01e8
+    with pytest.raises(cv.LatticeError, match="only one of dE_ref, dpc_ref can be given"):
+        element("kind: ReferenceChange, ReferenceChangeP: {dpc_ref: 1.0e6, dE_ref: 1.0}")
+
+
+def test_what_has_a_length_is_no_marker(element: Any) -> None:
+    assert element("kind: Match, length: 0.5").kind == "Drift"
+    with pytest.raises(cv.LatticeError, match=r"BendP.angle_ref = 0.1 changes the tracking"):
+        element("kind: Bend, BendP: {angle_ref: 0.1}")
+
+
 def test_where_elements_are(element: Any) -> None:
     magnet = element(
         "kind: Quadrupole, length: 1, BodyShiftP: {x_offset: 1, y_offset: 2, z_offset: 3, x_rot: 0.1, y_rot: 0.2, z_rot: 0.3}"
@@ -573,6 +598,19 @@ def test_apertures(element: Any) -> None:
     assert aperture("x_width: 0.1, y_width: 0.2, aperture_active: false").aperture_at == "no_aperture"
     with pytest.raises(cv.LatticeError, match=r"ApertureP.shape = VERTICES"):
         aperture("shape: VERTICES")
+    with pytest.raises(cv.LatticeError, match="either x_min and x_max, or x_center and x_width can be given"):
+        aperture("x_min: -0.1, x_width: 0.2")
+    with pytest.raises(cv.LatticeError, match=r"ApertureP.x_mim = -0.1 changes the tracking"):
+        aperture("x_mim: -0.1, x_max: 0.1, shape: RECTANGULAR")
+
+
+def test_materials_of_apertures_are_listed(read: Read) -> None:
+    collimator = "- c: {kind: Mask, length: 1, ApertureP: {x_max: 0.1, shape: RECTANGULAR, material: Cu, thickness: 0.1}}"
+    lattice = read(f"{collimator}\n- l: {{kind: BeamLine, line: [c]}}")
+    assert [(loss.attribute, loss.is_physics) for loss in lattice.losses] == [
+        ("ApertureP.material", False),
+        ("ApertureP.thickness", False),
+    ]
 
 
 def test_maps(element: Any) -> None:

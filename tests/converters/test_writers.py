@@ -78,3 +78,24 @@ def test_cavities_that_slip(suffix: str, tmp_path: Path) -> None:
     cavity = cv.LCavity(name="c", length=1.0, voltage=1e6, rf_frequency=1e9, n_rf_steps=4, slips=slips, field_calc="custom")
     losses = cv.save(cv.Lattice([cavity], reference=REFERENCE), tmp_path / f"out{suffix}", on_unsupported="drift")
     assert any(loss.is_physics and loss.attribute == ("" if suffix == ".madx" else "slips") for loss in losses)
+
+
+@pytest.mark.parametrize("suffix", [".cheetah.json", ".py"])
+def test_cavities_of_formats_whose_field_is_as_long_as_they_are(suffix: str, tmp_path: Path) -> None:
+    """What is beside the field is pipe; what else the formats have no words for is reported."""
+    cavity = cv.LCavity(name="c", length=1.0, voltage=1e7, phi0=0.05, rf_frequency=1.3e9, n_rf_steps=100, x_limit=0.02)
+    lattice = cv.Lattice([cavity], reference=REFERENCE)
+    back, losses = through(lattice, tmp_path / f"out{suffix}")
+    assert not any(loss.is_physics for loss in losses)
+    pipes = back["c_a"].length + back["c_b"].length
+    assert 0 < pipes < 299792458 / 2.6e9
+    assert pipes + back["c"].length == pytest.approx(1.0, rel=1e-15)
+    assert round_trips.matrix_difference(lattice, back.replace(reference=REFERENCE)) <= round_trips.MATRIX
+    for other, lost in (
+        (cavity.replace(fringe_type="none"), "fringe_type"),
+        (cavity.replace(fringe_at="no_end"), "fringe_at"),
+        (cavity.cut(0.2, 0.7), "slice_of"),
+        (cavity.replace(length=0.1), "field_calc"),  # not even one cell
+    ):
+        found = cv.save(lattice.replace(elements=[other]), tmp_path / f"out{suffix}", on_unsupported="drift")
+        assert lost in {loss.attribute for loss in found if loss.is_physics}

@@ -299,6 +299,15 @@ def test_transfer_map_is_the_derivative_of_tracking(line, method):
     assert found.matrix == pytest.approx((out[:, 1:7] - out[:, 7:]) / (2 * h), abs=1e-8)
 
 
+def test_an_orbit_that_grows_without_bounds_has_no_map():
+    """Fields of wigglers grow exponentially beside their gap, and plain numbers have no infinity."""
+    field = {"kind": "cartesian_map", "terms": ((1.0, 0.0, 10.0, 10.0, 0.0, 0.0, 0.0, "y"),)}
+    wiggler = cv.Wiggler(length=0.1, field_maps=(field,), tracking_method="kick_drift_kick")
+    lattice = cv.Lattice([cv.VKicker(kick=0.5), cv.Drift(length=1e4), wiggler])
+    with pytest.raises(cv.InputError, match="the orbit is lost"):
+        lattice.transfer_matrix(cv.Reference("electron", 1e9))
+
+
 def test_transfer_matrix_is_symplectic_up_to_the_change_of_momentum():
     lattice = cv.Lattice([cv.Drift(length=0.3), cv.LCavity(length=1.0, voltage=3e7, rf_frequency=1.3e9, phi0=0.1)])
     start = cv.Reference("electron", p0c=5e7)

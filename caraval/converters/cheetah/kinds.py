@@ -13,9 +13,11 @@ from caraval.core.methods import BmadStandard, Linear, SecondOrder, TrackingMeth
 from caraval.core.reference import C_LIGHT, as_species
 from caraval.core.registry import registry
 
+from ..shared import cavities
 from ..shared.fields import Fields
 from ..shared.items import Item
 from ..shared.matrices import matrix
+from .reading import CAVITY_STEPS
 
 USUAL: Mapping[str, TrackingMethod] = {
     "linear": Linear(),
@@ -159,16 +161,16 @@ def corrector(fields: Fields) -> list[Item]:
 
 def cavity(fields: Fields) -> list[Item]:
     """Return an accelerating cavity."""
-    element: Any = fields.element
-    fields.passing("n_rf_steps", "n_cell", "field_calc", "fringe_type", "coupler_at", "coupler_angle", "coupler_phase")
-    if element.field_calc == "bmad_standard":
-        fields.note("field_calc", "bmad_standard", "a field as long as the cavity")
-    if element.fringe_at != "both_ends":
-        fields.physics("fringe_at", element.fringe_at, "both ends")
+    cavities.report(fields, CAVITY_STEPS)
     voltage = fields["voltage"] * fields["field_autoscale"]
     values = {"length": fields["length"], "voltage": voltage, "phase": -360 * (fields["phi0"] + fields["phi0_multipass"])}
     values |= {"frequency": fields["rf_frequency"], "cavity_type": fields["cavity_type"]}
-    return [Item("Cavity", element.name, values)]
+    return [Item("Cavity", fields.element.name, values)]
+
+
+def pipe(name: str, length: float) -> Item:
+    """Return the pipe on one side of a cavity's field, through which our cavities are tracked as through any drift."""
+    return Item("Drift", name, {"tracking_method": "drift_kick_drift", "length": length})
 
 
 def rfcavity(fields: Fields) -> list[Item]:

@@ -17,9 +17,11 @@ from caraval.core.plan import reference_pass
 from caraval.core.reference import Reference
 from caraval.core.registry import registry
 
+from ..shared.cavities import without_pipes
 from ..shared.fields import Fields
 from ..shared.items import OWN, Item
 from ..shared.methods import described
+from ..shared.slices import whole
 from . import kinds
 
 METHODICAL = (
@@ -80,13 +82,17 @@ def items_of(element: Element, reference: Reference | None, losses: Losses) -> l
     """Return what an element is in Cheetah, apertures before and after it included."""
     if element.orientation == -1:
         element = element.turned()
+    element = whole(element, reference, losses)
     if _has_fields(element) and reference is not None:
         element = element.at(reference, np)
+    pipe, element = without_pipes(element)
     fields = Fields(element, losses)
     fields.passing("is_on", "orientation", "length")
     before, after = _apertures(fields)
     body = list(_body(fields))
     fields.finish()
+    if pipe:
+        body = [kinds.pipe(f"{element.name}_a", pipe), *body, kinds.pipe(f"{element.name}_b", pipe)]
     return [*before, *body, *after]
 
 

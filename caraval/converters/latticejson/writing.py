@@ -18,6 +18,7 @@ from caraval.core.reference import Reference
 from caraval.core.registry import registry
 
 from ..shared.fields import Fields
+from ..shared.slices import whole
 from .reading import GEV
 
 VERSION = "2.2"
@@ -94,7 +95,7 @@ def _free(name: str, taken: dict[str, str]) -> str:
 
 
 def _element(element: Element, reference: Reference | None, losses: Losses) -> Made:
-    element = element.turned() if element.orientation == -1 else element
+    element = whole(element.turned() if element.orientation == -1 else element, reference, losses)
     if reference is not None and any(getattr(element, f, None) is not None for f in getattr(element, "fields", {}).values()):
         element = element.at(reference, np)
     fields = Fields(element, losses)
@@ -148,7 +149,7 @@ def _dipole(fields: Fields) -> Made:
 
 
 def _cavity(fields: Fields) -> Made:
-    fields.passing("n_cell", "fringe_type", "coupler_at", "cavity_type")
+    fields.passing("coupler_at", "coupler_angle", "coupler_phase")
     turns = fields["phi0"] + fields["phi0_multipass"]
     values = {"voltage": fields["voltage"] * fields["field_autoscale"], "frequency": fields["rf_frequency"]}
     return "Cavity", {**values, "phase": 360 * (0.5 - turns)}

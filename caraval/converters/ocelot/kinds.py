@@ -11,8 +11,10 @@ import numpy as np
 from caraval.core.arrays import is_zero
 from caraval.core.reference import C_LIGHT, as_species
 
+from ..shared import cavities
 from ..shared.fields import Fields
 from ..shared.matrices import matrix
+from .reading import CAVITY_STEPS
 from .vocabulary import GEV
 
 GAIN = 1e-9
@@ -97,11 +99,9 @@ def _solenoid(fields: Fields) -> Made:
 
 def _cavity(fields: Fields) -> Made:
     element: Any = fields.element
-    fields.passing("n_rf_steps", "n_cell", "field_calc", "fringe_type", "coupler_at", "coupler_angle", "coupler_phase")
+    cavities.report(fields, CAVITY_STEPS)
     if element.cavity_type == "traveling_wave":
         fields.physics("cavity_type", "traveling_wave", "a standing wave")
-    if element.fringe_at != "both_ends":
-        fields.physics("fringe_at", element.fringe_at, "both ends")
     fields.passing("cavity_type")
     voltage = fields["voltage"] * fields["field_autoscale"] / GEV
     phase = -360 * (fields["phi0"] + fields["phi0_multipass"])
@@ -113,6 +113,8 @@ def _rfcavity(fields: Fields) -> Made:
     turns = fields["phi0"] + fields["phi0_multipass"]
     if element.voltage and abs(sin(2 * pi * turns)) > GAIN:
         fields.physics("phi0", turns, "a cavity that changes the reference momentum")
+    if element.voltage:
+        fields.note("", "RFCavity", "a Cavity at a zero crossing")
     fields.passing("n_cell", "fringe_type", "coupler_at", "coupler_angle", "coupler_phase", "cavity_type")
     voltage = fields["voltage"] * fields["field_autoscale"] / GEV
     return "Cavity", {"l": element.length, "v": voltage, "phi": 360 * turns - 90, "freq": fields["rf_frequency"]}

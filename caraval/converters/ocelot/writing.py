@@ -16,8 +16,10 @@ from caraval.core.plan import reference_pass
 from caraval.core.reference import Reference
 from caraval.core.registry import registry
 
+from ..shared.cavities import without_pipes
 from ..shared.fields import Fields
 from ..shared.items import Item
+from ..shared.slices import whole
 from .kinds import CONVERSIONS, empty
 from .reading import USUAL
 from .vocabulary import METHODS
@@ -81,13 +83,14 @@ def _variable(item: Item, taken: dict[str, Item]) -> str:
 
 def items_of(element: Element, reference: Reference | None, losses: Losses) -> list[Item]:
     """Return what an element is in Ocelot, apertures before and after it included."""
-    element = element.turned() if element.orientation == -1 else element
+    element = whole(element.turned() if element.orientation == -1 else element, reference, losses)
     if reference is not None and any(getattr(element, f, None) is not None for f in getattr(element, "fields", {}).values()):
         element = element.at(reference, np)
     for name, value in element.parameters.items():
         if value is not None and not is_number(value):
             losses.physics(element.name, name, value, "the first of its values")
             element = element.with_values({name: float(np.ravel(np.asarray(value))[0])})
+    pipe, element = without_pipes(element)
     fields = Fields(element, losses)
     fields.passing("is_on", "orientation", "length")
     around = _apertures(fields)
@@ -100,6 +103,10 @@ def items_of(element: Element, reference: Reference | None, losses: Losses) -> l
     kind, settings = conversion(fields)
     body = [Item(kind, element.name, _method(fields, kind) | _placed(fields) | settings, code="ocelot")] if kind else []
     fields.finish()
+    if pipe:
+        fields.note("tracking_method", "bmad_standard", "SecondTM in Ocelot, before and behind the field")
+        ends = (Item("Drift", f"{element.name}_{end}", {"l": pipe, "tm": "SecondTM"}, code="ocelot") for end in "ab")
+        body = [next(ends), *body, next(ends)]
     return [*around[0], *body, *around[1]]
 
 

@@ -2,12 +2,13 @@
 
 ``tree`` reads YAML and ``loading`` what it includes; ``facility`` goes through the entries and fills a document of
 ``definitions``, with ``expressions`` worked out by ``values`` and elements found by ``names``; ``expansion``, ``placement``,
-``controllers`` and ``branches`` make branches of lines. ``kinds``, ``bends`` and ``multipoles`` make Caraval's elements from
-``attributes``, and ``writing`` goes the other way.
+``controllers`` and ``branches`` make branches of lines. ``kinds``, ``bends``, ``apertures`` and ``multipoles`` make Caraval's
+elements from ``attributes``, and ``writing`` goes the other way.
 
 The standard does not say how to track. Elements have the tracking method that ``TrackingP: {Caraval: {tracking_method: ...}}``
 says, or their kind's own; there stands, too, what the standard has no words for, so that any lattice comes back as it was.
-``RFCavity`` is an accelerating ``LCavity`` where it changes the reference energy (``dE_ref``). Relative controllers leave the
+``RFCavity`` is an accelerating ``LCavity`` where it changes the reference energy (``dE_ref``). Harmonic numbers count in the
+time that the reference takes from the beginning of the branch to its end. Relative controllers leave the
 lattice as it is. Random numbers are the same every time.
 """
 

@@ -15,6 +15,7 @@ from caraval.core.reference import Reference
 from caraval.core.registry import registry
 
 from ..shared.methods import from_description
+from .apertures import aperture
 from .expansion import Placed
 from .values import Labels
 
@@ -38,11 +39,15 @@ class Attributes:
         At its entrance.
     labels : Labels
     losses : Losses
+    turn : float, optional
+        Time that the reference takes from the beginning of the branch to its end [s].
     """
 
-    def __init__(self, placed: Placed, reference: Reference | None, labels: Labels, losses: Losses) -> None:
+    def __init__(
+        self, placed: Placed, reference: Reference | None, labels: Labels, losses: Losses, turn: float | None = None
+    ) -> None:
         self.placed, self.definition, self.reference = placed, placed.definition, reference
-        self.labels, self.losses = labels, losses
+        self.labels, self.losses, self.turn = labels, losses, turn
         self._understood: set[str] = {"kind"}
 
     @property
@@ -189,48 +194,7 @@ class Attributes:
         found["y_pitch"] = -self.number("BodyShiftP.x_rot")
         found["tilt"] = self.number("BodyShiftP.z_rot")
         found = {name: value for name, value in found.items() if value}
-        return {**found, **self._aperture()}
-
-    def _aperture(self) -> dict[str, Any]:
-        """Return limits: beyond them a particle is lost."""
-        group = self.definition.group("ApertureP")
-        self.passing("ApertureP")
-        if not group:
-            return {}
-        shape = self.choice("ApertureP.shape", "ELLIPTICAL", "RECTANGULAR", "VERTICES", "CUSTOM_SHAPE")
-        if shape in ("VERTICES", "CUSTOM_SHAPE"):
-            self.physics("ApertureP.shape", shape, "no aperture")
-            return {}
-        limits: dict[str, Any] = {}
-        for axis in "xy":
-            low, high = (self.value(f"ApertureP.{axis}_{end}") for end in ("min", "max"))
-            width = self.value(f"ApertureP.{axis}_width")
-            if width is not None:
-                center = self.number(f"ApertureP.{axis}_center")
-                low, high = center - width / 2, center + width / 2
-            for side, limit in ((1, low), (2, high)):
-                if limit is not None and abs(limit) != float("inf"):
-                    limits[f"{axis}{side}_limit"] = -float(limit) if side == 1 else float(limit)
-        if 0.0 in limits.values():
-            self.physics("ApertureP", group, "open where the limit is on the axis")
-        if shape == "ELLIPTICAL":
-            if len(limits) < 4:
-                self.note("ApertureP", group, "no aperture: an ellipse needs four limits")
-                return {}
-            if limits["x1_limit"] != limits["x2_limit"] or limits["y1_limit"] != limits["y2_limit"]:
-                self.physics("ApertureP", group, "an ellipse of four quarters about the axis")
-        return {**limits, **self._where(shape)}
-
-    def _where(self, shape: str) -> dict[str, Any]:
-        at = {"ENTRANCE_END": "entrance_end", "CENTER": "exit_end", "EXIT_END": "exit_end", "BOTH_ENDS": "both_ends"}
-        at |= {"NOWHERE": "no_aperture", "EVERYWHERE": "continuous"}
-        location = self.choice("ApertureP.location", *at)
-        if location == "CENTER" and self.length:
-            self.physics("ApertureP.location", location, "at the exit")
-        if not self.flag("ApertureP.aperture_active", True):
-            location = "NOWHERE"
-        found = {"aperture_type": shape.lower(), "aperture_at": at[location]}
-        return {**found, "offset_moves_aperture": self.flag("ApertureP.aperture_shifts_with_body", False)}
+        return {**found, **aperture(self)}
 
 
 def _own_value(cls: type[Element], name: str, value: Any) -> Any:

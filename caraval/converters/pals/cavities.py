@@ -57,10 +57,14 @@ def _voltage(a: Attributes) -> float:
 
 
 def _frequency(a: Attributes) -> float:
-    harmonic = a.number("RFP.harmon")
-    if harmonic:
-        a.physics("RFP.harmon", harmonic, "no frequency")
-    return a.number("RFP.frequency") or a.number("RFP.rf_frequency")
+    """Return the frequency, which may be given by how many periods it has in a turn of the reference."""
+    harmonic, frequency = a.number("RFP.harmon"), a.number("RFP.frequency") or a.number("RFP.rf_frequency")
+    if harmonic and frequency:
+        raise a.definition.place.error(f"{a.definition.label}: only one of frequency and harmon can be given")
+    if harmonic and not a.turn:
+        a.physics("RFP.harmon", harmonic, "no frequency, without a reference and a length of the line")
+        return 0.0
+    return harmonic / a.turn if harmonic and a.turn else frequency
 
 
 def _active(a: Attributes, frequency: float) -> dict[str, Any]:

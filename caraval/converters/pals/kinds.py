@@ -18,6 +18,9 @@ Conversion = Callable[[Attributes], Element]
 ROUNDING = 1e-12
 """What part of a bend's field is none."""
 
+OF_ENERGY = ("dE_ref", "dpc_ref", "E_tot_ref", "pc_ref")
+"""What changes the reference energy, of which an element has one."""
+
 TERM = re.compile(r"term\s+(\S+)((?:\s+\d+){6})")
 """A monomial: its coefficient and six exponents."""
 
@@ -31,7 +34,9 @@ def plain(kind: str) -> Conversion:
         multipoles = magnetic(a)
         if multipoles:
             return multipole(a)
-        return a.make("Marker" if found == "Drift" and not a.length else found)
+        if found in ("Drift", "Marker"):
+            found = "Drift" if a.length else "Marker"
+        return a.make(found)
 
     return conversion
 
@@ -79,6 +84,8 @@ def bend(a: Attributes) -> Element:
     measures = geometry(a.definition, a.reference)
     a.passing("length", *(f"BendP.{n}" for n in ("g_ref", "Bn0_ref", "radius_ref", "L_chord", "L_rectangle", "angle_ref")))
     e1, e2 = faces(a.definition, measures.angle)
+    if a.number("BendP.angle_ref") and not measures.angle:
+        a.physics("BendP.angle_ref", a.number("BendP.angle_ref"), "no bend, without a length or a strength")
     a.passing("BendP.ref_geometry", *(f"BendP.e{end}{of}" for end in "12" for of in ("", "_rect")), "BendP.L_sagitta")
     strengths = magnetic(a)
     dipole = strengths.pop(0, None)
@@ -154,8 +161,15 @@ def patch(a: Attributes) -> Element:
     ends = {"EXIT_END": "exit_end", "ENTRANCE_END": "entrance_end"}
     options = {"ref_coords": ends[a.choice("PatchP.ref_coords", *ends)]}
     is_set = a.flag("PatchP.user_sets_length", False)
+    given = [name for name in OF_ENERGY if a.value(f"ReferenceChangeP.{name}") is not None]
+    if len(given) > 1:
+        raise a.definition.place.error(f"{a.definition.label}: only one of {', '.join(given)} can be given")
     changes = {"e_tot_offset": a.number("ReferenceChangeP.dE_ref"), "e_tot_set": a.number("ReferenceChangeP.E_tot_ref")}
     changes |= {"p0c_set": a.number("ReferenceChangeP.pc_ref"), "t_offset": a.number("ReferenceChangeP.dtime_ref")}
+    if (step := a.number("ReferenceChangeP.dpc_ref")) and a.reference is None:
+        a.physics("ReferenceChangeP.dpc_ref", step, "left out, without a reference momentum")
+    elif step:
+        changes["p0c_set"] = float(a.reference.p0c) + step  # type: ignore[union-attr]
     a.passing("BodyShiftP", "length")
     length = {"length": a.length} if is_set else {"length": 0.0}
     return a.make("Patch", **values, **options, **changes, **length, user_sets_length=is_set)

@@ -87,7 +87,8 @@ def _roots(document: Document, wanted: str | None, path: Path) -> list[Root]:
 
 def _lattice(branch: Branch, root: dict[str, Node], labels: Labels, losses: Losses) -> Lattice:
     start, beginning, reference = _beginning(branch, labels)
-    elements = _converted(branch.elements[start:], reference, labels, losses)
+    turn = _turn(branch.elements[start:], reference, labels)
+    elements = _converted(branch.elements[start:], reference, labels, losses, turn)
     place = branch.place or (branch.elements[0].definition.place if branch.elements else None)
     if not elements:
         raise LatticeError(f"the branch {branch.name!r} has no elements", file=place.file if place else None)
@@ -155,19 +156,31 @@ def _reference(first: Definition) -> Reference | None:
         raise first.place.error(f"{first.label}: {error}") from None
 
 
-def converted(placed: Placed, reference: Reference | None, labels: Labels, losses: Losses) -> Element:
+def _turn(placed: list[Placed], reference: Reference | None, labels: Labels) -> float | None:
+    """Return how long the reference takes from the beginning to the end [s], where harmonic numbers ask for it."""
+    if reference is None or not any(one.definition.at("RFP.harmon") for one in placed):
+        return None
+    elements = _converted(placed, reference, labels, Losses("drift"))
+    return float(reference_pass(registry(), elements, reference)[-1].t - reference.t)
+
+
+def converted(
+    placed: Placed, reference: Reference | None, labels: Labels, losses: Losses, turn: float | None = None
+) -> Element:
     """Return an element of Caraval's."""
-    return CONVERSIONS.get(placed.kind, unknown)(Attributes(placed, reference, labels, losses))
+    return CONVERSIONS.get(placed.kind, unknown)(Attributes(placed, reference, labels, losses, turn))
 
 
-def _converted(placed: list[Placed], reference: Reference | None, labels: Labels, losses: Losses) -> list[Element]:
+def _converted(
+    placed: list[Placed], reference: Reference | None, labels: Labels, losses: Losses, turn: float | None = None
+) -> list[Element]:
     """Return elements of Caraval's; what changes the reference changes what fields say after it."""
     made: dict[tuple[Any, ...], Element] = {}
     found: list[Element] = []
     for one in placed:
         key = (id(one.definition), one.direction, one.multipass, one.part, None if reference is None else reference.p0c)
         if key not in made:
-            made[key] = converted(one, reference, labels, losses)
+            made[key] = converted(one, reference, labels, losses, turn)
         found.append(made[key])
         if reference is not None and registry().reference_of(type(made[key])) is not None:
             reference = reference_pass(registry(), [made[key]], reference)[-1]
