@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from caraval.physics.shared import electric
 from caraval.physics.shared.multipoles import orders
 from caraval.physics.shared.rf.cavity import CoupledCavity
 from caraval.testing.beams import particles
+from caraval.testing.case import Case
 
 MISALIGNED = {"x_offset": 1e-3, "y_offset": -2e-3, "z_offset": 3e-3, "x_pitch": 2e-3, "y_pitch": -1e-3}
 TILTED = {**MISALIGNED, "tilt": 0.15}
@@ -247,3 +249,20 @@ def some(cases: Sequence[Any], every: int) -> list[Any]:
         )
         for i, case in enumerate(cases)
     ]
+
+
+SEEDS = (1, 2)
+STEPS = {"bmad_standard": cv.BmadStandard(num_steps=2), "kick_drift_kick": cv.KickDriftKick(num_steps=2)}
+EITHER_SIGN = {*MISALIGNED, "tilt", "ref_tilt", "roll", "e1", "e2", "angle", "dg", "ks", "phi0", "t_offset"}
+
+
+def drawn(name: str, method: str, seed: int) -> Case:
+    """Return a case with every setting between a third and one and a half of what it is there, some with the other sign."""
+    element = ELEMENTS[name]
+    rng = np.random.default_rng((seed, crc32(name.encode())))
+    settings = Case(element, REFERENCES["electron_100MeV"], 1.0).settings()
+    signs = {n: rng.choice([-1.0, 1.0]) if n in EITHER_SIGN or n in element.odd else 1.0 for n in settings}
+    changes = {n: value * signs[n] * rng.uniform(0.3, 1.5) for n, value in settings.items()}
+    fast_enough = ["electron_100MeV", "positron_6GeV", "proton_1GeV"] + ["electron_10MeV"] * (element.kind != "LCavity")
+    chosen = {"name": "e", "tracking_method": STEPS.get(method, method)}
+    return Case(element.replace(**changes, **chosen), REFERENCES[rng.choice(fast_enough)], 1.0)

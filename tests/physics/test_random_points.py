@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
 import numpy as np
 import pytest
 
-import caraval as cv
+from caraval.core.beam import ParticleBeam
 from caraval.core.registered import DERIVED
 from caraval.testing import agreement, derivatives, structure
-from caraval.testing.case import Case
 from caraval.testing.derivatives import Gradients
 
-from ..cases import ELEMENTS, MISALIGNED, REFERENCES, every_method
+from ..cases import SEEDS, drawn, every_method, some
 from .test_cut import CLOSED_FORM, sliced
-
-SEEDS = (1, 2)
-STEPS = {"bmad_standard": cv.BmadStandard(num_steps=2), "kick_drift_kick": cv.KickDriftKick(num_steps=2)}
-EITHER_SIGN = {*MISALIGNED, "tilt", "ref_tilt", "roll", "e1", "e2", "angle", "dg", "ks", "phi0", "t_offset"}
 
 PAIRS = [pair for pair in every_method() if pair[1] not in DERIVED and pair[1] != "runge_kutta"]
 DRAWN = [pytest.param(*pair, seed, id=f"{pair[0]}-{pair[1]}-{seed}") for pair in PAIRS for seed in SEEDS]
 
-
-def drawn(name: str, method: str, seed: int) -> Case:
-    """Return a case with every setting between a third and one and a half of what it is there, some with the other sign."""
-    element = ELEMENTS[name]
-    rng = np.random.default_rng((seed, crc32(name.encode())))
-    settings = Case(element, REFERENCES["electron_100MeV"], 1.0).settings()
-    signs = {n: rng.choice([-1.0, 1.0]) if n in EITHER_SIGN or n in element.odd else 1.0 for n in settings}
-    changes = {n: value * signs[n] * rng.uniform(0.3, 1.5) for n, value in settings.items()}
-    fast_enough = ["electron_100MeV", "positron_6GeV", "proton_1GeV"] + ["electron_10MeV"] * (element.kind != "LCavity")
-    chosen = {"name": "e", "tracking_method": STEPS.get(method, method)}
-    return Case(element.replace(**changes, **chosen), REFERENCES[rng.choice(fast_enough)], 1.0)
+LONG = [pair for pair in PAIRS if pair[1] == "kick_drift_kick" and pair[0].startswith(("wiggler", "undulator"))]
+"""Chains of hundreds of routines, whose derivatives of derivatives PyTorch takes long for."""
 
 
 @pytest.mark.parametrize(("name", "method", "seed"), DRAWN)
@@ -53,6 +37,37 @@ def test_slices_are_the_whole(name, seed):
     places = np.sort(np.random.default_rng(seed).uniform(0.01, 0.99, 4))
     whole, pieces = (lattice.track(case.beam()) for lattice in (case.lattice, sliced(case.element, list(places))))
     np.testing.assert_allclose(np.array(pieces.coordinates), np.array(whole.coordinates), rtol=0, atol=4e-15)
+
+
+def second_derivatives(case):
+    """Half the second derivatives ``(6, 6, 6)`` on the reference orbit, by PyTorch forward: a particle for each pair."""
+    import torch
+
+    one = torch.eye(6, dtype=torch.float64)
+    first, second = one.repeat_interleave(6, 1), one.repeat(1, 6)
+    lattice = case.with_element(x_limit=0.0, y_limit=0.0).lattice
+
+    def track(q):
+        return torch.stack(lattice.track(ParticleBeam(*q, reference=case.reference)).coordinates)
+
+    def slope(q):
+        return torch.func.jvp(track, (q,), (first,))[1]
+
+    return torch.func.jvp(slope, (torch.zeros_like(first),), (second,))[1].reshape(6, 6, 6).numpy() / 2
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [*some([pair for pair in PAIRS if pair not in LONG], 8), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in LONG)],
+)
+def test_maps_of_second_order_are_second_derivatives(name, method):
+    pytest.importorskip("torch")
+    case = drawn(name, method, 1)
+    found, truth = case.lattice.transfer_map(case.reference, order=2), second_derivatives(case)
+    # many terms of either sign: what is lost is relative to the largest; a bunch's field changes over its size
+    size = min(getattr(case.element, sigma, 1.0) or 1.0 for sigma in ("sig_x", "sig_y"))
+    scale = max(1.0, np.abs(truth).max(), np.abs(found.matrix).max() / size)
+    np.testing.assert_allclose(found.quadratic, truth, rtol=1e-11, atol=1e-14 * scale)
 
 
 @pytest.mark.slow
