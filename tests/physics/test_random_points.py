@@ -10,23 +10,14 @@ from caraval.core.registered import DERIVED
 from caraval.testing import agreement, derivatives, structure
 from caraval.testing.derivatives import Gradients
 
-from ..cases import ELEMENTS, SEEDS, drawn, every_method
+from ..cases import SEEDS, drawn, every_method, some
 from .test_cut import CLOSED_FORM, sliced
 
 PAIRS = [pair for pair in every_method() if pair[1] not in DERIVED and pair[1] != "runge_kutta"]
 DRAWN = [pytest.param(*pair, seed, id=f"{pair[0]}-{pair[1]}-{seed}") for pair in PAIRS for seed in SEEDS]
-EVERY = 8
-"""Of this many pairs one is in the quick tests: which, goes across kinds and methods."""
 
-LONG = {(name, "kick_drift_kick") for name in ELEMENTS if name.startswith(("wiggler", "undulator"))}
+LONG = [pair for pair in PAIRS if pair[1] == "kick_drift_kick" and pair[0].startswith(("wiggler", "undulator"))]
 """Chains of hundreds of routines, whose derivatives of derivatives PyTorch takes long for."""
-
-
-def is_long(i: int) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.slow] if i % EVERY or PAIRS[i] in LONG else []
-
-
-FEW = [pytest.param(*pair, 1, id="-".join(pair), marks=is_long(i)) for i, pair in enumerate(PAIRS)]
 
 
 @pytest.mark.parametrize(("name", "method", "seed"), DRAWN)
@@ -65,10 +56,13 @@ def second_derivatives(case):
     return torch.func.jvp(slope, (torch.zeros_like(first),), (second,))[1].reshape(6, 6, 6).numpy() / 2
 
 
-@pytest.mark.parametrize(("name", "method", "seed"), FEW)
-def test_maps_of_second_order_are_second_derivatives(name, method, seed):
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [*some([pair for pair in PAIRS if pair not in LONG], 8), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in LONG)],
+)
+def test_maps_of_second_order_are_second_derivatives(name, method):
     pytest.importorskip("torch")
-    case = drawn(name, method, seed)
+    case = drawn(name, method, 1)
     found, truth = case.lattice.transfer_map(case.reference, order=2), second_derivatives(case)
     # many terms of either sign: what is lost is relative to the largest; a bunch's field changes over its size
     size = min(getattr(case.element, sigma, 1.0) or 1.0 for sigma in ("sig_x", "sig_y"))

@@ -7,7 +7,7 @@ in x, half a drift in y, a kick, and back; PTC goes the rest of the exact drift 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from caraval.core.coordinates import Coordinates
@@ -41,93 +41,59 @@ def drift_y(c: Drift, q: Coordinates, xp: Any) -> Coordinates:
 
 
 class Waves(NamedTuple):
-    """Terms that grow in the same directions: wave numbers [1/m], phases at the axis, and strengths of what they do to px, py.
+    """Terms that grow in the same directions, and what they add to the momenta.
 
-    To the momenta are added ``px c(x) f(y)`` and ``py s(x) g(y)``, with sines for s, or hyperbolic ones.
+    With cosine c and sine s, hyperbolic where a term grows: ``c(x) (flat + deep s(y/2)^2)`` to px, ``skew s(x) s(y/2) c(y/2)``
+    to py. Half of the phase in y keeps the digits of ``c(y) - 1``. First wave numbers [1/m] and phases on the axis, those in y
+    halved.
     """
 
     kx: tuple[Any, ...]
     ky: tuple[Any, ...]
     x0: tuple[Any, ...]
     y0: tuple[Any, ...]
-    px: tuple[Any, ...]
-    py: tuple[Any, ...]
+    flat: tuple[Any, ...]
+    deep: tuple[Any, ...]
+    skew: tuple[Any, ...]
 
 
-def _y(c: Waves, j: int, q: Coordinates, xp: Any) -> tuple[Any, Any, Any, Any]:
-    """Return cosine and sine of a term in x, and in y, where it grows."""
-    a, b = c.kx[j] * q.x + c.x0[j], c.ky[j] * q.y + c.y0[j]
-    return xp.cos(a), xp.sin(a), xp.cosh(b), xp.sinh(b)
+def _phases(c: Waves, j: int, q: Coordinates) -> tuple[Any, Any]:
+    """Return the phase of a term in x, and half of that in y."""
+    return c.kx[j] * q.x + c.x0[j], c.ky[j] * q.y + c.y0[j]
 
 
-def _xy(c: Waves, j: int, q: Coordinates, xp: Any) -> tuple[Any, Any, Any, Any]:
-    """Return cosine and sine of a term in x and in y, where it grows in both."""
-    a, b = c.kx[j] * q.x + c.x0[j], c.ky[j] * q.y + c.y0[j]
-    return xp.cosh(a), xp.sinh(a), xp.cosh(b), xp.sinh(b)
-
-
-def _x(c: Waves, j: int, q: Coordinates, xp: Any) -> tuple[Any, Any, Any, Any]:
-    """Return cosine and sine of a term in x, where it grows, and in y."""
-    a, b = c.kx[j] * q.x + c.x0[j], c.ky[j] * q.y + c.y0[j]
-    return xp.cosh(a), xp.sinh(a), xp.cos(b), xp.sin(b)
-
-
-def shift_y(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
-    """Add the potential ``a_y``, and what its integral over y grows by in x; `c` has half the phase in y."""
+def push_y(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
+    """Push by terms that grow in y."""
     px, py = q.px, q.py
-    for j in range(len(c.px)):
-        cx, sx, cy, sy = _y(c, j, q, xp)
-        px, py = px + c.px[j] * cx * sy * sy, py + c.py[j] * sx * sy * cy
+    for j in range(len(c.kx)):
+        a, b = _phases(c, j, q)
+        sine = xp.sinh(b)
+        px, py = px + xp.cos(a) * (c.flat[j] + c.deep[j] * sine * sine), py + c.skew[j] * xp.sin(a) * sine * xp.cosh(b)
     return q._replace(px=px, py=py)
 
 
-def shift_xy(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
-    """Do the same in terms that grow in x and in y."""
+def push_xy(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
+    """Push by terms that grow in x and in y."""
     px, py = q.px, q.py
-    for j in range(len(c.px)):
-        cx, sx, cy, sy = _xy(c, j, q, xp)
-        px, py = px + c.px[j] * cx * sy * sy, py + c.py[j] * sx * sy * cy
+    for j in range(len(c.kx)):
+        a, b = _phases(c, j, q)
+        sine = xp.sinh(b)
+        px, py = px + xp.cosh(a) * (c.flat[j] + c.deep[j] * sine * sine), py + c.skew[j] * xp.sinh(a) * sine * xp.cosh(b)
     return q._replace(px=px, py=py)
 
 
-def shift_x(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
-    """Do the same in terms that grow in x."""
+def push_x(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
+    """Push by terms that grow in x."""
     px, py = q.px, q.py
-    for j in range(len(c.px)):
-        cx, sx, cy, sy = _x(c, j, q, xp)
-        px, py = px + c.px[j] * cx * sy * sy, py + c.py[j] * sx * sy * cy
+    for j in range(len(c.kx)):
+        a, b = _phases(c, j, q)
+        sine = xp.sin(b)
+        px, py = px + xp.cosh(a) * (c.flat[j] + c.deep[j] * sine * sine), py + c.skew[j] * xp.sinh(a) * sine * xp.cos(b)
     return q._replace(px=px, py=py)
 
 
-def kick_y(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
-    """Kick by the slope of ``a_s``."""
-    px, py = q.px, q.py
-    for j in range(len(c.px)):
-        cx, sx, cy, sy = _y(c, j, q, xp)
-        px, py = px + c.px[j] * cx * cy, py + c.py[j] * sx * sy
-    return q._replace(px=px, py=py)
-
-
-def kick_xy(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
-    """Do the same in terms that grow in x and in y."""
-    px, py = q.px, q.py
-    for j in range(len(c.px)):
-        cx, sx, cy, sy = _xy(c, j, q, xp)
-        px, py = px + c.px[j] * cx * cy, py + c.py[j] * sx * sy
-    return q._replace(px=px, py=py)
-
-
-def kick_x(c: Waves, q: Coordinates, xp: Any) -> Coordinates:
-    """Do the same in terms that grow in x."""
-    px, py = q.px, q.py
-    for j in range(len(c.px)):
-        cx, sx, cy, sy = _x(c, j, q, xp)
-        px, py = px + c.px[j] * cx * cy, py + c.py[j] * sx * sy
-    return q._replace(px=px, py=py)
-
-
-TRACKS = {"y": (shift_y, kick_y), "xy": (shift_xy, kick_xy), "x": (shift_x, kick_x)}
-"""By where terms grow: what adds their potential, and what kicks."""
+PUSHES = {"y": push_y, "xy": push_xy, "x": push_x}
+"""By where terms grow."""
 
 SMALLEST = 1e-12
 """In place of smaller wave numbers [1/m]: there, ``sin(k x) / k`` is x to rounding."""
@@ -154,7 +120,7 @@ def _undo_drift(c: Drift) -> Drift:
 
 
 def _undo_waves(c: Waves) -> Waves:
-    return c._replace(px=tuple(-v for v in c.px), py=tuple(-v for v in c.py))
+    return c._replace(**{name: tuple(-v for v in getattr(c, name)) for name in ("flat", "deep", "skew")})
 
 
 def _drift(track: Any, share: float) -> Routine:
@@ -165,42 +131,43 @@ def _drift(track: Any, share: float) -> Routine:
 
 
 def _shift(grows: str, sign: float, middle: float) -> Routine:
-    """Return what adds a multiple of the potential that is `middle` lengths from the entrance."""
+    """Return what adds a multiple of the potential ``a_y`` that is `middle` lengths from the entrance, with its slope."""
 
     def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> Waves:
-        return _waves(element, grows, middle, reference_in, xp, sign=sign)
+        def added(term: cartesian_map.Term, strength: Any, phase: Any, kx: float, ky: float) -> tuple[Any, ...]:
+            of_term = 2 * sign * strength * term.kz * xp.sin(phase) / ky
+            return 0.0, of_term / ky, of_term / kx
 
-    return Routine(track=TRACKS[grows][0], prepare=prepare, undo=_undo_waves)
+        return _waves(element, grows, middle, reference_in, added)
+
+    return Routine(track=PUSHES[grows], prepare=prepare, undo=_undo_waves)
 
 
 def _kick(grows: str, share: float, middle: float) -> Routine:
-    """Return the kick of a share of the length."""
+    """Return the kick by the slopes of ``a_s``, of a share of the length."""
 
     def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> Waves:
-        return _waves(element, grows, middle, reference_in, xp, share=share)
+        def added(term: cartesian_map.Term, strength: Any, phase: Any, kx: float, ky: float) -> tuple[Any, ...]:
+            of_term = strength * element.length * share * xp.cos(phase)
+            twice = -2 * of_term if grows == "x" else 2 * of_term  # c(y) = 1 - 2 s(y/2)^2, or 1 + 2 s(y/2)^2
+            return of_term, twice, twice * ky / kx
 
-    return Routine(track=TRACKS[grows][1], prepare=prepare, undo=_undo_waves)
+        return _waves(element, grows, middle, reference_in, added)
+
+    return Routine(track=PUSHES[grows], prepare=prepare, undo=_undo_waves)
 
 
-def _waves(
-    element: Any, grows: str, middle: float, reference: Reference, xp: Any, *, sign: float = 1.0, share: float | None = None
-) -> Waves:
+def _waves(element: Any, grows: str, middle: float, reference: Reference, added: Callable[..., tuple[Any, ...]]) -> Waves:
+    """Return terms, `middle` lengths from the entrance, by what each adds: a function of term, strength, phase and kx, ky."""
     (given,) = element.field_maps
     x, y, s = origin(element, given)
-    factor = scale(element, given) * reference.species.charge * C_LIGHT / reference.p0c
-    place = middle * element.length - s
+    factor = -scale(element, given) * reference.species.charge * C_LIGHT / reference.p0c
     rows = []
     for term in (term for term in cartesian_map.terms(given) if term.grows == grows):
         kx, ky = (max(abs(k), SMALLEST) for k in (term.kx, term.ky))
-        phase = term.kz * place + term.phase
-        if share is None:
-            strength = -2 * sign * factor * term.strength * term.kz * xp.sin(phase) / ky
-            row = (kx, ky / 2, kx * (term.x0 - x), ky / 2 * (term.y0 - y), strength / ky, strength / kx)
-        else:
-            strength = -factor * term.strength * element.length * share * xp.cos(phase)
-            in_y = strength * ky / kx * (-1.0 if grows == "x" else 1.0)
-            row = (kx, ky, kx * (term.x0 - x), ky * (term.y0 - y), strength, in_y)
-        rows.append(row)
+        phase = term.kz * (middle * element.length - s) + term.phase
+        wave = kx, ky / 2, kx * (term.x0 - x), ky / 2 * (term.y0 - y)
+        rows.append((*wave, *added(term, factor * term.strength, phase, kx, ky)))
     return Waves(*zip(*rows, strict=True))
 
 
@@ -229,7 +196,7 @@ def body(element: Any, number: int, order: int, others: Share | None, *, paraxia
     """Return the steps through the field; z is still measured from the entrance."""
     (given,) = element.field_maps
     there = {term.grows for term in cartesian_map.terms(given)}
-    forms = [grows for grows in TRACKS if grows in there]
+    forms = [grows for grows in PUSHES if grows in there]
     out, place = [], 0.0
     for _ in range(number):
         chain: list[Routine] = []
