@@ -126,6 +126,12 @@ def test_numbers_are_read_as_elegant_reads_them(load: Load) -> None:
 # -------------------------------------------------------------------- expressions
 
 
+def test_a_quote_that_closes_nothing_is_left_out_as_in_elegant(load: Load) -> None:
+    lattice = load('q: vkick, l=0.06"\nbl: line=(q)')
+    assert lattice[0].length == 0.06
+    assert [(loss.value, loss.is_physics) for loss in lattice.losses] == [("a quote that closes nothing", False)]
+
+
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [

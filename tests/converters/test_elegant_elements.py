@@ -273,7 +273,7 @@ def test_collective_effects_are_noted(line: Callable[..., cv.Lattice], text: str
 @pytest.mark.parametrize(
     "text",
     ["twla, l=2", "lgbend", "script, l=2", "center", "pfilter, deltalimit=0.1",
-     "quad, l=2, edge1_effects=2, ffringe=0.1", "csbend, h1=1", "kquad, edge1_effects=1",
+     "quad, l=2, edge1_effects=2, ffringe=0.1", "csbend, h1=1", "kquad, edge1_effects=1, i1p=1e-3",
      'ksext, systematic_multipoles="a.sdds"', "rfca, volt=1, t_reference=0", "vkick, kick=1, b2=1"],
 )  # fmt: skip
 def test_what_is_not_understood(line: Callable[..., cv.Lattice], text: str) -> None:

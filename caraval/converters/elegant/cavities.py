@@ -43,6 +43,8 @@ def cavity(a: Attributes, here: Surroundings) -> Element:
         a.note("WAKEFILE", "wakes", "tracked without wakes")
     if a.number("LSC") > 0:
         a.note("LSC", a.number("LSC"), "tracked without space charge")
+    if a.number("FREQ") == 0 and a.number("VOLT"):
+        return a.drift(f"{a.element.type.name} without frequency")
     _check(a)
     ends = (bool(a.integer("END1_FOCUS")), bool(a.integer("END2_FOCUS")))
     model = a.text("BODY_FOCUS_MODEL").lower()

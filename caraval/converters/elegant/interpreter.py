@@ -74,7 +74,11 @@ class Interpreter:
         if text.lstrip().upper().startswith(INCLUDE):
             self._include(statement)
             return True
-        head = syntax.head(statement)
+        without = syntax.closed(statement)
+        if without is not statement:
+            place = statement.place(len(without.text))
+            self.losses.note("lattice file", "", "a quote that closes nothing", "left out, as elegant does", place=place)
+        head, statement = syntax.head(without), without
         names = [*self._types, *COMMANDS]
         meant = fitting(head.word, names)
         if head.name and head.word in self.elements and head.word not in names:

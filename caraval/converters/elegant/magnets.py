@@ -39,19 +39,22 @@ def is_integrated(a: Attributes) -> dict[str, Any]:
 
 
 def quadrupole(a: Attributes, here: Surroundings) -> Element:
-    """QUAD, KQUAD: edges have an effect where they are given one."""
+    """QUAD, KQUAD: edges have an effect where they are given one, and an integral of their field."""
     placed = a.placed()
     given = a.element.number
     if a.element.type.name == "QUAD" and given("FFRINGE") == 0:
         a.passing("EDGE1_EFFECTS", "EDGE2_EFFECTS", "FRINGE_TYPE", *_EDGE_INTEGRALS)
     elif given("EDGE1_EFFECTS") == 0 and given("EDGE2_EFFECTS") == 0:
-        a.passing("EDGE1_LINEAR", "EDGE2_LINEAR", "EDGE1_NONLINEAR_FACTOR", "EDGE2_NONLINEAR_FACTOR", *_EDGE_INTEGRALS)
+        a.passing(*_EDGES, *_EDGE_INTEGRALS)
+    elif given("EDGE1_EFFECTS") <= 1 and given("EDGE2_EFFECTS") <= 1 and not any(given(name) for name in _EDGE_INTEGRALS):
+        a.passing(*_EDGES, "EDGE1_EFFECTS", "EDGE2_EFFECTS")
     if a.number("LEFFECTIVE") > 0 and a.number("LEFFECTIVE") != a.number("L"):
         a.physics("LEFFECTIVE", a.number("LEFFECTIVE"))
     main = strength(a, here, "k1", 1, "b1_gradient")
     return a.make("Quadrupole", **main, **kicks(a, placed["tilt"]), **placed, **is_integrated(a))
 
 
+_EDGES = tuple(f"EDGE{end}_{word}" for end in "12" for word in ("LINEAR", "NONLINEAR_FACTOR"))
 _EDGE_INTEGRALS = ("I0P", "I1P", "I2P", "I3P", "LAMBDA2P", "I0M", "I1M", "I2M", "I3M", "LAMBDA2M")
 
 

@@ -6,7 +6,7 @@ elegant leaves out all blanks outside of quotes, and reads letters outside of qu
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .positions import Place
 from .source import Text
@@ -71,6 +71,17 @@ class Group:
     items: list[Item] = field(default_factory=list)
 
 
+def is_open(text: Text) -> bool:
+    """Whether quotes are not closed."""
+    return (text.text.count('"') - text.text.count('\\"')) % 2 == 1
+
+
+def closed(text: Text) -> Text:
+    """Return a text without a last quote that closes nothing; elegant reads what stands before it."""
+    bare = text.text.rstrip()
+    return replace(text, text=bare[:-1]) if is_open(text) and bare.endswith('"') else text
+
+
 def head(text: Text) -> Head:
     """Return how a statement begins.
 
@@ -79,7 +90,7 @@ def head(text: Text) -> Head:
     LatticeError
         If its quotes are not closed.
     """
-    if (text.text.count('"') - text.text.count('\\"')) % 2:
+    if is_open(text):
         raise text.place(text.text.rindex('"')).error("the quotes are not closed")
     found = HEAD.match(text.text)
     if found:
