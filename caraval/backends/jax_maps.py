@@ -8,7 +8,7 @@ NumPy knows the maps and their derivatives sooner.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -131,7 +131,7 @@ class Way:
         """Return an orbit after one step of Newton's method, and what there is about the one before."""
         found = self._passed(table, orbit)
         _, orbits, matrix = found
-        return orbit.at[:dimensions].add(newton(matrix, orbits[-1] - orbit, dimensions)), found
+        return _improved(dimensions, matrix, orbit, orbits[-1]), found
 
     def closed(self, start: Sequence[Any], dimensions: int, steps: int, small: float, settled: float) -> tuple[Any, Any]:
         """Return the orbit that Newton's method comes to, and how large its last step was; without derivatives.
@@ -188,11 +188,13 @@ def _value(value: Any) -> Any:
     return known if known.ndim else float(known)
 
 
-def newton(matrix: Any, off: Any, dimensions: int) -> Any:
-    """Return the step of Newton's method ``(dimensions, ...)`` for what an orbit is off after a turn."""
+@partial(jax.jit, static_argnums=0)  # type: ignore[untyped-decorator]
+def _improved(dimensions: int, matrix: Any, orbit: Any, end: Any) -> Any:
+    """Return an orbit ``(6, ...)`` after a step of Newton's method, from the matrix of a turn and where it ends."""
     m = jnp.moveaxis(matrix[:dimensions, :dimensions], (0, 1), (-2, -1))
-    right = jnp.moveaxis(off[:dimensions], 0, -1)[..., None]
-    return jnp.moveaxis(jnp.linalg.solve(jnp.eye(dimensions) - m, right)[..., 0], -1, 0)
+    right = jnp.moveaxis((end - orbit)[:dimensions], 0, -1)[..., None]
+    step = jnp.linalg.solve(jnp.eye(dimensions) - m, right)[..., 0]
+    return orbit.at[:dimensions].add(jnp.moveaxis(step, -1, 0))
 
 
 class Kind(NamedTuple):

@@ -37,6 +37,7 @@ class Routine:
         ``(element, reference, xp) -> reference`` at the exit, for elements that change more than place and time.
     undo : callable, optional
         ``constants -> constants`` of the same routine run backwards, where no whole element says it (parts of a composite).
+        The same function for all elements: of every other one compilers make another program.
     dissipates : bool
         Whether it takes energy away for good, as radiation does. To the optics of a ring it is a fixed change of the orbit, for
         which cavities make up; where there are none, there is none of it.

@@ -141,7 +141,11 @@ def _axis(side: int) -> Routine:
         y = element.y_offset_mult * cosine - element.x_offset_mult * sine
         return Axis(side * element.ks * y / 2, -side * element.ks * x / 2)
 
-    return Routine(track=to_other_axis, prepare=prepare, undo=lambda c: Axis(-c.px, -c.py))
+    return Routine(track=to_other_axis, prepare=prepare, undo=_undo_axis)
+
+
+def _undo_axis(c: Axis) -> Axis:
+    return Axis(-c.px, -c.py)
 
 
 def ends(element: SadMult, highest: int = HIGHEST_ORDER) -> tuple[tuple[Routine, ...], tuple[Routine, ...]]:

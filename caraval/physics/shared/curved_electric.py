@@ -81,11 +81,12 @@ def edge(size: int, side: int) -> Routine:
         )
         return CurvedElectricEdge(even, odd, drift.mass2(reference_in))
 
-    def undo(c: CurvedElectricEdge) -> CurvedElectricEdge:
-        even, odd = (tuple(tuple(-v for v in row) for row in part) for part in (c.even, c.odd))
-        return CurvedElectricEdge(even, odd, c.mass2)
+    return Routine(track=curved_electric_edge, prepare=prepare, undo=_undo_edge)
 
-    return Routine(track=curved_electric_edge, prepare=prepare, undo=undo)
+
+def _undo_edge(c: CurvedElectricEdge) -> CurvedElectricEdge:
+    even, odd = (tuple(tuple(-v for v in row) for row in part) for part in (c.even, c.odd))
+    return CurvedElectricEdge(even, odd, c.mass2)
 
 
 EXACT = Model(kick, edge)

@@ -109,7 +109,11 @@ def _hard_edge_of_dipole(side: int) -> Routine:
         axes, g = dipole(element, xp)
         return DipoleHardEdge(axes, side * g)
 
-    return Routine(track=dipole_hard_edge, prepare=prepare, undo=lambda c: c._replace(g=-c.g))
+    return Routine(track=dipole_hard_edge, prepare=prepare, undo=_undo_hard_edge)
+
+
+def _undo_hard_edge(c: DipoleHardEdge) -> DipoleHardEdge:
+    return c._replace(g=-c.g)
 
 
 def _soft_edge_of_dipole(side: int) -> Routine:
@@ -119,7 +123,11 @@ def _soft_edge_of_dipole(side: int) -> Routine:
         octupole = quotient(2 * g * g, 3 * extent, xp)
         return DipoleSoftEdge(axes, SoftEdge(extent * extent * g / 24, extent * g * g / 6, octupole))
 
-    return Routine(track=dipole_soft_edge, prepare=prepare, undo=lambda c: c._replace(edge=_negated(c.edge)))
+    return Routine(track=dipole_soft_edge, prepare=prepare, undo=_undo_soft_edge)
+
+
+def _undo_soft_edge(c: DipoleSoftEdge) -> DipoleSoftEdge:
+    return c._replace(edge=_negated(c.edge))
 
 
 def dipole(element: Any, xp: Any) -> tuple[Shift, Any]:

@@ -172,10 +172,11 @@ def _linear_edge(side: int) -> Routine:
         bent = 2 * fint * hgap * strength * (1 + xp.sin(e) ** 2) / xp.cos(e)
         return LinearEdge(strength * xp.tan(e), strength * xp.tan(e - bent))
 
-    def undo(c: LinearEdge) -> LinearEdge:
-        return LinearEdge(-c.x, -c.y)
+    return Routine(track=linear_edge, prepare=prepare, undo=_undo_linear_edge)
 
-    return Routine(track=linear_edge, prepare=prepare, undo=undo)
+
+def _undo_linear_edge(c: LinearEdge) -> LinearEdge:
+    return LinearEdge(-c.x, -c.y)
 
 
 def _soft_edge(side: int) -> Routine:

@@ -86,7 +86,11 @@ def _edge(side: int) -> Routine:
     def prepare(element: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> SolenoidEdge:
         return SolenoidEdge(0.5 * side * element.ks)
 
-    return Routine(track=solenoid_edge, prepare=prepare, undo=lambda c: SolenoidEdge(-c.half))
+    return Routine(track=solenoid_edge, prepare=prepare, undo=_undo_edge)
+
+
+def _undo_edge(c: SolenoidEdge) -> SolenoidEdge:
+    return SolenoidEdge(-c.half)
 
 
 _ENTER, _LEAVE = _edge(+1), _edge(-1)

@@ -120,7 +120,11 @@ def cubic(share: float) -> Routine:
             return OctupoleConstants(strength, strength)
         return OctupoleConstants(0.0, strength * (1 + (wiggler.kx * period) ** 2))
 
-    return Routine(track=octupole, prepare=prepare, undo=lambda c: OctupoleConstants(-c.x, -c.y))
+    return Routine(track=octupole, prepare=prepare, undo=_undo_octupole)
+
+
+def _undo_octupole(c: OctupoleConstants) -> OctupoleConstants:
+    return OctupoleConstants(-c.x, -c.y)
 
 
 def _prepare_lag(wiggler: Any, reference_in: Reference, reference_out: Reference, xp: Any) -> DetourConstants:

@@ -9,6 +9,7 @@ amplitude.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 from caraval.core.coordinates import Coordinates
@@ -268,6 +269,7 @@ def displace(c: Displacement, q: Coordinates, xp: Any) -> Coordinates:
     return q._replace(x=q.x + c.x)
 
 
+@cache
 def negated(*names: str) -> Callable[[Any], Any]:
-    """Return what makes the constants of a routine backwards: some of them change sign."""
+    """Return what makes the constants of a routine backwards: some of them change sign. For the same names it is the same."""
     return lambda c: c._replace(**{name: -getattr(c, name) for name in names})
