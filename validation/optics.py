@@ -38,7 +38,6 @@ KNOWN = {
     "impactx_solenoid:thicksol": "one mode of a solenoid by itself is at rest, and no beta is periodic in particular",
     "iota:iota": RADIATES,
     "t_beambeam_npart:seq": "particles meet the other bunch where it is when they come; in MAD-X, in one place",
-    "t_c6t_6:bend_seq": "thin slices of a bend that turn the reference by another angle than their field's, which is reported",
     "t_coupling_2:seq": "TWISS names modes by the plane that has more of them, Bmad exchanges names where it must",
     "t_emit:machine": RADIATES,
     "t_emit_2:machine": RADIATES,
