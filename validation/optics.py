@@ -32,18 +32,17 @@ ELEGANT = {"beta_a": "betax", "alpha_a": "alphax", "phi_a": "psix", "beta_b": "b
 
 
 RADIATES = "recorded with radiation, whose loss of energy moves the orbit"
+DAMPED = "recorded with radiation, whose loss of energy moves the orbit; MAD-X 5.09 without it agrees"
 PITCHED = "the same as far as the first pitched element, into which TWISS goes in a way of its own"
 
 KNOWN = {
     "impactx_solenoid:thicksol": "one mode of a solenoid by itself is at rest, and no beta is periodic in particular",
     "iota:iota": RADIATES,
-    "t_beambeam_npart:seq": "particles meet the other bunch where it is when they come; in MAD-X, in one place",
-    "t_c6t_6:bend_seq": "thin slices of a bend that turn the reference by another angle than their field's, which is reported",
     "t_coupling_2:seq": "TWISS names modes by the plane that has more of them, Bmad exchanges names where it must",
-    "t_emit:machine": RADIATES,
+    "t_emit:machine": DAMPED,
     "t_emit_2:machine": RADIATES,
     "t_ibs:pdr": RADIATES,
-    "t_ibs_2:tme": RADIATES,
+    "t_ibs_2:tme": DAMPED,
     "t_ibs_3:pdr": RADIATES,
     "t_permalign_3:myseq": PITCHED,
     "t_permalign_4:myseq": "thin slices along the chord of a bend, which MAD-X displaces towards the arc",

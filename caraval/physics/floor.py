@@ -15,6 +15,7 @@ from caraval.core.maps import stack_entries
 from caraval.core.registry import backend_of
 
 from .floor_shift import FloorShift
+from .multipole import Multipole, bends_reference, strengths
 from .patch import Patch
 from .shared.special import stumpff
 
@@ -149,6 +150,8 @@ def _along(element: Any, entrance: Frame, share: float) -> Frame:
         if share < 1:
             return entrance
         return entrance.moved(_step(element), _turn(element))
+    if isinstance(element, Multipole):
+        return entrance.moved([0.0, 0.0, 0.0], _thin_bend(element)) if share == 1 and bends_reference(element) else entrance
     if not is_zero(getattr(element, "b_field", None)):
         raise InputError(f"{element.label}: how far it bends follows from b_field and the energy; give angle or g instead")
     length = share * element.length
@@ -159,6 +162,17 @@ def _along(element: Any, entrance: Frame, share: float) -> Frame:
     plane, back, bent = _beside(_about_z(element.plane), _about_z(-element.plane), _about_y(-angle))
     plane, step = _beside(plane, stack([-length * angle * versine, 0.0, length * sine]))
     return entrance.moved(plane @ step, plane @ bent @ back)
+
+
+def _thin_bend(multipole: Multipole) -> Array:
+    """Return the rotation of the axes by a dipole without length (MAD-X manual, "General Thin Multipole")."""
+    xp = namespace(multipole.k0l, multipole.k0sl, multipole.t0, multipole.tilt)
+    skew, angle = strengths(multipole, xp)[0]
+    if is_zero(skew):
+        return _about_y(-angle)
+    plane, angle = xp.atan2(-skew, angle), xp.sqrt(angle * angle + skew * skew)
+    first, second, third = _beside(_about_z(plane), _about_y(-angle), _about_z(-plane))
+    return first @ second @ third
 
 
 def _about_x(angle: Any) -> Array:

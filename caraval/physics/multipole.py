@@ -107,6 +107,11 @@ def strengths(multipole: Any, xp: Any) -> dict[int, tuple[Any, Any]]:
 # -------------------------------------------------------------------- a dipole that bends the reference, too
 
 
+def bends_reference(multipole: Multipole) -> bool:
+    """Whether it has a dipole that the reference follows."""
+    return multipole.k0l_status == "bends_reference" and 0 in orders(multipole)
+
+
 class ReferenceBend(NamedTuple):
     """Integrated normal and skew dipole."""
 
@@ -155,7 +160,7 @@ def bmad_standard(multipole: Multipole, method: TrackingMethod, number: int) -> 
 
 def kick_drift_kick(multipole: Multipole, method: KickDriftKick, number: int) -> Sequence[Step]:
     """The same kick, but a dipole in a straight line kicks."""
-    return _steps(multipole, bends=multipole.k0l_status == "bends_reference")
+    return _steps(multipole, bends=bends_reference(multipole))
 
 
 @hookimpl

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import caraval as cv
+from caraval.optics import survey
 
 Load = Callable[..., cv.Lattice]
 
@@ -65,6 +66,8 @@ def off(element: Any) -> dict[str, Any]:
         ("solenoid, l=1, ks=0.2", "Solenoid", {"length": 1, "ks": 0.2}),
         ("hkicker, l=1, kick=1e-3, tilt=0.1", "HKicker", {"length": 1, "kick": 1e-3, "tilt": 0.1}),
         ("vkicker, kick=1e-3", "VKicker", {"kick": 1e-3}),
+        ("hkicker, hkick=1e-3, chkick=1e-4", "HKicker", {"kick": 1.1e-3}),
+        ("vkicker, kick=1e-3, vkick=2e-3", "VKicker", {"kick": 1e-3}),
         ("kicker, hkick=1e-3, vkick=-2e-3", "Kicker", {"hkick": 1e-3, "vkick": -2e-3}),
         ("tkicker, l=1, vkick=2e-3", "Kicker", {"length": 1, "vkick": 2e-3}),
         ("sbend, l=2, angle=0.1, e1=0.01, k1=3", "SBend", {"length": 2, "angle": 0.1, "e1": 0.01, "k1": 3}),
@@ -126,6 +129,16 @@ def test_thin_dipoles_focus(load: Load) -> None:
     assert plain.names == ["l$start", "m", "l$end"]
     focus = with_length.transfer_matrix() - plain.transfer_matrix()
     np.testing.assert_allclose(focus[[1, 1, 3, 3], [0, 2, 0, 2]], [-0.005, 0.01, 0.01, -0.02], atol=1e-15)
+
+
+def test_thin_dipoles_may_turn_the_line_by_another_angle(load: Load) -> None:
+    """What is missing of the angle kicks, and the line turns by all of it, in the plane of the tilt: as in MAD-X 5.09."""
+    lattice = load("m: multipole, knl={0.2}, angle=0.3, lrad=2, tilt=pi/2; l: line=(m); use, sequence=l;")
+    out = lattice.track(cv.ParticleBeam(x=[0.0, 0.0], y=[0.0, 1e-3], pz=[1e-3, 0.0], reference=lattice.reference))
+    np.testing.assert_allclose(out.py, [0.1 + 0.2e-3, 0.1 - 1e-3 * 0.2 * 0.3 / 2], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(out.px, 0.0, atol=1e-15)
+    assert survey(lattice).phi[-1] == pytest.approx(-0.3, abs=1e-15)
+    assert lattice.geometry == "open"
 
 
 def test_thin_solenoid_is_the_limit_of_a_thick_one(load: Load) -> None:

@@ -39,6 +39,7 @@ KNOWN = {
     "elena_highenergy:elena": "PTC's integration is off by 2e-8 on the axis, in bends of 60 degrees",
     "sirepo_test2:bl1": "a matrix with terms of 4e5, of which MAD-X and Caraval each lose digits; PTC agrees",
     "t_aperture_4:ss": "MAD-X changed hkick while it interpolated",
+    "t_c6t_6:bend_seq": "PTC passes over the angle of a thin dipole; TWISS, TRACK and SURVEY have it",
     "t_c6t_8:testseq": "wires, which are reported",
     "t_elseparator:testseq": "TWISS passes over thin separators, and PTC tracked a particle of the file's own besides",
     "t_error:elseq": "MAD-X's own matrix is of 1e23",

@@ -45,6 +45,26 @@ def test_an_arc_is_that_of_a_circle():
     np.testing.assert_allclose([table[name][-1] for name in NAMES], expected, rtol=1e-14, atol=1e-15)
 
 
+@pytest.mark.parametrize(
+    ("dipole", "settings"),
+    [
+        ({"k0l": 0.3, "t0": 0.4}, {"angle": 0.3, "ref_tilt": 0.4}),
+        ({"k0l": 0.3 * np.cos(0.4), "k0sl": -0.3 * np.sin(0.4)}, {"angle": 0.3, "ref_tilt": 0.4}),
+        ({"k0l": -0.3}, {"angle": -0.3}),
+    ],
+)
+def test_a_thin_dipole_turns_the_line_as_a_bend_does(dipole, settings):
+    thin = cv.Multipole(**dipole, k1l=0.1, k0l_status="bends_reference")
+    bend = cv.SBend(length=1.0, **settings)
+    table, expected = (survey(cv.Lattice([one, cv.Drift(length=2.0)], reference=rings.REFERENCE)) for one in (thin, bend))
+    for name in ("theta", "phi", "psi"):
+        np.testing.assert_allclose(table[name], expected[name], rtol=0, atol=1e-15)
+    for name in ("x", "y", "z"):
+        np.testing.assert_allclose(table[name][-1], np.diff(expected[name])[-1], rtol=0, atol=1e-15)
+    still = survey(cv.Lattice([thin.replace(k0l_status="straight_reference")], reference=rings.REFERENCE))
+    assert still.theta[-1] == still.phi[-1] == 0
+
+
 def test_turns_are_counted_on_in_any_library():
     torch = pytest.importorskip("torch")
     ring = cv.Lattice([*rings.ring(8), *rings.ring(8)], reference=rings.REFERENCE)

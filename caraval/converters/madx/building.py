@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from caraval.core.element import Element
 from caraval.core.lattice import Lattice
+from caraval.physics.floor_shift import FloorShift
 from caraval.physics.multipole import Multipole
 from caraval.physics.sbend import SBend
 
@@ -71,7 +72,8 @@ def geometry_of(elements: list[Element]) -> Literal["open", "closed"]:
     """Return what MAD-X leaves open: a lattice that bends once round is a ring."""
     plane = [element.angle for element in elements if isinstance(element, SBend) and element.ref_tilt == 0]
     thin = [element.k0l or 0.0 for element in elements if isinstance(element, Multipole)]
-    return "closed" if abs(abs(sum(plane) + sum(thin)) - 2 * pi) < ROUND else "open"
+    more = [-element.x_pitch for element in elements if isinstance(element, FloorShift)]
+    return "closed" if abs(abs(sum(plane) + sum(thin) + sum(more)) - 2 * pi) < ROUND else "open"
 
 
 def sequence_of(state: Interpreter, name: str) -> Sequence:

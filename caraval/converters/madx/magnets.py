@@ -10,6 +10,8 @@ from itertools import zip_longest
 from math import atan2, cos, factorial, hypot, pi, sin
 from typing import Any
 
+from caraval.physics.floor import angles, rotation
+
 from .values import Made, Values
 
 HIGHEST_ORDER = 21
@@ -68,7 +70,10 @@ def octupole(v: Values) -> Made:
 
 
 def multipole(v: Values) -> Made:
-    """Thin multipole (MAD-X manual, "General Thin Multipole"); a dipole bends the reference."""
+    """Thin multipole (MAD-X manual, "General Thin Multipole"); a dipole bends the reference.
+
+    If by another angle than its field's, other momenta are turned by the field still, as in TWISS and TRACK.
+    """
     factor, tilt = v.around.direction * (1 + v.number("ktap")), v.number("tilt")
     normal, skew = v.numbers("knl"), v.numbers("ksl")
     values: dict[str, Any] = {}
@@ -79,15 +84,21 @@ def multipole(v: Values) -> Made:
             values |= {f"k{n}l": factor * kn, f"t{n}": tilt}
             if ks:
                 values[f"k{n}sl"] = factor * ks
-    angle, lrad = v.number("angle"), v.number("lrad")
-    if angle and angle != (normal[0] if normal else 0.0):
+    angle, lrad = v.around.direction * v.number("angle"), v.number("lrad")
+    field, across = (factor * (strengths[0] if strengths else 0.0) for strengths in (normal, skew))
+    if angle and across:
         v.lose("angle", angle, "the reference bends as the field does")
-    bending = [factor * (strengths[0] if strengths else 0.0) for strengths in (normal, skew)]
-    if not any(bending):
-        return Made("Multipole", values)
-    values["k0l_status"] = "bends_reference"
-    weak = _weak_focusing(hypot(*bending), tilt - atan2(bending[1], bending[0]), lrad) if lrad > 0 and v.around.thin_foc else {}
-    return Made("Multipole", values, {"_focus": Made("Taylor", {"terms": weak})} if weak else {})
+    turn = field if across or not angle else angle
+    if field or across:
+        values["k0l_status"] = "bends_reference"
+    behind = {}
+    if lrad > 0 and v.around.thin_foc and (turn * field or across):
+        weak = _weak_focusing((turn * field + across * across) / lrad, tilt - atan2(across, turn))
+        behind["_focus"] = Made("Taylor", {"terms": weak})
+    if turn != field:
+        behind["_kick"] = Made("Kicker", {"hkick": turn - field, "tilt": tilt})
+        behind["_turn"] = Made("FloorShift", _turn(turn - field, tilt))
+    return Made("Multipole", values, behind)
 
 
 def solenoid(v: Values) -> Made:
@@ -104,16 +115,12 @@ def solenoid(v: Values) -> Made:
 
 def hkicker(v: Values) -> Made:
     """Horizontal corrector."""
-    v.refuse("hkick", "sinkick")
-    kick = v.around.direction * (v.number("kick") + v.number("chkick"))
-    return Made("HKicker", {"kick": kick, "tilt": v.number("tilt")})
+    return Made("HKicker", _kick(v, "h"))
 
 
 def vkicker(v: Values) -> Made:
     """Vertical corrector."""
-    v.refuse("vkick", "sinkick")
-    kick = v.around.direction * (v.number("kick") + v.number("cvkick"))
-    return Made("VKicker", {"kick": kick, "tilt": v.number("tilt")})
+    return Made("VKicker", _kick(v, "v"))
 
 
 def kicker(v: Values) -> Made:
@@ -143,15 +150,28 @@ def dipedge(v: Values) -> Made:
 # -------------------------------------------------------------------- what they share
 
 
+def _kick(v: Values, plane: str) -> dict[str, float]:
+    """Return what a corrector of one plane has: its kick, or where that is zero, the one that kickers have by another name."""
+    v.refuse("sinkick")
+    kick, other = v.number("kick"), v.number(f"{plane}kick")
+    return {"kick": v.around.direction * ((kick or other) + v.number(f"c{plane}kick")), "tilt": v.number("tilt")}
+
+
 def _fint(v: Values, name: str, default: float) -> float:
     """Return a fringe field integral; said without a value, it is a half."""
     value = v.number(name, default)
     return 0.5 if v.has(name) and v.element.settings[name].value is True else value
 
 
-def _weak_focusing(angle: float, tilt: float, length: float) -> dict[str, float]:
+def _turn(angle: float, tilt: float) -> dict[str, float]:
+    """Return a bend of the floor alone: as far as, in MAD-X, the angle of a thin dipole is not that of its field."""
+    axes = rotation(0.0, 0.0, tilt) @ rotation(-angle, 0.0, 0.0) @ rotation(0.0, 0.0, -tilt)
+    return dict(zip(("x_pitch", "y_pitch", "tilt"), angles(axes), strict=True))
+
+
+def _weak_focusing(strength: float, tilt: float) -> dict[str, float]:
     """Return the map of the focusing that a bend has in its plane, of which nothing is left where it has no length."""
-    strength, c, s = angle * angle / length, cos(tilt), sin(tilt)
+    c, s = cos(tilt), sin(tilt)
     return {"tt21": -strength * c * c, "tt23": -strength * c * s, "tt41": -strength * c * s, "tt43": -strength * s * s}
 
 
