@@ -32,6 +32,9 @@ SETTLED = CONVERGED**0.75
 STEPS = 40
 """So many steps at most."""
 
+HALVINGS = 8
+"""How often a step that is too long is halved."""
+
 PHASES = 96
 """At how many phases over one and a half periods of the slowest cavity a stable one is sought."""
 
@@ -77,16 +80,25 @@ def closed_on(line: Line, dimensions: int, pz: Any = 0.0) -> Coordinates:
     if line.is_plain and is_number(pz):
         return _found(line, dimensions, pz)
     at_once = line.backend.has_derivatives and line.goes_at_once([pz])
-    if at_once and (dimensions == 4 or line.is_hidden):
-        known = _at_once(line, dimensions, pz)
-    else:
+    known = _searched(line, dimensions, pz) if at_once and (dimensions == 4 or line.is_hidden) else None
+    if known is None:
         known = _found(Line(values_of(line), closed=line.closed), dimensions, _shown(line, pz))
     start = [value if is_number(value) else line.backend.asarray(value) for value in known]
     if dimensions == 4:
         start[5] = pz
     if at_once:
         return Coordinates(*line.way.improved(start, dimensions))
-    return _improved(line, start, dimensions)[0]
+    return _improved(line, start, dimensions)
+
+
+def _searched(line: Line, dimensions: int, pz: Any) -> Coordinates | None:
+    """Return the closed orbit of a line that is expanded at once; None if shorter steps may find it, where values are known."""
+    try:
+        return _at_once(line, dimensions, pz)
+    except LatticeError:
+        if line.is_hidden:
+            raise
+    return None
 
 
 def _at_once(line: Line, dimensions: int, pz: Any) -> Coordinates:
@@ -187,27 +199,74 @@ def _found(line: Line, dimensions: int, pz: Any) -> Coordinates:
 
 
 def _iterated(line: Line, start: Sequence[Any], dimensions: int) -> Coordinates:
-    """Return the closed orbit that Newton's method comes to."""
+    """Return the closed orbit that Newton's method comes to, with shorter steps where they are needed, or with whole ones."""
+    try:
+        return _newton(line, start, dimensions, HALVINGS)
+    except LatticeError as error:
+        try:
+            return _newton(line, start, dimensions, 0)
+        except LatticeError:
+            raise error from error.__cause__
+
+
+def _newton(line: Line, start: Sequence[Any], dimensions: int, halvings: int) -> Coordinates:
+    """Return the closed orbit that Newton's method comes to.
+
+    A step that loses the orbit, or leads away by the measure of the derivatives where it began, was too long: half of it is
+    tried, and so on (Deuflhard, "Newton Methods for Nonlinear Problems", 3.3: the natural monotonicity test).
+    """
     orbit, before = Coordinates(*start), np.inf
+    with _understood(line, dimensions):
+        turn = line.turn(orbit)
     for _ in range(STEPS):
         with _understood(line, dimensions):
-            orbit, size = _improved(line, orbit, dimensions)
-        largest = float(np.max(size))
-        if largest < CONVERGED or (largest >= before and largest < SETTLED):
-            return orbit
+            step, largest = _step(line, turn[0], turn[1], orbit, dimensions)
+            if largest < CONVERGED or (largest >= before and largest < SETTLED):
+                return _moved(orbit, step)
+            orbit, turn = _nearer(line, turn[0], orbit, step, largest, halvings)
         before = largest
     raise _endless(before, line)
 
 
-def _improved(line: Line, orbit: Sequence[Any], dimensions: int) -> tuple[Coordinates, Any]:
-    """Return an orbit after one step of Newton's method, and how large the step was."""
-    matrix, end = line.turn(orbit)
+def _nearer(
+    line: Line, matrix: Any, orbit: Coordinates, step: Sequence[Any], size: float, halvings: int
+) -> tuple[Coordinates, tuple[Any, tuple[Any, ...]]]:
+    """Return an orbit after a step, or a part of it, and the map of a turn about it.
+
+    Raises
+    ------
+    InputError
+        If the orbit is lost however short the step.
+    """
+    for time in range(halvings + 1):
+        moved = _moved(orbit, [change / 2**time for change in step])
+        try:
+            turn = line.turn(moved)
+        except InputError:
+            if time == halvings:
+                raise
+            continue
+        if size < SETTLED or time == halvings or _step(line, matrix, turn[1], moved, len(step))[1] < size:
+            return moved, turn
+    raise AssertionError("the last step is taken, or it raises")
+
+
+def _step(line: Line, matrix: Any, end: Sequence[Any], orbit: Sequence[Any], dimensions: int) -> tuple[list[Any], float]:
+    """Return the step of Newton's method by the matrix of a turn and the end of an orbit, and how large it is."""
     size = range(dimensions)
-    change = solved(
-        [[(1.0 if i == j else 0.0) - matrix[i][j] for j in size] for i in size], [end[i] - orbit[i] for i in size], line.backend
-    )
-    moved = [orbit[i] + change[i] if i in size else orbit[i] for i in range(6)]
-    return Coordinates(*moved), np.max([np.max(np.abs(_known(c))) for c in change])
+    closing = [[(1.0 if i == j else 0.0) - matrix[i][j] for j in size] for i in size]
+    step = solved(closing, [end[i] - orbit[i] for i in size], line.backend)
+    return step, float(np.max([np.max(np.abs(_known(change))) for change in step]))
+
+
+def _moved(orbit: Sequence[Any], step: Sequence[Any]) -> Coordinates:
+    return Coordinates(*(value + change for value, change in zip(orbit, step, strict=False)), *orbit[len(step) :])
+
+
+def _improved(line: Line, orbit: Sequence[Any], dimensions: int) -> Coordinates:
+    """Return an orbit after one step of Newton's method."""
+    matrix, end = line.turn(orbit)
+    return _moved(orbit, _step(line, matrix, end, orbit, dimensions)[0])
 
 
 def _known(value: Any) -> Any:

@@ -335,6 +335,17 @@ def test_what_has_no_optics_says_why():
         closed_orbit(line, 5)
 
 
+def test_closed_orbits_are_found_with_shorter_steps_where_whole_ones_lead_astray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Far from the axis, between strong sextupoles."""
+    crooked = rings.ring(1).replace({"qf.x_offset": 1e-2, "qd.y_offset": 5e-3, "sf.k2": 60.0})
+    found = closed_orbit(crooked)
+    out = crooked.track(cv.ParticleBeam(*([value] for value in found), reference=crooked.reference))
+    np.testing.assert_allclose(np.array(out.coordinates)[:4, 0], found[:4], rtol=0, atol=1e-12)
+    monkeypatch.setattr("caraval.optics.orbit.HALVINGS", 0)
+    with pytest.raises(cv.LatticeError, match="no closed orbit was found"):
+        closed_orbit(crooked)
+
+
 def test_in_six_dimensions_something_must_hold_a_beam_together() -> None:
     with pytest.raises(cv.LatticeError, match="no cavity is on: switch one on, or ask for 4 dimensions"):
         closed_orbit(rings.ring(1), 6)
