@@ -152,12 +152,12 @@ def _slopes(x, y, z, fields, weights, out):  # type: ignore[no-untyped-def]
             j, v = _cell(y[n], shape[1])
             k, w = _cell(z[n], shape[2])
             for f in range(len(fields)):
-                a, b, c, d = _edges(fields[f], i, j, k, w)
-                by_x += weights[f][n] * ((c - a) * (1 - v) + (d - b) * v)
-                by_y += weights[f][n] * ((b - a) * (1 - u) + (d - c) * u)
-                low, high = _edges(fields[f], i, j, k, 0.0), _edges(fields[f], i, j, k, 1.0)
-                by_z += weights[f][n] * (
-                    ((high[0] - low[0]) * (1 - v) + (high[1] - low[1]) * v) * (1 - u)
-                    + ((high[2] - low[2]) * (1 - v) + (high[3] - low[3]) * v) * u
-                )
+                field, weight = fields[f], weights[f][n]
+                a, b, c, d = field[i, j, k], field[i, j + 1, k], field[i + 1, j, k], field[i + 1, j + 1, k]
+                along_a, along_b = field[i, j, k + 1] - a, field[i, j + 1, k + 1] - b
+                along_c, along_d = field[i + 1, j, k + 1] - c, field[i + 1, j + 1, k + 1] - d
+                by_z += weight * ((along_a * (1 - v) + along_b * v) * (1 - u) + (along_c * (1 - v) + along_d * v) * u)
+                a, b, c, d = a + w * along_a, b + w * along_b, c + w * along_c, d + w * along_d
+                by_x += weight * ((c - a) * (1 - v) + (d - b) * v)
+                by_y += weight * ((b - a) * (1 - u) + (d - c) * u)
         out[0][n], out[1][n], out[2][n] = by_x, by_y, by_z

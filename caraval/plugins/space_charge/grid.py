@@ -53,6 +53,9 @@ def around(places: Sequence[Any], beam: cv.ParticleBeam, grid: Grid, extent: Ext
     do to each other then adds up to nothing, in every direction.
     """
     xp = array_namespace(places[0])
+    if extent is None and backend.all_true(beam.alive):
+        edges = backend.derived(_edges, _edge_slopes)(*places)
+        return _between(edges[: len(places)], edges[len(places) :], grid, xp)
     total = xp.sum(beam.charge, axis=-1, keepdims=True)
     weight = beam.charge / xp.where(total > 0, total, xp.ones_like(total))
     centres = [xp.sum(weight * place, axis=-1, keepdims=True) for place in places]
@@ -65,6 +68,11 @@ def around(places: Sequence[Any], beam: cv.ParticleBeam, grid: Grid, extent: Ext
         halves = [sigmas * _root(variance, xp) for sigmas, variance in zip(extent, variances, strict=True)]
         low = [centre - half for centre, half in zip(centres, halves, strict=True)]
         high = [centre + half for centre, half in zip(centres, halves, strict=True)]
+    return _between(low, high, grid, xp)
+
+
+def _between(low: Sequence[Any], high: Sequence[Any], grid: Grid, xp: Any) -> Box:
+    """Return the grid from some places to others, and its margin."""
     spacing = [(b - a) / (nodes - 1) for a, b, nodes in zip(low, high, grid, strict=True)]
     largest = xp.maximum(xp.maximum(spacing[0], spacing[1]), spacing[2])
     least = xp.where(largest < SMALLEST, xp.full_like(largest, INSTEAD), FLATTEST * largest)
