@@ -151,7 +151,7 @@ def machine() -> cv.Lattice:
                      fringe_type="linear_edge", **linear),
             cv.Solenoid(name="sol", length=0.3, ks=0.7, **linear),
             cv.LCavity(name="c", length=1.0, voltage=1e7, phi0=0.1, rf_frequency=1.3e9, field_calc="custom", n_rf_steps=100),
-            cv.CrabCavity(name="t", length=0.5, voltage=1e6, phi0=0.1, rf_frequency=3e9, **linear),
+            cv.CrabCavity(name="t", length=0.5, voltage=1e6, rf_frequency=3e9, **linear),
             cv.HKicker(name="h", length=0.1, kick=1e-3, **linear),
             cv.VKicker(name="v", length=0.1, kick=1e-3, **linear),
             cv.Undulator(name="u", length=0.9, l_period=0.03, b_max=0.5, tilt=pi / 2, **linear),
@@ -208,6 +208,7 @@ def test_ocelot_reads_what_is_written(machine: cv.Lattice, tmp_path: Path) -> No
         (cv.SBend(name="e", length=0.1, angle=0.1, dg=1e-3), r"dg = 0.001"),
         (cv.Kicker(name="e", length=0.1, hkick=1e-3, vkick=1e-3), r"vkick = 0.001"),
         (cv.RFCavity(name="e", length=0.1, voltage=1e6, rf_frequency=1e9, phi0=0.1), r"phi0 = 0.1"),
+        (cv.CrabCavity(name="e", length=0.1, voltage=1e6, rf_frequency=1e9, phi0=0.1), r"phi0 = 0.1"),
         (cv.Quadrupole(name="e", length=0.1, k1=np.array([1.0, 2.0])), r"k1 = \[1. 2.\]"),
         (cv.Taylor(name="e", terms={"tt111": 1.0}), "Taylor changes the tracking"),
     ],
@@ -232,6 +233,14 @@ def test_what_is_not_understood(element: Any, message: str) -> None:
     with pytest.raises(cv.LatticeError, match=message):
         cv.converters.ocelot.from_ocelot([element()])
     assert cv.converters.ocelot.from_ocelot([element()], losses=cv.Losses("drift")).losses
+
+
+def test_what_is_tracked_otherwise_than_in_ocelot_is_listed() -> None:
+    """Ocelot's deflectors do not kick on their axis; its linear maps of displaced sextupoles do not focus."""
+    deflector, sextupole = oc.TDCavity(l=0.2, v=1e-3, phi=30, freq=3e9, eid="t"), oc.Sextupole(l=0.2, k2=20.0, eid="s")
+    sextupole.dx = 1e-3
+    lattice = cv.converters.ocelot.from_ocelot([deflector, sextupole])
+    assert [(loss.element, loss.attribute) for loss in lattice.losses] == [("t", "phi"), ("s", "dx")]
 
 
 # -------------------------------------------------------------------- files

@@ -121,8 +121,10 @@ def _rfcavity(fields: Fields) -> Made:
 
 
 def _deflector(fields: Fields) -> Made:
-    phase = 360 * (fields["phi0"] + fields["phi0_multipass"] + fields["phi0_autoscale"])
-    values = {"l": fields.element.length, "v": fields["voltage"] / GEV, "phi": phase, "freq": fields["rf_frequency"]}
+    turns = fields["phi0"] + fields["phi0_multipass"] + fields["phi0_autoscale"]
+    if fields["voltage"] and abs(sin(2 * pi * turns)) > GAIN:
+        fields.physics("phi0", turns, "no kick on the axis, which Ocelot's deflectors have not")
+    values = {"l": fields.element.length, "v": fields["voltage"] / GEV, "phi": 360 * turns, "freq": fields["rf_frequency"]}
     return "TDCavity", {**values, **({"tilt": fields["tilt"]} if fields["tilt"] else {})}
 
 
