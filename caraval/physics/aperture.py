@@ -16,6 +16,7 @@ from caraval.core.reference import Reference
 from caraval.core.routine import Routine, Step
 
 from . import misalignment
+from .shared.collimator import Collimator
 
 UNLIMITED = 1000.0
 """Half width [m] that stands for no limit."""
@@ -106,10 +107,18 @@ def _prepare_opening(element: Element, before: Reference, after: Reference, xp: 
     return Opening(r[0][0], r[0][1], t[0], r[1][0], r[1][1], t[1], *_limits(element, xp))
 
 
-def check(element: Element, *, entrance: bool) -> Routine | None:
-    """Return the test at an end of the element; None if it has no aperture there."""
+def checks(element: Element, *, entrance: bool) -> list[Routine]:
+    """Return the tests at an end of the element."""
     end = "entrance_end" if entrance else "exit_end"
-    if element.aperture_at not in (end, "both_ends", "continuous") or all(is_zero(getattr(element, n)) for n in LIMITS):
+    if element.aperture_at not in (end, "both_ends", "continuous"):
+        return []
+    windows = element.windows() if isinstance(element, Collimator) else None
+    return [test for test in (windows, _opening(element, entrance=entrance)) if test is not None]
+
+
+def _opening(element: Element, *, entrance: bool) -> Routine | None:
+    """Return the test of the opening; None if there is no limit."""
+    if all(is_zero(getattr(element, name)) for name in LIMITS):
         return None
     elliptical = element.aperture_type == "elliptical"
     for one, other in (LIMITS[:2], LIMITS[2:]) if elliptical else ():
@@ -124,15 +133,14 @@ def check(element: Element, *, entrance: bool) -> Routine | None:
 
 def wrap(element: Element, steps: Sequence[Step]) -> Sequence[Step]:
     """Put the tests of an element's aperture at its ends."""
-    entering, leaving = check(element, entrance=True), check(element, entrance=False)
-    if entering is None and leaving is None:
+    entering = [Step(check=test, at_entrance=True) for test in checks(element, entrance=True)]
+    leaving = [Step(check=test) for test in checks(element, entrance=False)]
+    if not (entering or leaving):
         return steps
     out = list(steps)
-    if leaving is not None:
-        out = [*out[:-1], out[-1]._replace(check=leaving)] if out else [Step(check=leaving)]
-    if entering is not None:
-        out.insert(0, Step(check=entering, at_entrance=True))
-    return out
+    if out and leaving:
+        out[-1] = out[-1]._replace(check=leaving.pop(0).check)
+    return [*entering, *out, *leaving]
 
 
 @hookimpl

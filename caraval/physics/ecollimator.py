@@ -8,16 +8,18 @@ from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 
 from .shared import drift_kick, steps
-from .shared.multipoles import Kicked
+from .shared.collimator import Collimator
 
 
-class ECollimator(Kicked):
-    """An elliptical collimator: its opening moves and turns with it (Bmad manual, "Collimators")."""
+class ECollimator(Collimator):
+    """An elliptical collimator: its opening moves and turns with it (Bmad manual, "Collimators").
+
+    Of two windows in px and py, or in z and pz, the corners are cut off: they are ellipses.
+    """
 
     aperture_type: Literal["rectangular", "elliptical"] = "elliptical"
-    offset_moves_aperture: bool = True
 
-    aperture_follows_tilt = True
+    elliptic_windows = True
 
 
 @hookimpl

@@ -8,15 +8,11 @@ from caraval.core.element import Element
 from caraval.core.hookspecs import hookimpl
 
 from .shared import drift_kick, steps
-from .shared.multipoles import Kicked
+from .shared.collimator import Collimator
 
 
-class RCollimator(Kicked):
+class RCollimator(Collimator):
     """A rectangular collimator: its opening moves and turns with it (Bmad manual, "Collimators")."""
-
-    offset_moves_aperture: bool = True
-
-    aperture_follows_tilt = True
 
 
 @hookimpl

@@ -7,6 +7,7 @@ from typing import Any
 
 from caraval.core.element import Element as CaravalElement
 from caraval.core.losses import Losses
+from caraval.physics.shared.collimator import Collimator
 
 from .combining import ends
 from .definitions import Slave
@@ -23,6 +24,9 @@ def together(slave: Slave, made: CaravalElement, pieces: Sequence[CaravalElement
     Rectangles at the same end are one, the smallest; what an element cannot have is a loss. Where none acts, the limits are
     kept as Bmad has them: those of what has a field, or lies below.
     """
+    for piece in pieces:
+        if isinstance(piece, Collimator) and piece.windows() is not None:
+            losses.physics(slave.name, "", f"windows of {piece.label}", "none", place=slave.place)
     with_aperture: list[Any] = [piece for piece in pieces if _has(piece)]
     if not with_aperture:
         fields = [i for i, part in enumerate(slave.parts) if part.element.keyword not in MINOR]
