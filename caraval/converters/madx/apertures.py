@@ -46,10 +46,10 @@ def limits(v: Values) -> dict[str, Any]:
 
 def said(opening: Opening) -> dict[str, Any]:
     """Return the attributes that say an opening at the entrance."""
-    half = [min(size, WIDEST) for size in (opening.x, opening.y)]
-    values: dict[str, Any] = {"apertype": "ellipse" if opening.is_round else "rectangle", "aperture": half}
     centre = [opening.x_centre, opening.y_centre]
+    half = [min(size, WIDEST) for size in (opening.x, opening.y)]
     half = [nextafter(size, inf) if size == abs(at) else size for size, at in zip(half, centre, strict=True)]  # no edge at zero
+    values: dict[str, Any] = {"apertype": "ellipse" if opening.is_round else "rectangle", "aperture": half}
     return {**values, "aper_offset": centre} if any(centre) else values
 
 
