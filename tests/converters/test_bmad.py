@@ -273,6 +273,7 @@ def test_methods_of_many_elements_are_for_those_that_have_them(load: Load, metho
 def test_classes_that_are_not_there_may_be_defined_but_not_used(load: Load) -> None:
     text = """
         w: capillary, n_slice_spline = 0.1, whatever = {a = 3, {b}}, n_pole
+        f: feedback, input_ele = {bpm1, bpm2}, output_ele = rfcavity::*
         w[critical_angle_factor] = 2 * 0.5
         x: w, kx = w[critical_angle_factor]
         t: crystal, psi_angle = 2
@@ -282,7 +283,7 @@ def test_classes_that_are_not_there_may_be_defined_but_not_used(load: Load) -> N
         """
     assert load(text)["d"].length == 1.0
     with pytest.raises(
-        cv.core.errors.LatticeError, match=r"lattice\.bmad:5:9: crystal 't': .* no elements of class 'crystal' yet"
+        cv.core.errors.LatticeError, match=r"lattice\.bmad:6:9: crystal 't': .* no elements of class 'crystal' yet"
     ):
         load(text, line="k")
 

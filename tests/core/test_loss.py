@@ -83,6 +83,27 @@ def test_the_edge_of_a_rectangle_is_inside_and_that_of_an_ellipse_is_not(backend
     assert to_numpy(stop("elliptical").track(beam).alive).tolist() == [False, False, False]
 
 
+@pytest.mark.parametrize(
+    ("collimator", "alive"),
+    [
+        (cv.RCollimator(px_aperture_width2=2e-3), [True, True, False, True]),
+        (cv.RCollimator(px_aperture_width2=2e-3, px_aperture_center=1e-3, x_limit=1.0), [True, False, True, True]),
+        (cv.RCollimator(px_aperture_width2=3e-3, py_aperture_width2=2e-3), [True, True, True, False]),
+        (cv.ECollimator(px_aperture_width2=3e-3, py_aperture_width2=2e-3), [True, False, True, False]),
+        (cv.ECollimator(px_aperture_width2=2e-3, aperture_at="both_ends"), [True, True, False, True]),
+        (cv.ECollimator(z_aperture_width2=1e-2, z_aperture_center=2e-2), [False, True, True, False]),
+        (cv.ECollimator(z_aperture_width2=2e-2, pz_aperture_width2=1e-2, x_limit=1.0, y_limit=1.0), [True, False, False, True]),
+        (cv.RCollimator(pz_aperture_width2=1e-4, aperture_at="no_aperture"), [True, True, True, True]),
+    ],
+)
+def test_windows_of_momentum_and_time(backend, array, to_numpy, collimator, alive):
+    """Of which the edges are outside; two of an elliptical collimator, of px and py or of z and pz, are an ellipse."""
+    px, py = [0.0, -1.9e-3, 2e-3, 0.0], [0.0, 1.9e-3, 0.0, 2e-3]
+    z, pz = [0.0, 1.5e-2, 1.5e-2, 0.0], [0.0, 9e-3, 9e-3, 9e-3]
+    beam = cv.ParticleBeam(*(array(v, backend) for v in ([0.0] * 4, px, [0.0] * 4, py, z, pz)), p0c=P0C)
+    assert to_numpy(cv.Lattice([collimator]).track(beam).alive).tolist() == alive
+
+
 def test_limits_on_one_side_only():
     line = cv.Lattice([cv.Drift(x2_limit=1e-3, y1_limit=2e-3)])
     beam = cv.ParticleBeam(x=[0.9e-3, 1.1e-3, -5.0, 0.0, 0.0], y=[0.0, 0.0, 0.0, -2.1e-3, 5.0], p0c=P0C)
