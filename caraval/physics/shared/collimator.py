@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from caraval.core.arrays import is_zero
 from caraval.core.coordinates import Coordinates
-from caraval.core.loss import OUTSIDE, margin, within
+from caraval.core.loss import OUTSIDE, margin
 from caraval.core.reference import Reference
 from caraval.core.routine import Routine
 from caraval.core.schema import Parameter
@@ -72,9 +72,10 @@ def rectangular(c: Windows, q: Coordinates, xp: Any) -> Any:
 
 
 def elliptical(c: Windows, q: Coordinates, xp: Any) -> Any:
-    """Whether particles come through both ellipses."""
+    """Whether particles come through both ellipses; on their edges they do not."""
     px, py, z, pz = _through(c, q)
-    return within(px * px + py * py, 1.0, within(z * z + pz * pz, 1.0, margin(q, xp), xp), xp) >= 0
+    furthest = xp.maximum(px * px + py * py, z * z + pz * pz)
+    return xp.where(furthest < 1, margin(q, xp), OUTSIDE) >= 0
 
 
 def _prepare(element: Collimator, reference_in: Reference, reference_out: Reference, xp: Any) -> Windows:
