@@ -143,4 +143,4 @@ def number_of_steps(element: Any, method: Any, reference: Reference | None) -> i
     except UnknownValueError:  # hidden by a trace
         return method.num_steps
     share = part / whole if whole else 1.0
-    return max(1, nearest(method.num_steps * share))
+    return max(1, nearest(method.num_steps * share * (1 + 1e-9)))  # halves upwards, whatever their last digits are
