@@ -207,8 +207,9 @@ Of the files that each code accepts: how many load, without loss of physics or w
 agree in all elements (names, kinds, lengths, positions, strengths), floor coordinates, transfer matrix (to 1e-9, relative
 where they are large), optics and tracked particles (Bmad: 1e-10; elegant: 1e-6; PTC for MAD-X: 1e-8; relative where they exceed
 one). Optics are Twiss parameters, phases and dispersions after every element, to 1e-8: the periodic ones that MAD-X recorded,
-or those from beta functions of 10 m; MAD-X's by maps of second order about the axis, about the orbit and with cavities on, as in
-its TWISS. MAD-X's files are counted by sequence. A code recorded no floor, matrix or particles where there is no number for them.
+or those from beta functions of 10 m; MAD-X's by maps of second order about the axis, about the orbit and with cavities on, as
+in its TWISS. MAD-X's files are counted by sequence. A code recorded no floor, matrix or particles where there is no number for
+them.
 
 Matrices of elegant are not always the derivatives of its tracking, as ours are. What they have beyond is made from ours before
 they are compared (`tests/converters/elegant_matrices.py`); of cavities, `tests/converters/test_elegant_tracking.py` has the
