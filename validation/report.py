@@ -212,9 +212,10 @@ in its TWISS. MAD-X's files are counted by sequence. A code recorded no floor, m
 them.
 
 Matrices of elegant are not always the derivatives of its tracking, as ours are. What they have beyond is made from ours before
-they are compared (`tests/converters/elegant_matrices.py`; derivatives of elegant's tracking show that in
-`tests/converters/test_elegant_tracking.py`). Optics of elegant agree if those of `twiss` do, which is about the orbit and has
-normal modes, or those by elegant's own rule, which goes through these matrices about the axis and takes each plane by itself.
+they are compared (`tests/converters/elegant_matrices.py`); of cavities, `tests/converters/test_elegant_tracking.py` has the
+derivatives of elegant's tracking. Optics of elegant agree if those of `twiss` do, which is about the orbit and has normal
+modes, or those by elegant's own rule, which goes through these matrices about the axis and takes each plane by itself. Its
+particles are not compared where they radiate by chance.
 """
 
 
