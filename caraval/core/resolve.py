@@ -10,7 +10,7 @@ from . import maps
 from .element import Element
 from .errors import InputError, UnknownNameError, suggest
 from .jet import jet_namespace, lifted, linear_map, second_order_map, seed
-from .loss import GUARD
+from .loss import GUARD, ORBIT_LOST
 from .maps import LinearMap, Map, SecondOrderMap
 from .methods import TrackingMethod, as_method
 from .reference import Reference
@@ -194,7 +194,13 @@ class Derivative:
     order: int = 1
 
     def __call__(self, element: Element, reference_in: Reference, reference_out: Reference, xp: Any) -> Map:
-        """Return the expansion of the element about the reference orbit."""
+        """Return the expansion of the element about the reference orbit.
+
+        Raises
+        ------
+        InputError
+            If that orbit leaves the region where tracking has values.
+        """
         q, space = seed((0.0,) * 6, self.order), jet_namespace(xp, self.order)
         constants: dict[int, list[Any]] = {}
         for step in self.steps:
@@ -202,5 +208,8 @@ class Derivative:
                 prepared = (r.constants(element, reference_in, reference_out, xp) for r in step.routines)
                 constants[id(step)] = [lifted(c, self.order) for c in prepared]
             for routine, c in zip(step.routines, constants[id(step)], strict=True):
-                q = routine.track(c, q, space)
+                try:
+                    q = routine.track(c, q, space)
+                except (ArithmeticError, ValueError) as error:  # plain numbers have no infinity to grow into
+                    raise InputError(f"{element.label}: {ORBIT_LOST}") from error
         return linear_map(q) if self.order == 1 else second_order_map(q)

@@ -31,3 +31,12 @@ def test_what_cannot_go_on_inside_is_lost(name, backend):
     out = cv.Lattice([element, cv.Drift(length=1.0)]).track(beam)
     assert np.asarray(out.alive).tolist() == [False, True]
     assert float(np.asarray(out.lost_s)[0]) == element.length
+
+
+@pytest.mark.parametrize("method", [cv.BmadStandard(num_steps=5), "linear"])
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning", "ignore:invalid value:RuntimeWarning")
+def test_there_is_no_matrix_about_an_orbit_that_is_lost(method):
+    """Fields that grow so fast send it so far that not even a lost particle's place is a number."""
+    bend = cv.SBend(length=0.3, angle=0.1, vkick=1.5, b2=1e5, a3=1e9, r0_mag=1.0, tracking_method=method)
+    with pytest.raises(cv.InputError, match="orbit is lost"):
+        cv.Lattice([bend], reference=cv.Reference("electron", 4e6)).transfer_matrix()

@@ -435,6 +435,18 @@ def test_sad_multipoles_are_symplectic(method, reference):
     assert asymmetry(element, REFERENCES[reference]) < 1e-14
 
 
+def test_face_angles_of_a_sad_mult_are_nothing_to_bmad_and_unknown_of_ptc(tmp_path):
+    plain = SadMult(length=0.2, fringe_type="full", **SAD)
+    slanted = read(tmp_path, "ele: sad_mult, l = 0.2, e1 = 0.1, e2 = 0.2").replace(**SAD, fringe_type="full")
+    assert (slanted.e1, slanted.e2) == (0.1, 0.2)
+    np.testing.assert_array_equal(tracked(slanted), tracked(plain))
+    split = slanted.replace(tracking_method="kick_drift_kick")
+    with pytest.raises(cv.MethodError, match=r"at an angle \(e1, e2\) is not known"):
+        tracked(split)
+    for harmless in ({"fringe_type": "none"}, {"fringe_at": "no_end"}, {"a0": 0.0, "b0": 0.0}):
+        np.testing.assert_array_equal(tracked(split.replace(**harmless)), tracked(split.replace(**harmless, e1=0.0, e2=0.0)))
+
+
 def test_the_splitting_converges_to_the_same_motion():
     """But for what the paraxial body neglects: the cube of angles of 2 mrad over the length."""
     focusing = {name: value for name, value in SAD.items() if name not in ("a0", "b0")}
