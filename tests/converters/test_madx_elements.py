@@ -254,6 +254,27 @@ def test_ions(load: Load) -> None:
     assert lattice.reference.species.mass == pytest.approx(193.7e9)
 
 
+@pytest.mark.parametrize(
+    ("beam", "mass", "charge"),
+    [
+        ("beam, mass=2, charge=-1, energy=3;", 2, -1),
+        ("beam, particle=proton; beam, mass=2, energy=3;", 2, 1),
+        ("beam, mass=2, charge=-1, energy=3; beam, mass=1.5;", 1.5, 1),
+        ("beam, mass=2, energy=3; beam, charge=3;", 2, 1),
+        ("beam, particle=ion, mass=2, charge=3, energy=5; beam, energy=6;", 2, 3),
+        ("beam, particle=ion, mass=2, charge=3, energy=5; beam, charge=2;", 2, 2),
+        ("beam, particle=foo, mass=2, charge=3, energy=5; beam, charge=2;", 2, 3),
+        ("beam, particle=foo, mass=2, charge=3, energy=5; beam, particle=bar;", 0.51099895e-3, 1),
+        ("beam, charge=2, energy=3;", 0.51099895e-3, 1),
+    ],
+)
+def test_masses_that_are_given(load: Load, beam: str, mass: float, charge: float) -> None:
+    """As MAD-X 5.09.03 has them."""
+    species = load("d: drift, l=1; l: line=(d); use, sequence=l;", beam).reference.species
+    assert species.mass == pytest.approx(mass * 1e9, rel=1e-8)
+    assert species.charge == charge
+
+
 def test_rings_are_closed(load: Load) -> None:
     cell = "b: sbend, l=1, angle={}; d: drift, l=1; l: line=({}*(b, d)); use, sequence=l;"
     assert load(cell.format("twopi/8", 8)).geometry == "closed"

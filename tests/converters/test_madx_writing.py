@@ -16,13 +16,16 @@ from tests.converters.round_trips import SAME, through
 
 ELECTRON = cv.Reference("electron", 1e8)
 
+WINDOWS = "px_aperture_width2 py_aperture_width2 pz_aperture_width2"
+"""Limits of momenta."""
+
 LOST = {
     "ABMultipole": "ABMultipole tracking_method",
     "ACKicker": "ACKicker",
     "BeamBeam": "BeamBeam beta_a_strong beta_b_strong crossing_time ks n_slice tracking_method",
     "CrabCavity": "hkick multipoles orientation phi0_autoscale tracking_method vkick",
     "Drift": "tracking_method",
-    "ECollimator": "hkick tracking_method vkick",
+    "ECollimator": f"hkick {WINDOWS} tracking_method vkick z_aperture_width2",
     "ELSeparator": "elec fringe_at multipoles tracking_method",
     "Fiducial": "Fiducial",
     "Fixer": "Fixer",
@@ -43,14 +46,14 @@ LOST = {
     "PhotonFork": "PhotonFork",
     "Pipe": "tracking_method",
     "Quadrupole": "elec fringe_type tracking_method",
-    "RCollimator": "hkick tracking_method vkick",
+    "RCollimator": f"hkick {WINDOWS} tracking_method vkick z_aperture_width2",
     "RFCavity": "coupler_angle coupler_at coupler_phase coupler_strength hkick multipoles tracking_method vkick",
     "SBend": "SBend curvature elec fintx fringe_type hgapx is_on tracking_method x_pitch y_pitch",
     "SadMult": "SadMult",
     "Sextupole": "elec fringe_type tracking_method",
     "SolQuad": "SolQuad",
     "Solenoid": "elec tracking_method",
-    "Taylor": "delta_e_ref delta_ref_time orientation px_ref py_ref pz_ref tracking_method tt3336 x_ref y_ref z_ref",
+    "Taylor": "delta_e_ref delta_ref_time px_ref py_ref pz_ref tracking_method tt3336 x_ref y_ref z_ref",
     "ThickMultipole": "ThickMultipole",
     "Undulator": "Undulator",
     "VKicker": "elec multipoles tracking_method",

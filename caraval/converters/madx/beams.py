@@ -28,6 +28,9 @@ _NAMES = {
 }
 """Particles that MAD-X knows: what Caraval calls them, the constant that is their mass, and their charge."""
 
+_NAMELESS = "default"
+"""What MAD-X calls a particle of which the mass alone is said."""
+
 _ENERGIES = ("energy", "pc", "gamma", "beta", "brho")
 """What may say the energy, in the order of precedence."""
 
@@ -71,7 +74,10 @@ class Beam:
         }  # fmt: skip
 
     def update(self, particle: str | None, numbers: dict[str, float], doubts: tuple[Doubt, ...], place: Place) -> None:
-        """Change what is said; the energy stays, unless it is said anew.
+        """Change what is said, as MAD-X 5.09 does; the energy stays, unless it is said anew.
+
+        A mass without a particle makes it one of no name. Mass and charge count for particles that MAD-X does not know, where
+        they are named or weighed, and for ions.
 
         Raises
         ------
@@ -80,12 +86,13 @@ class Beam:
         """
         self.place = place
         self.doubts = tuple(dict.fromkeys((*self.doubts, *doubts)))
+        if particle is None and "mass" in numbers:
+            particle = _NAMELESS
         if particle is not None:
             self.particle = particle
-        if self.particle in _NAMES:  # mass and charge that are given as well do not count
-            _, constant, self.charge = _NAMES[self.particle]
+            _, constant, self.charge = _NAMES.get(particle, _NAMES["positron"])
             self.mass = CONSTANTS[constant]
-        if self.particle not in _NAMES or self.particle == "ion":
+        if self.particle == "ion" or (particle is not None and particle not in _NAMES):
             self.mass, self.charge = numbers.get("mass", self.mass), numbers.get("charge", self.charge)
         if not (self.mass > 0 and isfinite(self.mass) and SMALLEST < abs(self.charge) < 1 / SMALLEST):
             raise place.error(f"a particle of mass {self.mass} GeV and charge {self.charge} e makes no beam")
