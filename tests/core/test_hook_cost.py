@@ -60,7 +60,7 @@ def test_the_counters_count(counted):
     registering.reset()
     registry()
     assert counted["entry_points"] == 1
-    assert counted["get_hookimpls"] == 10  # once for each hook
+    assert counted["get_hookimpls"] == 11  # once for each hook
     assert counted["__call__"] == 0
     counted.clear()
     line(1).track(beam())
