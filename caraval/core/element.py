@@ -149,7 +149,8 @@ class Element:
 
     def arrays(self) -> Iterator[tuple[str, Any]]:
         """Yield all arrays that the element holds, and the name of the parameter or the tree that each is in."""
-        yield from ((name, value) for name, value in self.parameters.items() if arrays([value]))
+        if arrays(self.parameter_values()):  # of most elements there are none
+            yield from ((name, value) for name, value in self.parameters.items() if arrays([value]))
         for name, held in self.trees.items():
             inner = (value for _, value in held.arrays()) if isinstance(held, Element) else arrays((held or {}).values())
             yield from ((name, value) for value in inner)

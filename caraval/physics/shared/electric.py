@@ -64,7 +64,8 @@ def orders(element: Any) -> list[int]:
     """Return the orders of the electric multipoles that an element has."""
     if not (isinstance(element, ElectricMagnet) and element.multipoles_on):
         return []
-    return sorted({int(name[1:-5]) for name in NAMES if not is_zero(getattr(element, name))})
+    held = vars(element)  # most are absent
+    return sorted({int(name[1:-5]) for name in NAMES if held[name] is not None and not is_zero(held[name])})
 
 
 def strengths(element: Any, reference: Reference, xp: Any) -> dict[int, tuple[Any, Any]]:

@@ -167,7 +167,8 @@ def orders(element: Any) -> list[int]:
     if not all(is_zero(getattr(element, name)) for name in given):
         found.add(0)
     if getattr(element, "multipoles_on", False):
-        found |= {int(name[1:]) for name in MULTIPOLES if not is_zero(getattr(element, name))}
+        held = vars(element)  # most are absent, and this is asked of all elements in every plan
+        found |= {int(name[1:]) for name in MULTIPOLES if held[name] is not None and not is_zero(held[name])}
     return sorted(found)
 
 
