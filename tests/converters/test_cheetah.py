@@ -341,6 +341,7 @@ def test_metadata_stay(tmp_path: Path) -> None:
         ({"a": ["Quadrupole", {"length": 1.0, "misalignment": [1, 2, 3]}]}, ["a"], "misalignment must be two numbers"),
         ({"a": ["Quadrupole", {"length": 1.0, "k1": [1, [2]]}]}, ["a"], "an array must hold numbers alone"),
         ({"a": ["Aperture", {"x_max": 0.0}]}, ["a"], "an aperture of no size"),
+        ({"a": ["Aperture", {"y_max": -1.0}]}, ["a"], "an aperture of no size"),
         ({"a": ["Laser", {"length": 1.0}]}, ["a"], "Laser changes the tracking and cannot be carried"),
         ({"a": ["Drift", {"length": 1.0, "k9": 2.0}]}, ["a"], "k9 = 2.0 changes the tracking"),
         ({"a": ["Undulator", {"length": 1, "period": 0.1, "kx": 1, "ky": 2}]}, ["a"], "ky = 2.0 changes the tracking"),

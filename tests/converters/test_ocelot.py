@@ -326,6 +326,7 @@ def test_which_line_is_taken(read: Any) -> None:
         ("x = [Drift(l=y)]", "nothing is called 'y'"),
         ("x = [Drfit(l=1)]", "calls of 'Drfit' cannot be read .*; did you mean 'Drift'"),
         ("x = [Drift(1, 2)]", "Drift takes l in this order, not 2 values"),
+        ("x = [Aperture(xmax=-1)]", "an aperture of no size"),
         ("x = [Drift(l='a')]", "l must be a number or an array, not 'a'"),
         ("x = [Drift(l=1), 5]", "there is a int among the elements"),
         ("x = [Drift(l=1, k9=1)]\nx[0].l = [1, 2]", "l must be a number or an array"),

@@ -201,7 +201,7 @@ def aperture(given: Given) -> list[Element]:
     """Aperture; of an ellipse that is open to one side, the other side is straight."""
     limits = {"x_limit": given.number("x_max", inf), "y_limit": given.number("y_max", inf)}
     closed = {name: value for name, value in limits.items() if not (is_number(value) and value == inf)}
-    if any(is_zero(value) for value in closed.values()):
+    if any(np.any(_values(value) <= 0) for value in closed.values()):
         raise given.item.error("an aperture of no size, which nothing passes, cannot be said in Caraval")
     is_round = given.choice("shape", "rectangular", "elliptical") == "elliptical" and len(closed) == 2
     at = "exit_end" if given.flag("is_active", True) else "no_aperture"

@@ -194,7 +194,7 @@ def aperture(given: Given) -> Element:
     """Aperture."""
     limits = {name: given.number(theirs, inf) for name, theirs in (("x_limit", "xmax"), ("y_limit", "ymax"))}
     closed = {name: value for name, value in limits.items() if value != inf}
-    if 0 in closed.values():
+    if any(value <= 0 for value in closed.values()):
         raise given.item.error("an aperture of no size, which nothing passes, cannot be said in Caraval")
     is_round = given.choice("type", "rect", "ellipt", "elliptical") != "rect" and len(closed) == 2
     moved = {"offset_moves_aperture": True} if given.item.settings.get("dx") or given.item.settings.get("dy") else {}

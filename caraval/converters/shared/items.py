@@ -91,7 +91,7 @@ class Given:
         """Return one of some texts; the first, where nothing is said."""
         value = self._value(name, choices[0])
         if not isinstance(value, str) or value not in choices:
-            raise self.item.error(f"{name} must be {', '.join(choices)}, not {value!r}")
+            raise self.item.error(f"{name} must be {', '.join(dict.fromkeys(choices))}, not {value!r}")
         return str(value)
 
     def flag(self, name: str, default: bool) -> bool:
