@@ -14,13 +14,16 @@ from tests.converters.round_trips import MATRIX, SAME, through
 
 ELECTRON = cv.Reference("electron", 1e8)
 
+WINDOWS = "px_aperture_width2 py_aperture_width2 pz_aperture_width2"
+"""Limits of momenta."""
+
 LOST = {
     "ABMultipole": "ABMultipole tracking_method z_offset",
     "ACKicker": "ACKicker",
     "BeamBeam": "BeamBeam",
     "CrabCavity": "hkick multipoles orientation phi0_autoscale tracking_method vkick x_pitch y_pitch",
     "Drift": "tracking_method",
-    "ECollimator": "hkick tracking_method vkick",
+    "ECollimator": f"hkick {WINDOWS} tracking_method vkick z_aperture_width2",
     "ELSeparator": "ELSeparator",
     "Fiducial": "Fiducial",
     "Fixer": "Fixer",
@@ -43,7 +46,7 @@ LOST = {
     "PhotonFork": "PhotonFork",
     "Pipe": "Pipe",
     "Quadrupole": "elec fringe_type multipoles tracking_method",
-    "RCollimator": "hkick tracking_method vkick",
+    "RCollimator": f"hkick {WINDOWS} tracking_method vkick z_aperture_width2",
     "RFCavity": """
         coupler_angle coupler_at coupler_phase coupler_strength hkick multipoles tilt tracking_method vkick x_pitch y_pitch
         z_offset""",
@@ -53,7 +56,7 @@ LOST = {
     "SolQuad": "SolQuad",
     "Solenoid": "elec hkick multipoles tracking_method vkick x_pitch y_pitch",
     "Taylor": """
-        delta_e_ref delta_ref_time orientation px_ref py_ref pz_ref tracking_method tt216 tt3336 x_pitch x_ref y_pitch y_ref
+        delta_e_ref delta_ref_time px_ref py_ref pz_ref tracking_method tt216 tt3336 x_pitch x_ref y_pitch y_ref
         z_ref""",
     "ThickMultipole": "ThickMultipole",
     "Undulator": "Undulator g_max hkick is_on kx multipoles tracking_method vkick x_pitch y_pitch",
