@@ -186,17 +186,10 @@ ELEMENTS = {
     "floor_shift": cv.FloorShift(x_offset=0.1, x_pitch=0.1),
     "mask": cv.Mask(x_limit=3e-3, **SHIFTED),
     "fork": cv.Fork(to_line="other"),
-    "beambeam": cv.BeamBeam(**BUNCH, n_slice=3, **SHIFTED),
+    "beambeam": cv.BeamBeam(**BUNCH, n_slice=3, crab_x1=0.02, crab_x2=1.0, crab_tilt=0.2, **SHIFTED),
     "beambeam_solenoid": cv.BeamBeam(**BUNCH, n_slice=3, ks=0.5, **SHIFTED),
     "beambeam_hourglass": cv.BeamBeam(
-        **BUNCH,
-        n_slice=3,
-        beta_a_strong=0.1,
-        alpha_a_strong=0.3,
-        beta_b_strong=0.02,
-        s_twiss_ref=1e-3,
-        crab_x1=0.02,
-        crab_x2=1.0,
+        **BUNCH, n_slice=3, beta_a_strong=0.1, alpha_a_strong=0.3, beta_b_strong=0.02, s_twiss_ref=1e-3
     ),
 }
 """One of each thing that is different to the code, by name."""
