@@ -91,6 +91,9 @@ def test_cavities_of_formats_whose_field_is_as_long_as_they_are(suffix: str, tmp
     assert 0 < pipes < 299792458 / 2.6e9
     assert pipes + back["c"].length == pytest.approx(1.0, rel=1e-15)
     assert round_trips.matrix_difference(lattice, back.replace(reference=REFERENCE)) <= round_trips.MATRIX
+    ours = lattice.with_tracking("center_phase")
+    noted = cv.save(ours.replace({"c.field_calc": "custom"}), tmp_path / f"out{suffix}")
+    assert "tracking_method" in {loss.attribute for loss in noted}
     for other, lost in (
         (cavity.replace(fringe_type="none"), "fringe_type"),
         (cavity.replace(fringe_at="no_end"), "fringe_at"),

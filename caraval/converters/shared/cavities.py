@@ -8,6 +8,8 @@ import numpy as np
 
 from caraval.core.arrays import is_number
 from caraval.core.element import Element
+from caraval.core.methods import BmadStandard
+from caraval.core.registry import registry
 from caraval.physics.lcavity import LCavity
 from caraval.physics.shared.fields.rf_field import ALMOST, active, has_ends
 
@@ -53,7 +55,10 @@ def report(fields: Fields, steps: int) -> None:
     """
     cavity: Any = fields.element
     fields.passing("n_rf_steps", "n_cell", "field_calc", "fringe_type", "coupler_at", "coupler_angle", "coupler_phase")
-    if cavity.n_rf_steps != steps:
+    method = registry().method_of(cavity)
+    if method != BmadStandard():
+        fields.note("tracking_method", str(method), f"in closed form, as bmad_standard with {steps} steps")
+    elif cavity.n_rf_steps != steps:
         fields.note("n_rf_steps", cavity.n_rf_steps, f"in closed form, as with {steps}")
     if not cavity.is_filled():
         fields.physics("field_calc", cavity.field_calc, "a field as long as the cavity")
