@@ -212,7 +212,7 @@ class JetNamespace:
         a = then if isinstance(then, Jet) else Jet(then, NOTHING)
         b = otherwise if isinstance(otherwise, Jet) else Jet(otherwise, NOTHING)
         if isinstance(condition, bool):
-            return a if condition else b
+            return Jet(self.xp.where(condition, a.value, b.value), (a if condition else b).slopes)
         slopes = (
             None if s is None and t is None else self.xp.where(condition, 0.0 if s is None else s, 0.0 if t is None else t)
             for s, t in zip(a.slopes, b.slopes, strict=True)

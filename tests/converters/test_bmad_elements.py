@@ -278,7 +278,7 @@ def test_former_switches_of_a_match(tmp_path: Path) -> None:
         "beginning[beta_a] = 10; beginning[beta_b] = 20; parameter[geometry] = open; parameter[e_tot] = 1e9\n"
         "on: match, match_end = T, beta_a1 = 5, beta_b1 = 6\noff: match, match_end = F\nl: line = (on, off); use, l"
     )
-    lattice = read(path)
+    lattice = cv.optics.resolved(read(path))
     assert (lattice["on"].beta_a0, lattice["on"].beta_b0) == pytest.approx((10, 20))
     assert lattice["off"] == cv.Match(name="off")
 

@@ -17,7 +17,7 @@ def slope(function, at, step):
     return (8 * (function(at + step) - function(at - step)) - (function(at + 2 * step) - function(at - 2 * step))) / (12 * step)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_strengths(differentiable, compiled):
     beam, lattice = bunch(1000), cv.Lattice(line("kick_drift_kick").elements[:2])  # few variants to compile
     expected = slope(lambda k: size(lattice.replace({"q.k1": k}).track(beam)), 5.0, 1e-4)
