@@ -35,6 +35,7 @@ CASES: Sequence[tuple[str, tuple[int, ...]]] = (
     ("gradients", (20_000,)),
     ("small_beams", (1000,)),
     ("small_beams", (1,)),
+    ("turns", (1000, 1000)),
     ("one_setting", (50,)),
     ("settings", (10_000, 0, 0)),
     ("settings", (10_000, 1, 0)),
@@ -72,7 +73,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a hundredth of the particles and settings")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="*", help="some of: tracking gradients small_beams one_setting settings memory curves")
+    parser.add_argument(
+        "--only", nargs="*", help="some of: tracking gradients small_beams turns one_setting settings memory curves"
+    )
     parser.add_argument("--write", action="store_true", help=f"write {REPORT.name}")
     options = parser.parse_args()
     scale = 100 if options.quick else 1
@@ -83,12 +86,19 @@ def main() -> None:
             benchmark = importlib.import_module(module).benchmark(*sizes)
             found = rows(benchmark, options.rounds, memory.peaks(module, sizes))
             sections.append(show(benchmark.title, header(benchmark), found))
+            if options.write:  # what takes an hour may be ended before
+                write(sections)
     if options.only is None or "memory" in options.only:
         sections.append(gradient_memory(1_000_000 // scale))
     if options.only is None or "curves" in options.only:
         sections += [show(*table) for table in curves.tables(scale)]
     if options.write:
-        REPORT.write_text("\n".join([INTRODUCTION, machine(), "", *sections]))
+        write(sections)
+
+
+def write(sections: Sequence[str]) -> None:
+    """Write the page of the documentation."""
+    REPORT.write_text("\n".join([INTRODUCTION, machine(), "", *sections]))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class Case(NamedTuple):
 
 
 class Benchmark(NamedTuple):
-    """Cases that do the same, the first of them Cheetah's, which the others are measured by.
+    """Cases that do the same, the first of them another code's, which the others are measured by.
 
     Attributes
     ----------
@@ -71,6 +71,8 @@ class Benchmark(NamedTuple):
         Largest difference, relative to the largest value, between results that count as equal.
     traffic : float
         Bytes that the whole work must read and write at least.
+    against : str
+        The other code.
     """
 
     title: str
@@ -79,6 +81,7 @@ class Benchmark(NamedTuple):
     cases: list[Callable[[], Case]]
     same: float
     traffic: float
+    against: str = "Cheetah"
 
 
 def timed(run: Callable[[], Any]) -> float:
@@ -154,7 +157,7 @@ def header(benchmark: Benchmark) -> tuple[str, ...]:
     return (
         "",
         f"ns per {benchmark.unit}",
-        "times as fast as Cheetah",
+        f"times as fast as {benchmark.against}",
         "first call [s]",
         "peak memory [MB]",
         "times what memory takes",

@@ -83,13 +83,22 @@ def coordinates(found: Any, alive: np.ndarray) -> np.ndarray:
 
 
 def tracking(n: int, alive: np.ndarray) -> Case:
-    """Return Xsuite's tracking; what it is given is its own to change, so every call gets a copy, which is not timed."""
-    built, incoming = line(), particles(lines.beam(n))
+    """Return Xsuite's tracking."""
+    return _case(line(), particles(lines.beam(n)), alive, 1)
+
+
+def turns(n: int, number: int, cells: int, scale: float) -> Case:
+    """Return Xsuite's tracking of a smaller bunch, of which nothing is lost, many times through a line."""
+    return _case(line(cells), particles(lines.beam(n, scale=scale)), np.ones(n, bool), number)
+
+
+def _case(built: Any, incoming: Any, alive: np.ndarray, turns: int) -> Case:
+    """Return a way to track; what Xsuite is given is its own to change, so every call gets a copy, which is not timed."""
     fresh = [incoming.copy()]
 
     def run() -> Any:
         going = fresh.pop()
-        built.track(going)
+        built.track(going, num_turns=turns)
         return going
 
     def ready() -> None:
