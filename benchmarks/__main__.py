@@ -25,7 +25,8 @@ run. `make bench` repeats it. Cheetah tracks particles by its drift_kick_drift, 
 with compiled C, by bodies that solve the same Hamiltonians. Peak memory is what a run takes beyond what is there before,
 in a process of its own. Xsuite's bends have one kick, of multipoles that are not there: with as many as it chooses by itself
 they would take fifteen times as long. The loop written for the line, last of the first table, does the same arithmetic as
-Caraval's compiled trackers and nothing else: by it they say how far they are from what the machine can do. The last column
+Caraval's compiled trackers and nothing else: by it they say how far they are from what the machine can do. Plain numbers of
+PyTorch and JAX take Numba's loops, in their own memory; with derivatives, the programs of PyTorch and JAX run. The last column
 compares with the time in which the memory moves what must be read and written at least, at the speed of a copy, measured in
 between.
 """
