@@ -6,6 +6,7 @@ neither traced nor differentiated. All else goes the library's own way.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
@@ -23,7 +24,7 @@ _REFUSED: set[tuple[tuple[Variant, ...], str]] = set()
 """Variants and precisions that Numba could not compile: routines may do what only their own library knows."""
 
 
-class Looping(Backend):
+class Looping(Backend, ABC):
     """A backend whose plain numbers go through NumPy's loops, where these have a compiler.
 
     Attributes
@@ -34,13 +35,13 @@ class Looping(Backend):
 
     enough: float = WORTH_COMPILING
 
+    @abstractmethod
     def seen(self, array: Any) -> np.ndarray | None:
         """Return an array's own memory, as NumPy's; None: it is elsewhere, or traced, or differentiated."""
-        raise NotImplementedError
 
+    @abstractmethod
     def made(self, array: np.ndarray, like: Any) -> Any:
         """Return an array of this library where another is, of memory that nobody else knows."""
-        raise NotImplementedError
 
     def run(self, rows: Sequence[Row], q: Coordinates, lost: Any, first: int = 1) -> tuple[Coordinates, Any]:
         """Take particles through rows, see :meth:`Backend.run`."""

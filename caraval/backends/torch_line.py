@@ -194,11 +194,9 @@ def _backward(
     stored = _stored(line, lost)
     first = 0 if by_beam else min((k for k, row in enumerate(line.rows) if line.open[id(row)]), default=len(line.rows))
     n, settings = lost.shape[-1], lost[..., 0].numel()
-    chunk = (
-        line.backend.chunk
-        if not stored
-        else max(1, min(line.backend.chunk, KEPT // (6 * lost.element_size() * settings * len(stored))))
-    )
+    chunk = line.backend.chunk
+    if stored:
+        chunk = max(1, min(chunk, KEPT // (6 * lost.element_size() * settings * len(stored))))
     stages = line.stages(lost)
     gradients = {key: torch.zeros_like(line.tables[key][list(places)]) for key, places in line.open.items() if places}
     upstream = [torch.empty_like(lost) for _ in range(6)] if by_beam else None

@@ -19,6 +19,7 @@ from caraval.core.affine import chained, folded, taken
 from caraval.core.arrays import is_number, namespace
 from caraval.core.coordinates import Coordinates
 from caraval.core.errors import InputError
+from caraval.core.loss import ORBIT_LOST
 from caraval.core.registry import registry
 from caraval.core.rows import Row
 
@@ -233,9 +234,9 @@ def followed(rows: Sequence[Row], start: Sequence[Any]) -> list[Coordinates]:
                 q = track(constants, q, xp)
             found.append(q)
     except (ArithmeticError, ValueError) as error:
-        raise InputError("the orbit is lost: it leaves the region where tracking has values") from error
+        raise InputError(ORBIT_LOST) from error
     if all(map(is_number, q)) and not all(map(isfinite, q)):
-        raise InputError("the orbit is lost: it leaves the region where tracking has values")
+        raise InputError(ORBIT_LOST)
     return found
 
 

@@ -101,9 +101,7 @@ def stretches(prepared: Prepared) -> Iterator[tuple[list[Any], int]]:
         if isinstance(stage, int):
             yield stages, stage
             stages = []
-        elif not isinstance(stage, Act) or is_felt(
-            stage
-        ):  # what a bunch does to itself is nothing that a single particle feels
+        elif not isinstance(stage, Act) or is_felt(stage):  # of what a bunch does to itself, a particle alone feels nothing
             stages.append(stage)
 
 

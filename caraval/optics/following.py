@@ -14,6 +14,7 @@ from caraval.core.coordinates import Coordinates
 from caraval.core.errors import InputError
 from caraval.core.expansion import seeded, stretches
 from caraval.core.jet import Jet
+from caraval.core.loss import ORBIT_LOST
 from caraval.core.plan import Act, Filled, Prepared
 from caraval.core.responses import response
 from caraval.core.rows import Row, map_row, row_of
@@ -72,7 +73,7 @@ def _passed(stage: Any, q: Coordinates, prepared: Prepared, backend: Any) -> tup
         try:
             after = track(constants[i], q, xp)
         except (ArithmeticError, ValueError) as error:
-            raise InputError("the orbit is lost: it leaves the region where tracking has values") from error
+            raise InputError(ORBIT_LOST) from error
         if i in row.dissipates:
             tracks[i], constants[i] = change, Coordinates(*(b - a for a, b in zip(q, after, strict=True)))
         q = after
